@@ -1,0 +1,53 @@
+//! When to write what was gathered: by size, or by age, whichever comes first.
+//!
+//! One row a transaction costs a database ten times what a batch does, so the persister waits a
+//! moment for company, but never long: history and room lists wait for it.
+
+use super::room::Event;
+use super::types::{Position, RoomId, Timestamp};
+
+/// An accepted record of the log, as the store keeps it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    pub room: RoomId,
+    pub position: Position,
+    pub at: Timestamp,
+    pub event: Event,
+}
+
+/// What one transaction of the store writes: the changes, and how far in the partition they reach.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch {
+    pub partition: u16,
+    /// The offset that the store must have reached before; else another persister was faster.
+    pub from: i64,
+    /// The offset reached with this batch: the first one not in it.
+    pub next: i64,
+    pub changes: Vec<Change>,
+}
+
+impl Batch {
+    pub fn starting_at(partition: u16, from: i64) -> Batch {
+        Batch { partition, from, next: from, changes: Vec::new() }
+    }
+
+    /// Whether the entry at this offset is the next one: not one written before, nor beyond a gap.
+    pub fn expects(&self, offset: i64) -> bool {
+        offset == self.next
+    }
+
+    /// Takes in an entry of the log, accepted (`Some`) or without effect.
+    pub fn push(&mut self, offset: i64, change: Option<Change>) {
+        self.next = offset + 1;
+        self.changes.extend(change);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.next == self.from
+    }
+
+    /// Entries of the log in this batch, those without effect included.
+    pub fn len(&self) -> usize {
+        (self.next - self.from) as usize
+    }
+}

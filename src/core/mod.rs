@@ -1,0 +1,11 @@
+//! The rules of the hub as plain values: no sockets, no clocks, no SQL, no actors.
+//!
+//! Time arrives as an argument, effects leave as return values, and so every rule can be tested
+//! in a line.
+
+pub mod batch;
+pub mod record;
+pub mod recent;
+pub mod room;
+pub mod text;
+pub mod types;

@@ -1,0 +1,177 @@
+//! What stands in the log: one record for each thing that happens in a room, keyed by the room.
+//!
+//! A record is JSON that a person can read in a console consumer. `type` comes first, so that an
+//! instance can pass over a message for a room that nobody here is in without parsing it. `v` is
+//! the version of the format: a reader refuses what is newer than it knows.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::types::{Person, Role, RoomId, RoomKind, Timestamp, UserId, Visibility};
+
+/// The format that this hub writes, and the newest that it reads.
+pub const VERSION: u32 = 1;
+
+/// One thing that somebody did in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    #[serde(flatten)]
+    pub action: Action,
+    pub v: u32,
+    pub room: RoomId,
+    /// Who did it.
+    pub by: UserId,
+    /// When the instance that published it saw it.
+    pub at: Timestamp,
+    /// Tells the publisher which of its drafts came back. Another attempt has another id.
+    pub id: Uuid,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Action {
+    Message(Post),
+    RoomCreated(Founding),
+    RoomUpdated(Changes),
+    RoomDeleted,
+    /// Adds a member or changes a role. Done by an admin, or by the person: joining.
+    MemberSet {
+        member: Person,
+        role: Role,
+    },
+    /// Done by an admin, or by the person: leaving.
+    MemberRemoved {
+        member: Person,
+        #[serde(default)]
+        ban: bool,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Post {
+    pub sender: Person,
+    pub body: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Founding {
+    pub kind: RoomKind,
+    /// Direct rooms have none: each of the two sees the other's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    pub visibility: Visibility,
+    pub members: Vec<Seat>,
+}
+
+/// A founding member.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seat {
+    #[serde(flatten)]
+    pub person: Person,
+    pub role: Role,
+}
+
+/// What of a group is to change; what is absent stays.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changes {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<Visibility>,
+}
+
+/// Why bytes in the log are no record. Such an entry changes nothing, on every instance alike.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    #[error("not a record: {0}")]
+    Malformed(#[from] serde_json::Error),
+    #[error("version {0} is newer than {VERSION}, which this hub reads")]
+    Newer(u32),
+    #[error("the key {0:?} is not the room {1}")]
+    WrongKey(String, RoomId),
+}
+
+impl Record {
+    pub fn encode(&self) -> Bytes {
+        // Plain structs with string keys: serialising them to memory cannot fail.
+        Bytes::from(serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// Reads an entry of the log. The key must be the room, since the key decides the order.
+    pub fn decode(key: &str, value: &[u8]) -> Result<Record, Unreadable> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            v: u32,
+        }
+        let record: Record = match serde_json::from_slice(value) {
+            Ok(record) => record,
+            // A newer version may well have another shape; say which of the two it was.
+            Err(error) => match serde_json::from_slice::<Versioned>(value) {
+                Ok(versioned) if versioned.v > VERSION => return Err(Unreadable::Newer(versioned.v)),
+                _ => return Err(error.into()),
+            },
+        };
+        if record.v > VERSION {
+            return Err(Unreadable::Newer(record.v));
+        }
+        match key.parse::<RoomId>() {
+            Ok(room) if room == record.room => Ok(record),
+            _ => Err(Unreadable::WrongKey(key.to_owned(), record.room)),
+        }
+    }
+
+    /// Whether an entry is a plain message, told from its first bytes. May say no of a message
+    /// that another program wrote with its fields in another order; parsing then tells.
+    pub fn looks_like_message(value: &[u8]) -> bool {
+        value.starts_with(br#"{"type":"message","#)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message() -> Record {
+        let sender = Person { id: UserId(3), username: "ann".into(), display_name: "Ann".into() };
+        Record {
+            action: Action::Message(Post { sender, body: "hi".into(), client_id: None }),
+            v: VERSION,
+            room: RoomId::Group(7),
+            by: UserId(3),
+            at: Timestamp(0),
+            id: Uuid::nil(),
+        }
+    }
+
+    #[test]
+    fn a_record_survives_the_log_and_reads_like_a_sentence() {
+        let record = message();
+        let bytes = record.encode();
+        assert_eq!(Record::decode("7", &bytes).unwrap(), record);
+        assert!(Record::looks_like_message(&bytes));
+        assert_eq!(
+            std::str::from_utf8(&bytes).unwrap(),
+            concat!(
+                r#"{"type":"message","sender":{"id":"3","username":"ann","display_name":"Ann"},"body":"hi","#,
+                r#""v":1,"room":"7","by":"3","at":"1970-01-01T00:00:00.000Z","#,
+                r#""id":"00000000-0000-0000-0000-000000000000"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_newer_version_is_told_from_nonsense() {
+        let mut newer = message();
+        newer.v = 2;
+        assert!(matches!(Record::decode("7", &newer.encode()), Err(Unreadable::Newer(2))));
+        let unknown = br#"{"type":"hologram","v":9}"#;
+        assert!(matches!(Record::decode("7", unknown), Err(Unreadable::Newer(9))));
+        assert!(matches!(Record::decode("7", b"{}"), Err(Unreadable::Malformed(_))));
+        assert!(matches!(Record::decode("8", &message().encode()), Err(Unreadable::WrongKey(..))));
+    }
+}

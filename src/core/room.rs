@@ -1,0 +1,433 @@
+//! The rules of a chat room, as told to a friend: who may speak, and what happens when they do.
+//!
+//! A room is folded over its records. `admit` asks whether an action would be accepted now and is
+//! called before publishing; `apply` is called when the record comes back from the log and has the
+//! last word, since a removal may have come in between. Both ask the same `check`, which looks at
+//! nothing but what earlier records made: so every instance, and the store, decide alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::recent::{First, Recent};
+use super::record::{Action, Changes, Founding, Post, Record};
+use super::text;
+use super::types::{
+    MessageId, Person, Place, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
+};
+
+/// Members of one group. One more is refused with `room_full`.
+pub const MAX_MEMBERS: usize = 10_000;
+
+/// Why an action is not accepted. What the person may do about it stands in the code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no such room, or none that this person may know of.
+    NotFound,
+    NotAMember,
+    Forbidden,
+    Banned,
+    /// The last admin of a group with others in it has to hand over first.
+    LastAdmin,
+    DirectRoom,
+    RoomFull,
+    /// The room is there already.
+    Exists,
+    /// It is so already; nothing to do.
+    Unchanged,
+    /// The sender used this `client_id` here before.
+    Repeat(First),
+    /// The record contradicts itself; only another program could have written it.
+    Nonsense,
+}
+
+impl Refusal {
+    pub fn code(self) -> &'static str {
+        match self {
+            Refusal::NotFound => "not_found",
+            Refusal::NotAMember => "not_a_member",
+            Refusal::Forbidden => "forbidden",
+            Refusal::Banned => "banned",
+            Refusal::LastAdmin => "last_admin",
+            Refusal::DirectRoom => "direct_room",
+            Refusal::RoomFull => "room_full",
+            Refusal::Exists => "exists",
+            Refusal::Unchanged => "unchanged",
+            Refusal::Repeat(_) => "repeat",
+            Refusal::Nonsense => "nonsense",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Member {
+    #[serde(flatten)]
+    pub person: Person,
+    pub role: Role,
+    pub joined_at: Timestamp,
+}
+
+/// A message as clients see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub id: MessageId,
+    pub room_id: RoomId,
+    pub position: Position,
+    pub sender: Person,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    pub sent_at: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub edited_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+}
+
+/// Whom a message calls: `@username`, or everyone by an admin's `@all`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mentions {
+    pub all: bool,
+    pub users: Vec<UserId>,
+}
+
+/// What is the same about a room for everyone in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Info {
+    pub id: RoomId,
+    pub kind: RoomKind,
+    pub name: Option<String>,
+    pub topic: String,
+    pub visibility: Visibility,
+    pub member_count: usize,
+    /// The two people of a direct room; absent for groups.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<Person>,
+}
+
+/// What an accepted record did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    /// `mentions` are the members whom the text calls by name, the sender left out.
+    Message { message: Message, mentions: Mentions },
+    RoomCreated { info: Info, members: Vec<Member>, by: UserId },
+    RoomUpdated { info: Info, by: UserId },
+    RoomDeleted { by: UserId },
+    MemberAdded { member: Member, by: UserId },
+    MemberUpdated { member: Member, by: UserId },
+    MemberRemoved { member: Member, ban: bool, by: UserId },
+}
+
+/// What a person is to a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    Member(Role),
+    /// Not in it, but may see that this public group exists.
+    Outsider,
+    /// For this person the room does not exist.
+    Stranger,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// No record has made it yet.
+    Absent,
+    Live,
+    Deleted,
+}
+
+/// A room as the records so far made it.
+#[derive(Debug, Clone)]
+pub struct Room {
+    pub id: RoomId,
+    pub status: Status,
+    pub kind: RoomKind,
+    pub name: Option<String>,
+    pub topic: String,
+    pub visibility: Visibility,
+    pub members: BTreeMap<UserId, Member>,
+    pub banned: BTreeSet<UserId>,
+    pub recent: Recent,
+    /// Of the last accepted record.
+    pub position: Position,
+}
+
+impl Room {
+    /// A room that no record has made yet.
+    pub fn absent(id: RoomId) -> Room {
+        Room {
+            id,
+            status: Status::Absent,
+            kind: match id {
+                RoomId::Group(_) => RoomKind::Group,
+                RoomId::Direct(..) => RoomKind::Direct,
+            },
+            name: None,
+            topic: String::new(),
+            visibility: Visibility::Private,
+            members: BTreeMap::new(),
+            banned: BTreeSet::new(),
+            recent: Recent::default(),
+            position: Position::START,
+        }
+    }
+
+    /// Whether the action would be accepted as things stand. Publish only what is.
+    pub fn admit(&self, by: UserId, action: &Action) -> Result<(), Refusal> {
+        self.check(by, action)
+    }
+
+    /// Folds in a record that came back from the log. A refused one changes nothing.
+    pub fn apply(&mut self, record: &Record, place: Place) -> Result<Event, Refusal> {
+        self.check(record.by, &record.action)?;
+        self.position = place.position();
+        let by = record.by;
+        let event = match &record.action {
+            Action::Message(post) => self.post(post, place, record.at),
+            Action::RoomCreated(founding) => self.found(founding, by, record.at),
+            Action::RoomUpdated(changes) => self.update(changes, by),
+            Action::RoomDeleted => self.delete(by),
+            Action::MemberSet { member, role } => self.seat(member, *role, by, record.at),
+            Action::MemberRemoved { member, ban } => self.remove(member, *ban, by, record.at),
+        };
+        Ok(event)
+    }
+
+    fn check(&self, by: UserId, action: &Action) -> Result<(), Refusal> {
+        if let Action::RoomCreated(founding) = action {
+            return self.check_founding(by, founding);
+        }
+        if self.status != Status::Live {
+            return Err(Refusal::NotFound);
+        }
+        if self.kind == RoomKind::Direct && !matches!(action, Action::Message(_)) {
+            self.require_member(by)?;
+            return Err(Refusal::DirectRoom);
+        }
+        match action {
+            Action::RoomCreated(_) => Ok(()),
+            Action::Message(post) => self.check_post(by, post),
+            Action::RoomUpdated(_) | Action::RoomDeleted => self.check_admin(by),
+            Action::MemberSet { member, role } => self.check_seat(by, member.id, *role),
+            Action::MemberRemoved { member, ban } => self.check_removal(by, member.id, *ban),
+        }
+    }
+
+    /// What the room is to this person.
+    pub fn standing(&self, user: UserId) -> Standing {
+        match (self.status, self.members.get(&user), self.visibility) {
+            (Status::Live, Some(member), _) => Standing::Member(member.role),
+            (Status::Live, None, Visibility::Public) => Standing::Outsider,
+            _ => Standing::Stranger,
+        }
+    }
+
+    /// Passes members alone; tells outsiders of a public group what it does not tell strangers.
+    pub fn require_member(&self, user: UserId) -> Result<Role, Refusal> {
+        match self.standing(user) {
+            Standing::Member(role) => Ok(role),
+            Standing::Outsider => Err(Refusal::NotAMember),
+            Standing::Stranger => Err(Refusal::NotFound),
+        }
+    }
+
+    fn check_founding(&self, by: UserId, founding: &Founding) -> Result<(), Refusal> {
+        match self.status {
+            Status::Live => return Err(Refusal::Exists),
+            Status::Deleted => return Err(Refusal::NotFound),
+            Status::Absent => {}
+        }
+        let ids: BTreeSet<UserId> = founding.members.iter().map(|seat| seat.person.id).collect();
+        if ids.len() != founding.members.len() || !ids.contains(&by) || founding.kind != self.kind {
+            return Err(Refusal::Nonsense);
+        }
+        if ids.len() > MAX_MEMBERS {
+            return Err(Refusal::RoomFull);
+        }
+        match self.id {
+            RoomId::Group(_) => Ok(()),
+            RoomId::Direct(one, other) if ids == BTreeSet::from([one, other]) => Ok(()),
+            RoomId::Direct(..) => Err(Refusal::Nonsense),
+        }
+    }
+
+    fn check_post(&self, by: UserId, post: &Post) -> Result<(), Refusal> {
+        self.require_member(by)?;
+        if post.sender.id != by {
+            return Err(Refusal::Nonsense);
+        }
+        match post.client_id.as_deref().and_then(|id| self.recent.find(by, id)) {
+            Some(first) => Err(Refusal::Repeat(first)),
+            None => Ok(()),
+        }
+    }
+
+    fn check_admin(&self, by: UserId) -> Result<(), Refusal> {
+        match self.require_member(by)? {
+            Role::Admin => Ok(()),
+            Role::Member => Err(Refusal::Forbidden),
+        }
+    }
+
+    fn check_seat(&self, by: UserId, user: UserId, role: Role) -> Result<(), Refusal> {
+        let seated = self.members.get(&user);
+        if by == user && seated.is_none() {
+            return self.check_joining(user, role);
+        }
+        if by == user && seated.is_some_and(|member| member.role == role) {
+            return Err(Refusal::Unchanged);
+        }
+        self.check_admin(by)?;
+        match seated {
+            Some(member) if member.role == role => Err(Refusal::Unchanged),
+            Some(_) if role == Role::Member && self.is_last_admin(user) => Err(Refusal::LastAdmin),
+            Some(_) => Ok(()),
+            None if self.members.len() >= MAX_MEMBERS => Err(Refusal::RoomFull),
+            None => Ok(()),
+        }
+    }
+
+    fn check_joining(&self, user: UserId, role: Role) -> Result<(), Refusal> {
+        match self.standing(user) {
+            Standing::Stranger => Err(Refusal::NotFound),
+            _ if self.banned.contains(&user) => Err(Refusal::Banned),
+            _ if role == Role::Admin => Err(Refusal::Forbidden),
+            _ if self.members.len() >= MAX_MEMBERS => Err(Refusal::RoomFull),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_removal(&self, by: UserId, user: UserId, ban: bool) -> Result<(), Refusal> {
+        if by == user {
+            self.require_member(by)?;
+            let others = self.members.len() > 1;
+            return if others && self.is_last_admin(user) { Err(Refusal::LastAdmin) } else { Ok(()) };
+        }
+        self.check_admin(by)?;
+        match self.members.contains_key(&user) {
+            true => Ok(()),
+            // Someone who left may still be kept from coming back.
+            false if ban && !self.banned.contains(&user) => Ok(()),
+            false if ban => Err(Refusal::Unchanged),
+            false => Err(Refusal::NotFound),
+        }
+    }
+
+    fn is_last_admin(&self, user: UserId) -> bool {
+        let mut admins = self.members.values().filter(|member| member.role == Role::Admin);
+        admins.next().is_some_and(|admin| admin.person.id == user) && admins.next().is_none()
+    }
+
+    fn post(&mut self, post: &Post, place: Place, at: Timestamp) -> Event {
+        let (id, position) = (place.message_id(), place.position());
+        self.recent.push(post.sender.id, post.client_id.as_deref(), First { id, position });
+        let message = Message {
+            id,
+            room_id: self.id,
+            position,
+            sender: post.sender.clone(),
+            body: Some(post.body.clone()),
+            sent_at: at,
+            edited_at: None,
+            deleted: false,
+            client_id: post.client_id.clone(),
+        };
+        let mentions = self.mentioned(post);
+        Event::Message { message, mentions }
+    }
+
+    fn mentioned(&self, post: &Post) -> Mentions {
+        let names = text::mentions(&post.body);
+        let sender = post.sender.id;
+        let by_admin = self.members.get(&sender).is_some_and(|member| member.role == Role::Admin);
+        let named = |member: &&Member| {
+            member.person.id != sender && names.contains(&member.person.username.to_lowercase())
+        };
+        let users = match names.is_empty() {
+            true => Vec::new(),
+            false => self.members.values().filter(named).map(|member| member.person.id).collect(),
+        };
+        Mentions { all: by_admin && names.contains("all"), users }
+    }
+
+    fn found(&mut self, founding: &Founding, by: UserId, at: Timestamp) -> Event {
+        self.status = Status::Live;
+        self.name = founding.name.clone();
+        self.visibility = match self.kind {
+            RoomKind::Direct => Visibility::Private,
+            RoomKind::Group => founding.visibility,
+        };
+        for seat in &founding.members {
+            let member = Member { person: seat.person.clone(), role: seat.role, joined_at: at };
+            self.members.insert(seat.person.id, member);
+        }
+        let members = self.members.values().cloned().collect();
+        Event::RoomCreated { info: self.info(), members, by }
+    }
+
+    fn update(&mut self, changes: &Changes, by: UserId) -> Event {
+        if let Some(name) = &changes.name {
+            self.name = Some(name.clone());
+        }
+        if let Some(topic) = &changes.topic {
+            self.topic = topic.clone();
+        }
+        if let Some(visibility) = changes.visibility {
+            self.visibility = visibility;
+        }
+        Event::RoomUpdated { info: self.info(), by }
+    }
+
+    fn delete(&mut self, by: UserId) -> Event {
+        let position = self.position;
+        *self = Room { status: Status::Deleted, position, ..Room::absent(self.id) };
+        Event::RoomDeleted { by }
+    }
+
+    fn seat(&mut self, person: &Person, role: Role, by: UserId, at: Timestamp) -> Event {
+        self.banned.remove(&person.id);
+        // Whoever comes into an empty group has to be able to run it.
+        let role = if self.members.is_empty() { Role::Admin } else { role };
+        let before = self.members.get(&person.id);
+        let (known, joined_at) = (before.is_some(), before.map_or(at, |member| member.joined_at));
+        let member = Member { person: person.clone(), role, joined_at };
+        self.members.insert(person.id, member.clone());
+        match known {
+            true => Event::MemberUpdated { member, by },
+            false => Event::MemberAdded { member, by },
+        }
+    }
+
+    fn remove(&mut self, person: &Person, ban: bool, by: UserId, at: Timestamp) -> Event {
+        let ban = ban && by != person.id;
+        if ban {
+            self.banned.insert(person.id);
+        }
+        let member = self.members.remove(&person.id).unwrap_or_else(|| Member {
+            person: person.clone(),
+            role: Role::Member,
+            joined_at: at,
+        });
+        Event::MemberRemoved { member, ban, by }
+    }
+
+    /// What of the room is the same for everyone in it.
+    pub fn info(&self) -> Info {
+        let people = match self.kind {
+            RoomKind::Direct => self.members.values().map(|member| member.person.clone()).collect(),
+            RoomKind::Group => Vec::new(),
+        };
+        Info {
+            id: self.id,
+            kind: self.kind,
+            name: self.name.clone(),
+            topic: self.topic.clone(),
+            visibility: self.visibility,
+            member_count: self.members.len(),
+            people,
+        }
+    }
+}
+

@@ -1,0 +1,139 @@
+//! The log: what was said, in order. One trait, two implementations, one conformance suite.
+//!
+//! Kafka carries it in a cluster; a SQLite file does on one machine. A log knows keys, bytes and
+//! offsets, and nothing of rooms: what an entry means is for `core::record` to say.
+
+pub mod kafka;
+pub mod local;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+/// One entry as it stands in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub partition: u16,
+    pub offset: i64,
+    /// The room id. Lossy where another program wrote bytes that are no UTF-8.
+    pub key: Arc<str>,
+    pub value: Bytes,
+}
+
+/// Surely not appended.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    #[error("the queue to the log is full")]
+    Full,
+    #[error("the log cannot be reached")]
+    Down,
+}
+
+/// An append that was handed over and then failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// Surely not in the log, now or later.
+    #[error("not appended: {0}")]
+    NotDone(String),
+    /// It may be in the log.
+    #[error("outcome unknown: {0}")]
+    Unknown(String),
+}
+
+/// Resolves to the offset when the log has the entry for good.
+pub type Receipt = oneshot::Receiver<Result<i64, AppendError>>;
+
+#[derive(Debug, thiserror::Error)]
+#[error("log: {0}")]
+pub struct LogError(pub String);
+
+/// Entries in the order of each partition, a batch at a time. Ends when the log is closed.
+pub type Feed = mpsc::Receiver<Vec<Entry>>;
+
+/// What a persister hears: which partitions are its own, and their entries.
+#[derive(Debug)]
+pub enum Share {
+    /// Replaces nothing: these come on top. Their entries follow from the stored offset on.
+    Assigned(Vec<u16>),
+    /// Nothing more of these follows, until they are assigned again.
+    Revoked(Vec<u16>),
+    Entries(Vec<Entry>),
+}
+
+/// Tells a log from which offset on the store lacks entries; the persister's share starts there.
+#[async_trait]
+pub trait StoredOffsets: Send + Sync {
+    /// The first offset of the partition that is not in the store; 0 if none is.
+    async fn next_offset(&self, partition: u16) -> Result<i64, LogError>;
+}
+
+/// The log of everything that happens in rooms.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// How many partitions there are; fixed for the life of the log. At most 1,024.
+    fn partitions(&self) -> u16;
+
+    /// The partition of a key: the same on every instance.
+    fn partition_of(&self, key: &str) -> u16;
+
+    /// Whether this start made the log: offsets stored earlier belong to another one.
+    fn is_new(&self) -> bool;
+
+    /// Queues an entry for appending and returns at once. Entries of one key that one instance
+    /// appends stay in order. `Err` is a refusal: nothing was or will be appended.
+    fn append(&self, key: &str, value: Bytes) -> Result<Receipt, Refused>;
+
+    /// Every entry of every partition from the given offsets on (one per partition), then live.
+    /// A slow reader slows this feed alone. Reconnects by itself.
+    async fn follow(&self, from: Vec<i64>) -> Result<Feed, LogError>;
+
+    /// This instance's share of all entries, from the stored offsets on: each partition belongs
+    /// to one instance of the hub at a time.
+    async fn share(&self, stored: Arc<dyn StoredOffsets>) -> Result<mpsc::Receiver<Share>, LogError>;
+
+    /// The end of each partition: the offset that the next entry will get. Every entry whose
+    /// append was confirmed before the call lies before it, whichever instance appended it.
+    async fn ends(&self) -> Result<Vec<i64>, LogError>;
+
+    /// Told when the store has every entry of the partition before `next`: a chance to trim, and
+    /// to show the progress to the log's own tools.
+    fn stored(&self, partition: u16, next: i64);
+
+    /// Keeps a copy of an entry that nobody could read, with the reason.
+    fn quarantine(&self, entry: &Entry, reason: &str);
+
+    /// Whether the log could be reached lately.
+    fn is_up(&self) -> bool;
+
+    /// What is queued is appended (at most 5 s), then the feeds end.
+    async fn close(&self);
+}
+
+/// Topics beside the log, for what instances tell each other and no one must replay for long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Channel {
+    /// Typing, read markers, logouts. A subscriber hears what comes after it subscribed.
+    Signals,
+    /// Leases and who is where. The newest value of each key is kept: a subscriber hears those
+    /// first, then `CaughtUp`, then what changes.
+    Presence,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// `None` takes back the key.
+    Value { key: Arc<str>, value: Option<Bytes> },
+    CaughtUp,
+}
+
+/// Short-lived messages between instances. Each instance hears its own too.
+#[async_trait]
+pub trait Bus: Send + Sync {
+    /// Best effort and at once; what cannot be sent now is dropped and counted.
+    fn tell(&self, channel: Channel, key: &str, value: Option<Bytes>);
+    async fn listen(&self, channel: Channel) -> Result<mpsc::Receiver<Heard>, LogError>;
+    /// What was told is sent (at most 2 s).
+    async fn flush(&self);
+}

@@ -1,0 +1,162 @@
+//! The store: what the log adds up to, and accounts. One set of queries for both databases.
+//!
+//! SQLite and MySQL (or MariaDB) differ in a few words of SQL and in how they are reached, so the
+//! queries are written once, in `accounts`, `rooms`, `history` and `persist`, over the small
+//! `Database` trait; `sqlite` and `mysql` implement that, and one conformance suite runs on both.
+
+mod accounts;
+pub mod database;
+mod history;
+mod migrations;
+mod mysql;
+mod persist;
+mod rooms;
+mod sqlite;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::core::room::{Event, Message, Room};
+use crate::core::types::{
+    Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
+};
+use database::Database;
+
+/// Why the store could not do something. None of them leaves anything half done.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Cannot be reached, or too busy: worth trying again.
+    #[error("the store cannot be reached: {0}")]
+    Unavailable(String),
+    /// A row with this unique value is there already.
+    #[error("taken")]
+    Taken,
+    /// Another persister wrote this part of the log first.
+    #[error("another instance wrote this batch")]
+    Fenced,
+    /// Everything else: a fault of ours, or a schema that is not ours.
+    #[error("store: {0}")]
+    Broken(String),
+}
+
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// A person with what only the hub knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub person: Person,
+    pub disabled: bool,
+    pub created_at: Timestamp,
+    /// When the last of the person's sockets closed; `None` if none ever did.
+    pub last_seen: Option<Timestamp>,
+}
+
+/// What is needed to check a password.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    pub account: Account,
+    /// In the PHC string format.
+    pub password_hash: String,
+}
+
+/// A row of `logins`: one cookie or token. Only a hash of it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LoginId(pub i64);
+
+/// SHA-256 of a login's token.
+pub type TokenHash = [u8; 32];
+
+/// A room as one member sees it in a list.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RoomView {
+    pub id: RoomId,
+    pub kind: RoomKind,
+    /// A direct room is named after the other person.
+    pub name: Option<String>,
+    pub topic: String,
+    pub visibility: Visibility,
+    /// Absent for who is not a member.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub role: Option<Role>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mentions: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_message: Option<Message>,
+    pub position: Position,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_position: Option<Position>,
+    pub member_count: i64,
+    pub created_at: Timestamp,
+    /// The two people of a direct room; empty for groups.
+    #[serde(rename = "members", skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<Person>,
+}
+
+/// A room's state at an offset of its partition: start a fold here and go on with what follows.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub room: Room,
+    /// The first offset of the room's partition that is not part of it.
+    pub next: i64,
+}
+
+/// Which page of a room's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PageOf {
+    Newest,
+    Before(Position),
+    After(Position),
+    /// About half of the page before, and the rest from this position on.
+    Around(Position),
+}
+
+/// Messages of one room, oldest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    pub messages: Vec<Message>,
+    pub has_older: bool,
+    pub has_newer: bool,
+    /// The first offset of the room's partition that the store did not have when it was read.
+    pub next: i64,
+}
+
+/// What happened in a room after a position, oldest first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    pub events: Vec<(Position, Event)>,
+    /// Whether there was more than the limit; then `events` is not complete.
+    pub too_much: bool,
+    /// As in `Page`.
+    pub next: i64,
+}
+
+/// A member with a read marker to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadMark {
+    pub room: RoomId,
+    pub user: UserId,
+    pub position: Position,
+}
+
+/// Everything durable but the log. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    db: Arc<dyn Database>,
+}
+
+impl Store {
+    /// Opens (and makes, if missing) a SQLite file, and brings its schema up to date.
+    pub async fn sqlite(file: &Path) -> Result<Store> {
+        Ok(Store { db: Arc::new(sqlite::Sqlite::open(file).await?) })
+    }
+
+    /// Connects to `mysql://user:password@host:port/database` with at most `connections`
+    /// connections, and brings the schema up to date under a lock that all instances share.
+    pub async fn mysql(url: &str, connections: usize) -> Result<Store> {
+        Ok(Store { db: Arc::new(mysql::Mysql::open(url, connections).await?) })
+    }
+}
