@@ -10,6 +10,7 @@ mod history;
 mod migrations;
 mod mysql;
 mod persist;
+mod plan;
 mod rooms;
 mod sqlite;
 
@@ -19,9 +20,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::core::room::{Event, Message, Room};
-use crate::core::types::{
-    Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
-};
+use crate::core::types::{Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility};
 use database::Database;
 
 /// Why the store could not do something. None of them leaves anything half done.

@@ -1,0 +1,5 @@
+CREATE TABLE IF NOT EXISTS bans (
+    room_id VARCHAR(48) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    user_id BIGINT NOT NULL,
+    PRIMARY KEY (room_id, user_id)
+) ENGINE = InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

@@ -1,0 +1,310 @@
+//! The little that the queries ask of a database: statements, rows, and two kinds of transaction.
+
+use std::str::FromStr;
+
+use async_trait::async_trait;
+
+use super::{Result, StoreError};
+use crate::core::types::{MessageId, Position, RoomId, Timestamp, UserId};
+
+/// A way to SQLite or MySQL.
+#[async_trait]
+pub trait Database: Send + Sync {
+    fn dialect(&self) -> Dialect;
+
+    /// Reads with all statements from one and the same state; the rows of each.
+    async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>>;
+
+    /// Runs all statements in one transaction, or none: `Fenced` when one of them did not affect
+    /// as many rows as it should have.
+    async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Done>>;
+}
+
+impl dyn Database {
+    pub async fn query(&self, statement: Statement) -> Result<Vec<Row>> {
+        Ok(self.read(vec![statement]).await?.pop().unwrap_or_default())
+    }
+
+    pub async fn query_one(&self, statement: Statement) -> Result<Option<Row>> {
+        Ok(self.query(statement).await?.into_iter().next())
+    }
+
+    pub async fn execute(&self, statement: Statement) -> Result<Done> {
+        Ok(self.write(vec![statement]).await?.pop().unwrap_or_default())
+    }
+}
+
+/// SQL with `?` for each parameter.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    pub sql: String,
+    pub params: Vec<Value>,
+    /// How many rows it has to affect for the transaction to go on. A row that is found counts,
+    /// even where it had the new values before.
+    pub expected: Option<u64>,
+}
+
+impl Statement {
+    pub fn new(sql: impl Into<String>, params: Vec<Value>) -> Statement {
+        Statement { sql: sql.into(), params, expected: None }
+    }
+
+    pub fn expecting(self, rows: u64) -> Statement {
+        Statement { expected: Some(rows), ..self }
+    }
+}
+
+/// What a statement in a `write` did.
+#[derive(Debug, Default)]
+pub struct Done {
+    pub affected: u64,
+    /// The number that the database gave to an inserted row.
+    pub last_id: i64,
+    pub rows: Vec<Row>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Null,
+    Int(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Value {
+    /// About how much of a packet it takes.
+    pub fn size(&self) -> usize {
+        match self {
+            Value::Null | Value::Int(_) => 8,
+            Value::Text(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// A list of parameters of different types.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { vec![$($crate::store::database::Value::from($value)),*] };
+}
+pub(super) use values;
+
+macro_rules! value_from {
+    ($($type:ty: $value:ident => $made:expr),+ $(,)?) => {
+        $(impl From<$type> for Value {
+            fn from($value: $type) -> Value {
+                $made
+            }
+        })+
+    };
+}
+value_from! {
+    i64: int => Value::Int(int),
+    i32: int => Value::Int(int.into()),
+    u16: int => Value::Int(int.into()),
+    usize: int => Value::Int(int as i64),
+    UserId: id => Value::Int(id.0),
+    MessageId: id => Value::Int(id.0),
+    Position: position => Value::Int(position.0),
+    Timestamp: time => Value::Int(time.0),
+    RoomId: id => Value::Text(id.to_string()),
+    String: text => Value::Text(text),
+    &str: text => Value::Text(text.to_owned()),
+    &[u8]: bytes => Value::Bytes(bytes.to_owned()),
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Value {
+        value.map_or(Value::Null, Into::into)
+    }
+}
+
+/// The values of one row, in the order of the query's columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row(pub Vec<Value>);
+
+impl Row {
+    pub fn maybe_int(&self, column: usize) -> Result<Option<i64>> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            Some(Value::Int(int)) => Ok(Some(*int)),
+            other => Err(mismatch(column, "an integer", other)),
+        }
+    }
+
+    pub fn int(&self, column: usize) -> Result<i64> {
+        self.maybe_int(column)?.ok_or_else(|| mismatch(column, "an integer", None))
+    }
+
+    /// MySQL does not tell texts from bytes, so both will do where they are UTF-8.
+    pub fn maybe_text(&self, column: usize) -> Result<Option<&str>> {
+        match self.0.get(column) {
+            Some(Value::Null) => Ok(None),
+            Some(Value::Text(text)) => Ok(Some(text)),
+            Some(Value::Bytes(bytes)) => std::str::from_utf8(bytes)
+                .map(Some)
+                .map_err(|_| mismatch(column, "a text", self.0.get(column))),
+            other => Err(mismatch(column, "a text", other)),
+        }
+    }
+
+    pub fn text(&self, column: usize) -> Result<&str> {
+        self.maybe_text(column)?.ok_or_else(|| mismatch(column, "a text", None))
+    }
+
+    /// A text that stands for something else: an id, a role.
+    pub fn parse<T: FromStr>(&self, column: usize) -> Result<T> {
+        let text = self.text(column)?;
+        text.parse().map_err(|_| {
+            StoreError::Broken(format!("column {column} has no known value: {text:?}"))
+        })
+    }
+
+    pub fn user(&self, column: usize) -> Result<UserId> {
+        self.int(column).map(UserId)
+    }
+
+    pub fn position(&self, column: usize) -> Result<Position> {
+        self.int(column).map(Position)
+    }
+
+    pub fn time(&self, column: usize) -> Result<Timestamp> {
+        self.int(column).map(Timestamp)
+    }
+
+    pub fn maybe_time(&self, column: usize) -> Result<Option<Timestamp>> {
+        Ok(self.maybe_int(column)?.map(Timestamp))
+    }
+}
+
+fn mismatch(column: usize, expected: &str, found: Option<&Value>) -> StoreError {
+    let found = match found {
+        None => "nothing",
+        Some(Value::Null) => "NULL",
+        Some(Value::Int(_)) => "an integer",
+        Some(Value::Text(_)) => "a text",
+        Some(Value::Bytes(_)) => "bytes",
+    };
+    StoreError::Broken(format!("column {column} should be {expected}, found {found}"))
+}
+
+/// The few words in which the databases differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    Sqlite,
+    Mysql,
+}
+
+impl Dialect {
+    /// The end of an INSERT: where a row with this key is there already, do this instead.
+    pub fn on_conflict(self, key: &str, set: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!(" ON CONFLICT ({key}) DO UPDATE SET {set}"),
+            Dialect::Mysql => format!(" ON DUPLICATE KEY UPDATE {set}"),
+        }
+    }
+
+    /// Within `on_conflict`: the value that was to be inserted. (`VALUES` is going out of fashion
+    /// in MySQL, but it is all that MySQL and MariaDB have in common.)
+    pub fn inserted(self, column: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("excluded.{column}"),
+            Dialect::Mysql => format!("VALUES({column})"),
+        }
+    }
+
+    pub fn greatest(self, one: &str, other: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("MAX({one}, {other})"),
+            Dialect::Mysql => format!("GREATEST({one}, {other})"),
+        }
+    }
+
+    /// The end of a SELECT in a `write`: its rows stay as they are until the transaction ends.
+    /// SQLite has one writer, and so nothing to lock.
+    pub fn for_update(self) -> &'static str {
+        match self {
+            Dialect::Sqlite => "",
+            Dialect::Mysql => " FOR UPDATE",
+        }
+    }
+}
+
+/// Most rows or list items in one statement; more are split.
+const MOST_ROWS: usize = 128;
+/// Most bytes in one statement, so that the server's `max_allowed_packet` is never reached.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Inserts rows in as few statements as is sensible. Their sizes are powers of two, so that there
+/// are few different ones to prepare and keep: `head` ends before `VALUES`, `tail` follows.
+pub fn insert_rows(head: &str, tail: &str, rows: Vec<Vec<Value>>) -> Vec<Statement> {
+    let mut statements = Vec::new();
+    let mut rows = rows.into_iter().peekable();
+    while let Some(first) = rows.next() {
+        let size = |row: &[Value]| row.iter().map(Value::size).sum::<usize>();
+        let (mut run, mut bytes) = (vec![first], 0);
+        while let Some(row) =
+            rows.next_if(|row| run.len() < MOST_ROWS && bytes + size(row) < MOST_BYTES)
+        {
+            bytes += size(&row);
+            run.push(row);
+        }
+        while !run.is_empty() {
+            let rest = run.split_off(1 << run.len().ilog2());
+            let row = format!("({})", placeholders(run[0].len()));
+            let sql = format!("{head} VALUES {}{tail}", vec![row; run.len()].join(", "));
+            statements.push(Statement::new(sql, run.concat()));
+            run = rest;
+        }
+    }
+    statements
+}
+
+/// Splits a long list into parts for `IN (…)`. Each is filled up to a power of two by repeating
+/// its last item, for the same reason.
+pub fn in_lists<T>(items: &[T]) -> impl Iterator<Item = (String, Vec<Value>)>
+where
+    T: Copy + Into<Value>,
+{
+    items.chunks(MOST_ROWS).map(|part| {
+        let filled = part.len().next_power_of_two();
+        let items = part.iter().chain(std::iter::repeat(&part[part.len() - 1]));
+        (placeholders(filled), items.take(filled).map(|item| (*item).into()).collect())
+    })
+}
+
+fn placeholders(count: usize) -> String {
+    vec!["?"; count].join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_into_few_statements_of_few_sizes() {
+        let rows = |count: usize| (0..count).map(|n| values![n, "x"]).collect::<Vec<_>>();
+        let sizes = |count| -> Vec<usize> {
+            let statements = insert_rows("INSERT INTO t (a, b)", "", rows(count));
+            statements.iter().map(|statement| statement.params.len() / 2).collect()
+        };
+        assert_eq!(sizes(0), []);
+        assert_eq!(sizes(1), [1]);
+        assert_eq!(sizes(300), [128, 128, 32, 8, 4]);
+        let two = &insert_rows("INSERT INTO t (a, b)", " X", rows(2))[0];
+        assert_eq!(two.sql, "INSERT INTO t (a, b) VALUES (?, ?), (?, ?) X");
+        assert_eq!(two.params, values![0, "x", 1, "x"]);
+    }
+
+    #[test]
+    fn a_statement_never_grows_beyond_a_packet() {
+        let rows = (0..3).map(|_| values!["x".repeat(MOST_BYTES)]).collect();
+        assert_eq!(insert_rows("INSERT INTO t (a)", "", rows).len(), 3);
+    }
+
+    #[test]
+    fn a_list_is_filled_up_with_its_last_item() {
+        let lists: Vec<_> = in_lists(&[UserId(1), UserId(2), UserId(3)]).collect();
+        assert_eq!(lists, [("?, ?, ?, ?".to_owned(), values![1, 2, 3, 3])]);
+        assert_eq!(in_lists(&[]).count(), 0);
+    }
+}

@@ -1,0 +1,201 @@
+//! What was said, by position: pages for people who scroll, and replays for those who come back.
+
+use super::accounts::person;
+use super::database::{Row, Statement, Value, values};
+use super::{Page, PageOf, Replay, Result, Store, StoreError};
+use crate::core::room::{Event, Mentions, Message};
+use crate::core::types::{MessageId, Position, RoomId, UserId};
+
+/// The columns of a `Message`, of `messages m LEFT JOIN users s ON s.id = m.sender_id`.
+pub(super) const MESSAGE: &str = "m.id, m.room_id, m.position, m.sender_id, s.username, \
+     s.display_name, m.body, m.sent_at, m.edited_at, m.deleted_at, m.client_id";
+pub(super) const MESSAGE_COLUMNS: usize = 11;
+
+const FROM: &str = "FROM messages m LEFT JOIN users s ON s.id = m.sender_id";
+
+/// A way to walk along a room's positions.
+#[derive(Clone, Copy)]
+enum Walk {
+    Before(Position),
+    After(Position),
+}
+
+impl Store {
+    /// A page of a room's history. Deleted messages keep their place.
+    pub async fn page(
+        &self,
+        room: RoomId,
+        partition: u16,
+        which: PageOf,
+        limit: usize,
+    ) -> Result<Page> {
+        // One more than asked for tells whether there are others beyond.
+        let walk = |walk| messages(room, walk, limit + 1);
+        let (before, after) = match which {
+            PageOf::Newest => (walk(Walk::Before(Position(i64::MAX))), nothing()),
+            PageOf::Before(end) => (walk(Walk::Before(end)), any_after(room, Position(end.0 - 1))),
+            PageOf::After(start) => {
+                (any_before(room, Position(start.0 + 1)), walk(Walk::After(start)))
+            }
+            PageOf::Around(middle) => {
+                (walk(Walk::Before(middle)), walk(Walk::After(Position(middle.0 - 1))))
+            }
+        };
+        let rows = self.db.read(vec![next(partition), before, after]).await?;
+        let (older, newer) = match which {
+            PageOf::Newest | PageOf::Before(_) => (rows[1].len().min(limit), 0),
+            PageOf::After(_) => (0, rows[2].len().min(limit)),
+            PageOf::Around(_) => share(rows[1].len(), rows[2].len(), limit),
+        };
+        let older_first = rows[1][..older].iter().rev().chain(&rows[2][..newer]);
+        Ok(Page {
+            messages: older_first.map(|row| message(row, 0)).collect::<Result<_>>()?,
+            has_older: rows[1].len() > older,
+            has_newer: rows[2].len() > newer,
+            next: next_of(&rows[0])?,
+        })
+    }
+
+    pub async fn message(&self, id: MessageId) -> Result<Option<Message>> {
+        let sql = format!("SELECT {MESSAGE} {FROM} WHERE m.id = ?");
+        let row = self.db.query_one(Statement::new(sql, values![id])).await?;
+        row.map(|row| message(&row, 0)).transpose()
+    }
+
+    /// The first message that this person sent to this room under this `client_id`.
+    pub async fn message_by_client_id(
+        &self,
+        room: RoomId,
+        sender: UserId,
+        client_id: &str,
+    ) -> Result<Option<Message>> {
+        let sql = format!(
+            "SELECT {MESSAGE} {FROM} WHERE m.room_id = ? AND m.sender_id = ? AND m.client_id = ?
+             ORDER BY m.position LIMIT 1"
+        );
+        let row = self.db.query_one(Statement::new(sql, values![room, sender, client_id])).await?;
+        row.map(|row| message(&row, 0)).transpose()
+    }
+
+    /// What happened in a room after a position: messages and other events in one order. Messages
+    /// are as they are now, and do not say whom they mentioned.
+    pub async fn replay(
+        &self,
+        room: RoomId,
+        partition: u16,
+        after: Position,
+        limit: usize,
+    ) -> Result<Replay> {
+        let events = Statement::new(
+            "SELECT position, data FROM events WHERE room_id = ? AND position > ?
+             ORDER BY position LIMIT ?",
+            values![room, after, limit + 1],
+        );
+        let messages = messages(room, Walk::After(after), limit + 1);
+        let rows = self.db.read(vec![next(partition), messages, events]).await?;
+
+        let said = rows[1].iter().map(|row| {
+            let message = message(row, 0)?;
+            Ok((message.position, Event::Message { message, mentions: Mentions::default() }))
+        });
+        let done = rows[2].iter().map(|row| Ok((row.position(0)?, event(row.text(1)?)?)));
+        let mut events = said.chain(done).collect::<Result<Vec<_>>>()?;
+        events.sort_by_key(|(position, _)| *position);
+        let too_much = events.len() > limit;
+        events.truncate(limit);
+        Ok(Replay { events, too_much, next: next_of(&rows[0])? })
+    }
+
+    /// Where this person was last removed from the room, or left it: the last thing to replay to
+    /// somebody who is not in it any more.
+    pub async fn last_removal(&self, room: RoomId, user: UserId) -> Result<Option<Position>> {
+        let statement = Statement::new(
+            "SELECT position FROM events
+             WHERE room_id = ? AND subject = ? AND type = 'member_removed'
+             ORDER BY position DESC LIMIT 1",
+            values![room, user],
+        );
+        self.db.query_one(statement).await?.map(|row| row.position(0)).transpose()
+    }
+}
+
+/// How many to take of the older and of the newer ones: half and half, as far as there are some.
+fn share(older: usize, newer: usize, limit: usize) -> (usize, usize) {
+    let half = limit / 2;
+    let older = older.min(half.max(limit.saturating_sub(newer)));
+    (older, newer.min(limit - older))
+}
+
+fn messages(room: RoomId, walk: Walk, limit: usize) -> Statement {
+    let (compare, direction, from) = match walk {
+        Walk::Before(end) => ("<", "DESC", end),
+        Walk::After(start) => (">", "ASC", start),
+    };
+    let sql = format!(
+        "SELECT {MESSAGE} {FROM} WHERE m.room_id = ? AND m.position {compare} ?
+         ORDER BY m.position {direction} LIMIT ?"
+    );
+    Statement::new(sql, values![room, from, limit])
+}
+
+fn any_before(room: RoomId, end: Position) -> Statement {
+    let sql = "SELECT 1 FROM messages WHERE room_id = ? AND position < ? LIMIT 1";
+    Statement::new(sql, values![room, end])
+}
+
+fn any_after(room: RoomId, start: Position) -> Statement {
+    let sql = "SELECT 1 FROM messages WHERE room_id = ? AND position > ? LIMIT 1";
+    Statement::new(sql, values![room, start])
+}
+
+/// For a side of the page where there can be nothing.
+fn nothing() -> Statement {
+    Statement::new("SELECT 1 FROM log_offsets WHERE partition_id < ?", values![Value::Int(0)])
+}
+
+/// The offset that the store has reached in a partition.
+pub(super) fn next(partition: u16) -> Statement {
+    let sql = "SELECT next_offset FROM log_offsets WHERE partition_id = ?";
+    Statement::new(sql, values![partition])
+}
+
+pub(super) fn next_of(rows: &[Row]) -> Result<i64> {
+    rows.first().map_or(Ok(0), |row| row.int(0))
+}
+
+/// Reads the columns of `MESSAGE` from this one on.
+pub(super) fn message(row: &Row, from: usize) -> Result<Message> {
+    let deleted = row.maybe_int(from + 9)?.is_some();
+    let body = || row.text(from + 6).map(str::to_owned);
+    Ok(Message {
+        id: MessageId(row.int(from)?),
+        room_id: row.parse(from + 1)?,
+        position: row.position(from + 2)?,
+        sender: person(row, from + 3)?,
+        body: if deleted { None } else { Some(body()?) },
+        sent_at: row.time(from + 7)?,
+        edited_at: row.maybe_time(from + 8)?,
+        deleted,
+        client_id: row.maybe_text(from + 10)?.map(str::to_owned),
+    })
+}
+
+fn event(data: &str) -> Result<Event> {
+    serde_json::from_str(data)
+        .map_err(|error| StoreError::Broken(format!("an event that cannot be read: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_around_is_filled_from_whichever_side_has_more() {
+        assert_eq!(share(100, 100, 50), (25, 25));
+        assert_eq!(share(3, 100, 50), (3, 47));
+        assert_eq!(share(100, 3, 50), (47, 3));
+        assert_eq!(share(3, 4, 50), (3, 4));
+        assert_eq!(share(9, 9, 1), (0, 1));
+        assert_eq!(share(9, 9, 0), (0, 0));
+    }
+}

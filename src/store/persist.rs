@@ -1,0 +1,322 @@
+//! What the persister writes: batches of the log, and how far they reach, in one transaction.
+
+use super::database::{Dialect, Row, Statement, Value, in_lists, insert_rows, values};
+use super::history::{next, next_of};
+use super::plan::{RoomPlan, Seat, plan};
+use super::{Result, Store, StoreError};
+use crate::core::batch::{Batch, Change};
+use crate::core::room::{Event, Info};
+use crate::core::types::{Role, RoomId, Timestamp, UserId};
+
+/// How often `open_log` looks again when another instance opens the log at the same time.
+const OPENINGS: usize = 10;
+
+impl Store {
+    /// Writes a batch, if the store has reached just the offset where it starts; otherwise some
+    /// other persister was faster, and this is `Fenced`.
+    pub async fn write(&self, batch: &Batch) -> Result<()> {
+        // First of all: it locks the partition until the end, so a slower one waits and is fenced.
+        let fence = Statement::new(
+            "UPDATE log_offsets SET next_offset = ? WHERE partition_id = ? AND next_offset = ?",
+            values![batch.next, batch.partition, batch.from],
+        );
+        let mut writing = Writing {
+            dialect: self.db.dialect(),
+            statements: vec![fence.expecting(1)],
+            rows: Rows::default(),
+        };
+        for (id, room) in plan(&batch.changes) {
+            writing.room(id, &room)?;
+        }
+        match self.db.write(writing.finish()).await {
+            Ok(_) => Ok(()),
+            Err(StoreError::Taken) => {
+                Err(StoreError::Broken("a row of this batch is there already".into()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// How far the store is: partition, epoch and the first offset that it does not have.
+    pub async fn offsets(&self) -> Result<Vec<(u16, u16, i64)>> {
+        let sql = "SELECT partition_id, epoch, next_offset FROM log_offsets ORDER BY partition_id";
+        let small = |row: &Row, column| {
+            let int = row.int(column)?;
+            u16::try_from(int).map_err(|_| StoreError::Broken(format!("{int} is out of range")))
+        };
+        let rows = self.db.query(Statement::new(sql, Vec::new())).await?;
+        rows.iter().map(|row| Ok((small(row, 0)?, small(row, 1)?, row.int(2)?))).collect()
+    }
+
+    /// The first offset of the partition that the store does not have.
+    pub async fn next_offset(&self, partition: u16) -> Result<i64> {
+        next_of(&self.db.query(next(partition)).await?)
+    }
+
+    /// Settles the epoch with the log that is there now, and returns it. A log that ends before
+    /// what the store has of it, or that was made just now, is another one: the epoch is raised,
+    /// so that new positions come after the old, and the log is read from its beginning.
+    ///
+    /// `stored` is what `offsets` gave, asked **before** the log was asked for its `ends`: in the
+    /// other order, what a second instance appends and stores in between would look like that.
+    pub async fn open_log(
+        &self,
+        stored: &[(u16, u16, i64)],
+        ends: &[i64],
+        is_new: bool,
+    ) -> Result<u16> {
+        let epoch_then = stored.first().map_or(0, |&(_, epoch, _)| epoch);
+        let is_beyond = |&(partition, _, next): &(u16, u16, i64)| {
+            ends.get(usize::from(partition)).is_none_or(|&end| next > end)
+        };
+        let is_another =
+            stored.iter().any(is_beyond) || (is_new && stored.iter().any(|&(.., next)| next > 0));
+
+        for _ in 0..OPENINGS {
+            let now = self.offsets().await?;
+            let step = match now.first() {
+                None => self.insert_offsets(ends.len()).await,
+                Some(_) if now.len() != ends.len() => {
+                    return Err(StoreError::Broken(format!(
+                        "the log has {} partitions, but the store was filled from one with {}; \
+                         their number must never change",
+                        ends.len(),
+                        now.len()
+                    )));
+                }
+                Some(&(_, epoch, _)) if is_another && epoch == epoch_then => {
+                    self.raise_epoch(epoch, ends.len()).await
+                }
+                Some(&(_, epoch, _)) => return Ok(epoch),
+            };
+            match step {
+                // Done, by us or by another instance: the next look tells.
+                Ok(_) | Err(StoreError::Taken | StoreError::Fenced) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(StoreError::Unavailable("other instances keep changing the log's epoch".into()))
+    }
+
+    async fn insert_offsets(&self, partitions: usize) -> Result<()> {
+        let rows = (0..partitions).map(|partition| values![partition, 0, 0]).collect();
+        let head = "INSERT INTO log_offsets (partition_id, epoch, next_offset)";
+        self.db.write(insert_rows(head, "", rows)).await.map(drop)
+    }
+
+    async fn raise_epoch(&self, epoch: u16, partitions: usize) -> Result<()> {
+        if epoch >= 1_023 {
+            return Err(StoreError::Broken("the log was made anew too often".into()));
+        }
+        let raise = Statement::new(
+            "UPDATE log_offsets SET epoch = ?, next_offset = 0 WHERE epoch = ?",
+            values![epoch + 1, epoch],
+        );
+        self.db.write(vec![raise.expecting(partitions as u64)]).await.map(drop)
+    }
+
+    /// Whether the store answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.db.query(Statement::new("SELECT 1", Vec::new())).await.map(drop)
+    }
+}
+
+/// The statements of a batch as they come together: those of single rooms, and rows of all rooms
+/// that are inserted together at the end.
+struct Writing {
+    dialect: Dialect,
+    statements: Vec<Statement>,
+    rows: Rows,
+}
+
+#[derive(Default)]
+struct Rows {
+    created: Vec<Vec<Value>>,
+    moved: Vec<Vec<Value>>,
+    seats: Vec<Vec<Value>>,
+    markers: Vec<Vec<Value>>,
+    bans: Vec<Vec<Value>>,
+    messages: Vec<Vec<Value>>,
+    mentions: Vec<Vec<Value>>,
+    events: Vec<Vec<Value>>,
+    /// Rooms that people joined or left, or that changed what they are.
+    later: Vec<Statement>,
+}
+
+impl Writing {
+    fn room(&mut self, id: RoomId, room: &RoomPlan) -> Result<()> {
+        if let Some((at, info)) = room.created {
+            self.rows.created.push(created(info, at, room));
+        } else if room.deleted.is_none() {
+            let row =
+                values![id, "group", "", "", "private", room.position, room.last_message, 0, 0];
+            self.rows.moved.push(row);
+        }
+        match room.deleted {
+            Some(at) => self.bury(id, room, at),
+            None => self.members(id, room),
+        }
+        if let (Some(info), None) = (room.info, room.deleted) {
+            let sql = "UPDATE rooms SET name = ?, topic = ?, visibility = ?, search_key = ?
+                       WHERE id = ?";
+            let Info { name, topic, visibility, .. } = info;
+            let visibility = visibility.as_str();
+            let params = values![name.as_deref(), topic.as_str(), visibility, search_key(info), id];
+            self.rows.later.push(Statement::new(sql, params));
+        }
+        for (message, mentions) in &room.messages {
+            self.rows.messages.push(values![
+                message.id,
+                id,
+                message.position,
+                message.sender.id,
+                message.body.as_deref().unwrap_or_default(),
+                message.sent_at,
+                message.client_id.as_deref(),
+            ]);
+            let everyone = mentions.all.then_some(UserId(0));
+            for user in everyone.iter().chain(&mentions.users) {
+                self.rows.mentions.push(values![id, *user, message.position]);
+            }
+        }
+        for change in &room.events {
+            self.rows.events.push(event(change)?);
+        }
+        Ok(())
+    }
+
+    /// Removes everything about a room; its row stays, emptied, and the event that says so.
+    fn bury(&mut self, id: RoomId, room: &RoomPlan, at: Timestamp) {
+        for table in ["members", "bans", "messages", "mentions", "events"] {
+            let sql = format!("DELETE FROM {table} WHERE room_id = ?");
+            self.statements.push(Statement::new(sql, values![id]));
+        }
+        let sql = "UPDATE rooms SET name = NULL, topic = '', search_key = '', member_count = 0,
+                       last_message_id = NULL, position = ?, deleted_at = ? WHERE id = ?";
+        self.rows.later.push(Statement::new(sql, values![room.position, at, id]));
+    }
+
+    fn members(&mut self, id: RoomId, room: &RoomPlan) {
+        let mut left = Vec::new();
+        for (&user, seat) in &room.seats {
+            match seat {
+                Seat::Taken { role, joined_at, read } => {
+                    self.rows.seats.push(values![id, user, role.as_str(), *joined_at, *read]);
+                }
+                Seat::Kept { role, read } => {
+                    if let Some(role) = role {
+                        let sql = "UPDATE members SET role = ? WHERE room_id = ? AND user_id = ?";
+                        let params = values![role.as_str(), id, user];
+                        self.statements.push(Statement::new(sql, params));
+                    }
+                    if let Some((position, at)) = read {
+                        let role = role.unwrap_or(Role::Member).as_str();
+                        self.rows.markers.push(values![id, user, role, *at, *position]);
+                    }
+                }
+                Seat::Left => left.push(user),
+            }
+        }
+        self.delete_each("members", id, &left);
+        // Deleted even if it is to be inserted: it may be there already.
+        let bans: Vec<UserId> = room.bans.keys().copied().collect();
+        self.delete_each("bans", id, &bans);
+        let banned = room.bans.iter().filter(|(_, banned)| **banned);
+        self.rows.bans.extend(banned.map(|(&user, _)| values![id, user]));
+
+        let may_count_anew = |seat: &Seat| !matches!(seat, Seat::Kept { .. });
+        if room.created.is_some() || room.seats.values().any(may_count_anew) {
+            let sql = "UPDATE rooms SET member_count =
+                           (SELECT COUNT(*) FROM members WHERE room_id = ?) WHERE id = ?";
+            self.rows.later.push(Statement::new(sql, values![id, id]));
+        }
+    }
+
+    fn delete_each(&mut self, table: &str, id: RoomId, users: &[UserId]) {
+        self.statements.extend(in_lists(users).map(|(list, users)| {
+            let sql = format!("DELETE FROM {table} WHERE room_id = ? AND user_id IN ({list})");
+            Statement::new(sql, [values![id], users].concat())
+        }));
+    }
+
+    fn finish(self) -> Vec<Statement> {
+        let Writing { dialect, mut statements, rows } = self;
+        let new = |column: &str| dialect.inserted(column);
+        let set_new = |columns: &[&str]| {
+            let set = columns.iter().map(|column| format!("{column} = {}", new(column)));
+            set.collect::<Vec<_>>().join(", ")
+        };
+
+        const ROOM: &str = "INSERT INTO rooms (id, kind, topic, search_key, visibility, position, \
+             last_message_id, member_count, created_at";
+        let head = format!("{ROOM}, group_number, name)");
+        statements.extend(insert_rows(&head, "", rows.created));
+        // These rooms are there, so nothing is inserted: a way to update many rows at once.
+        let last = format!("COALESCE({}, rooms.last_message_id)", new("last_message_id"));
+        let set = format!("{}, last_message_id = {last}", set_new(&["position"]));
+        let tail = dialect.on_conflict("id", &set);
+        statements.extend(insert_rows(&format!("{ROOM})"), &tail, rows.moved));
+
+        let head = "INSERT INTO members (room_id, user_id, role, joined_at, read_position)";
+        let set = set_new(&["role", "joined_at", "read_position"]);
+        let tail = dialect.on_conflict("room_id, user_id", &set);
+        statements.extend(insert_rows(head, &tail, rows.seats));
+        // The members are there too.
+        let further = dialect.greatest("members.read_position", &new("read_position"));
+        let tail = dialect.on_conflict("room_id, user_id", &format!("read_position = {further}"));
+        statements.extend(insert_rows(head, &tail, rows.markers));
+
+        let head = "INSERT INTO bans (room_id, user_id)";
+        statements.extend(insert_rows(head, "", rows.bans));
+        let head = "INSERT INTO messages
+                        (id, room_id, position, sender_id, body, sent_at, client_id)";
+        statements.extend(insert_rows(head, "", rows.messages));
+        let head = "INSERT INTO mentions (room_id, user_id, position)";
+        statements.extend(insert_rows(head, "", rows.mentions));
+        let head = "INSERT INTO events (room_id, position, type, by_user, at, subject, data)";
+        statements.extend(insert_rows(head, "", rows.events));
+        statements.extend(rows.later);
+        statements
+    }
+}
+
+fn created(info: &Info, at: Timestamp, room: &RoomPlan) -> Vec<Value> {
+    let number = match info.id {
+        RoomId::Group(number) => Some(number),
+        RoomId::Direct(..) => None,
+    };
+    values![
+        info.id,
+        info.kind.as_str(),
+        info.topic.as_str(),
+        search_key(info),
+        info.visibility.as_str(),
+        room.position,
+        room.last_message,
+        0,
+        at,
+        number,
+        info.name.as_deref(),
+    ]
+}
+
+/// What a search for public groups looks in. The line break keeps a query from matching the end
+/// of the name and the start of the topic together.
+fn search_key(info: &Info) -> String {
+    format!("{}\n{}", info.name.as_deref().unwrap_or_default(), info.topic).to_lowercase()
+}
+
+fn event(change: &Change) -> Result<Vec<Value>> {
+    let (kind, by, subject) = match &change.event {
+        Event::RoomCreated { by, .. } => ("room_created", by, None),
+        Event::RoomUpdated { by, .. } => ("room_updated", by, None),
+        Event::RoomDeleted { by } => ("room_deleted", by, None),
+        Event::MemberAdded { member, by } => ("member_added", by, Some(member.person.id)),
+        Event::MemberUpdated { member, by } => ("member_updated", by, Some(member.person.id)),
+        Event::MemberRemoved { member, by, .. } => ("member_removed", by, Some(member.person.id)),
+        Event::Message { message, .. } => ("message", &message.sender.id, None),
+    };
+    let data = serde_json::to_string(&change.event)
+        .map_err(|error| StoreError::Broken(error.to_string()))?;
+    Ok(values![change.room, change.position, kind, *by, change.at, subject, data])
+}

@@ -1,0 +1,285 @@
+//! Rooms as the fold needs them, and as people see them in lists.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::accounts::person;
+use super::database::{Row, Statement, Value, in_lists, values};
+use super::history::{MESSAGE, MESSAGE_COLUMNS, message, next, next_of};
+use super::{ReadMark, Result, RoomView, Snapshot, Store};
+use crate::core::recent::{self, First};
+use crate::core::room::{Member, Message, Room, Status};
+use crate::core::types::{MessageId, Person, Position, RoomId, Timestamp, UserId};
+
+/// The columns of a `RoomView`, of `rooms r` and, where there is one, the membership `me` of the
+/// person who looks. Unread are the messages by others after the read position.
+const VIEW: &str = "r.id, r.kind, r.name, r.topic, r.visibility, r.position, r.member_count, \
+     r.created_at, me.role, me.read_position, \
+     (SELECT COUNT(*) FROM messages x WHERE x.room_id = me.room_id \
+        AND x.position > me.read_position AND x.sender_id <> me.user_id \
+        AND x.deleted_at IS NULL), \
+     (SELECT COUNT(DISTINCT n.position) FROM mentions n WHERE n.room_id = me.room_id \
+        AND n.user_id IN (0, me.user_id) AND n.position > me.read_position)";
+const VIEW_COLUMNS: usize = 12;
+
+const LAST_MESSAGE: &str =
+    "LEFT JOIN messages m ON m.id = r.last_message_id LEFT JOIN users s ON s.id = m.sender_id";
+
+/// Read markers in one transaction.
+const MARKS: usize = 500;
+
+impl Store {
+    /// A number for a new group. It is never given again, whatever becomes of the room.
+    pub async fn allocate_room(&self, now: Timestamp) -> Result<RoomId> {
+        let statement = Statement::new("INSERT INTO room_ids (made_at) VALUES (?)", values![now]);
+        Ok(RoomId::Group(self.db.execute(statement).await?.last_id))
+    }
+
+    /// The room as the first `next` entries of its partition made it.
+    pub async fn snapshot(&self, room: RoomId, partition: u16) -> Result<Snapshot> {
+        let rows = self
+            .db
+            .read(vec![
+                next(partition),
+                Statement::new(
+                    "SELECT name, topic, visibility, position, deleted_at FROM rooms WHERE id = ?",
+                    values![room],
+                ),
+                Statement::new(
+                    "SELECT m.user_id, u.username, u.display_name, m.role, m.joined_at
+                     FROM members m LEFT JOIN users u ON u.id = m.user_id WHERE m.room_id = ?",
+                    values![room],
+                ),
+                Statement::new("SELECT user_id FROM bans WHERE room_id = ?", values![room]),
+                Statement::new(
+                    "SELECT sender_id, client_id, id, position FROM messages WHERE room_id = ?
+                     ORDER BY position DESC LIMIT ?",
+                    values![room, recent::WINDOW + 1],
+                ),
+            ])
+            .await?;
+        let room = restored(room, &rows[1..])?;
+        Ok(Snapshot { room, next: next_of(&rows[0])? })
+    }
+
+    /// Every room that the person is in, the one with the newest message first.
+    pub async fn rooms_of(&self, user: UserId) -> Result<Vec<RoomView>> {
+        let views = format!(
+            "SELECT {VIEW}, {MESSAGE} FROM members me JOIN rooms r ON r.id = me.room_id
+             {LAST_MESSAGE} WHERE me.user_id = ?
+             ORDER BY COALESCE(m.sent_at, r.created_at) DESC, r.id"
+        );
+        let people = "SELECT r.id, p.user_id, u.username, u.display_name
+             FROM members me JOIN rooms r ON r.id = me.room_id JOIN members p ON p.room_id = r.id
+             LEFT JOIN users u ON u.id = p.user_id
+             WHERE me.user_id = ? AND r.kind = 'direct' ORDER BY p.user_id";
+        let read =
+            vec![Statement::new(views, values![user]), Statement::new(people, values![user])];
+        let rows = self.db.read(read).await?;
+        self::views(&rows[0], &rows[1], user)
+    }
+
+    /// The room as this person sees it: `None` if for this person it does not exist.
+    pub async fn room_view(&self, room: RoomId, user: UserId) -> Result<Option<RoomView>> {
+        let view = format!(
+            "SELECT {VIEW}, {MESSAGE} FROM rooms r
+             LEFT JOIN members me ON me.room_id = r.id AND me.user_id = ? {LAST_MESSAGE}
+             WHERE r.id = ? AND r.deleted_at IS NULL
+               AND (me.user_id IS NOT NULL OR r.visibility = 'public')"
+        );
+        let people = "SELECT r.id, p.user_id, u.username, u.display_name
+             FROM rooms r JOIN members p ON p.room_id = r.id LEFT JOIN users u ON u.id = p.user_id
+             WHERE r.id = ? AND r.kind = 'direct' ORDER BY p.user_id";
+        let read =
+            vec![Statement::new(view, values![user, room]), Statement::new(people, values![room])];
+        let rows = self.db.read(read).await?;
+        Ok(views(&rows[0], &rows[1], user)?.pop())
+    }
+
+    /// Public groups whose name or topic contains the query, regardless of case, the oldest
+    /// first, as outsiders see them.
+    pub async fn public_rooms(
+        &self,
+        query: &str,
+        after: Option<RoomId>,
+        limit: usize,
+    ) -> Result<Vec<RoomView>> {
+        let after = match after {
+            Some(RoomId::Group(number)) => number,
+            _ => 0,
+        };
+        let sql = format!(
+            "SELECT {VIEW} FROM rooms r LEFT JOIN members me ON me.room_id = r.id AND me.user_id = 0
+             WHERE r.visibility = 'public' AND r.group_number > ? AND r.deleted_at IS NULL
+               AND INSTR(r.search_key, ?) > 0
+             ORDER BY r.group_number LIMIT ?"
+        );
+        let params = values![after, query.to_lowercase(), limit];
+        let rows = self.db.query(Statement::new(sql, params)).await?;
+        rows.iter().map(|row| view(row, None)).collect()
+    }
+
+    /// The members in the order of their user names, and when each was last seen.
+    pub async fn members(&self, room: RoomId) -> Result<Vec<(Member, Option<Timestamp>)>> {
+        let statement = Statement::new(
+            "SELECT m.user_id, u.username, u.display_name, m.role, m.joined_at, u.last_seen
+             FROM members m LEFT JOIN users u ON u.id = m.user_id WHERE m.room_id = ?
+             ORDER BY u.username_key, m.user_id",
+            values![room],
+        );
+        let rows = self.db.query(statement).await?;
+        rows.iter().map(|row| Ok((member(row)?, row.maybe_time(5)?))).collect()
+    }
+
+    pub async fn member_ids(&self, room: RoomId) -> Result<Vec<UserId>> {
+        let sql = "SELECT user_id FROM members WHERE room_id = ? ORDER BY user_id";
+        let rows = self.db.query(Statement::new(sql, values![room])).await?;
+        rows.iter().map(|row| row.user(0)).collect()
+    }
+
+    pub async fn is_member(&self, room: RoomId, user: UserId) -> Result<bool> {
+        Ok(self.read_position(room, user).await?.is_some())
+    }
+
+    /// How far this member has read; `None` for who is not one.
+    pub async fn read_position(&self, room: RoomId, user: UserId) -> Result<Option<Position>> {
+        let sql = "SELECT read_position FROM members WHERE room_id = ? AND user_id = ?";
+        let row = self.db.query_one(Statement::new(sql, values![room, user])).await?;
+        row.map(|row| row.position(0)).transpose()
+    }
+
+    /// Moves read markers forward; they never go back, nor past the end of the room as the store
+    /// has it. Returns those that would have: the store is behind the log, so give them again
+    /// once it has caught up, or what was read shows as unread.
+    pub async fn set_read(&self, marks: &[ReadMark]) -> Result<Vec<ReadMark>> {
+        let mut early = Vec::new();
+        for part in marks.chunks(MARKS) {
+            let ends = self.ends(part).await?;
+            // One statement for all who read up to the same place; and in one order everywhere,
+            // so that two instances do not block each other.
+            let mut together: BTreeMap<(RoomId, Position), Vec<UserId>> = BTreeMap::new();
+            for mark in part {
+                let Some(&end) = ends.get(&mark.room) else { continue };
+                if mark.position > end {
+                    early.push(*mark);
+                }
+                let position = mark.position.min(end);
+                together.entry((mark.room, position)).or_default().push(mark.user);
+            }
+            let mut updates = Vec::new();
+            for ((room, position), mut users) in together {
+                users.sort();
+                updates.extend(in_lists(&users).map(|(list, users)| {
+                    let sql = format!(
+                        "UPDATE members SET read_position = ?
+                         WHERE room_id = ? AND read_position < ? AND user_id IN ({list})"
+                    );
+                    let params = [values![position, room, position], users].concat();
+                    Statement::new(sql, params)
+                }));
+            }
+            if !updates.is_empty() {
+                self.db.write(updates).await?;
+            }
+        }
+        Ok(early)
+    }
+
+    /// The ends of the rooms that these marks are in, as far as they are there.
+    async fn ends(&self, marks: &[ReadMark]) -> Result<HashMap<RoomId, Position>> {
+        let mut rooms: Vec<RoomId> = marks.iter().map(|mark| mark.room).collect();
+        rooms.sort();
+        rooms.dedup();
+        let reads = in_lists(&rooms).map(|(list, rooms)| {
+            let sql = format!(
+                "SELECT id, position FROM rooms WHERE deleted_at IS NULL AND id IN ({list})"
+            );
+            Statement::new(sql, rooms)
+        });
+        let reads: Vec<_> = reads.collect();
+        if reads.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let rows = self.db.read(reads).await?;
+        rows.iter().flatten().map(|row| Ok((row.parse(0)?, row.position(1)?))).collect()
+    }
+}
+
+/// A room from its row, its members, its bans and its newest messages.
+fn restored(id: RoomId, rows: &[Vec<Row>]) -> Result<Room> {
+    let mut room = Room::absent(id);
+    let Some(row) = rows[0].first() else { return Ok(room) };
+    room.position = row.position(3)?;
+    if row.maybe_int(4)?.is_some() {
+        room.status = Status::Deleted;
+        return Ok(room);
+    }
+    room.status = Status::Live;
+    room.name = row.maybe_text(0)?.map(str::to_owned);
+    room.topic = row.text(1)?.to_owned();
+    room.visibility = row.parse(2)?;
+    for row in &rows[1] {
+        let member = member(row)?;
+        room.members.insert(member.person.id, member);
+    }
+    for row in &rows[2] {
+        room.banned.insert(row.user(0)?);
+    }
+    let newest = &rows[3][..rows[3].len().min(recent::WINDOW)];
+    for row in newest.iter().rev() {
+        let first = First { id: MessageId(row.int(2)?), position: row.position(3)? };
+        room.recent.push(row.user(0)?, row.maybe_text(1)?, first);
+    }
+    if rows[3].len() > newest.len() {
+        room.recent.set_incomplete();
+    }
+    Ok(room)
+}
+
+/// Reads a user id, a user name, a display name, a role and the time of joining.
+fn member(row: &Row) -> Result<Member> {
+    Ok(Member { person: person(row, 0)?, role: row.parse(3)?, joined_at: row.time(4)? })
+}
+
+/// Rooms from the rows of `VIEW` and `MESSAGE`; `people` are those of the direct ones.
+fn views(rows: &[Row], people: &[Row], user: UserId) -> Result<Vec<RoomView>> {
+    let mut of_room: HashMap<RoomId, Vec<Person>> = HashMap::new();
+    for row in people {
+        of_room.entry(row.parse(0)?).or_default().push(person(row, 1)?);
+    }
+    let mut views = Vec::with_capacity(rows.len());
+    for row in rows {
+        let has_message = row.maybe_int(VIEW_COLUMNS)?.is_some();
+        debug_assert_eq!(row.0.len(), VIEW_COLUMNS + MESSAGE_COLUMNS);
+        let last = if has_message { Some(message(row, VIEW_COLUMNS)?) } else { None };
+        let mut view = view(row, last)?;
+        if let Some(people) = of_room.remove(&view.id) {
+            let other = people.iter().find(|person| person.id != user);
+            view.name = other.map(|person| person.display_name.clone());
+            view.people = people;
+        }
+        views.push(view);
+    }
+    Ok(views)
+}
+
+/// Reads the columns of `VIEW`. Who is not a member is not told what was said.
+fn view(row: &Row, last_message: Option<Message>) -> Result<RoomView> {
+    let is_member = row.0[8] != Value::Null;
+    let count = |column| row.int(column).map(|count| is_member.then_some(count));
+    Ok(RoomView {
+        id: row.parse(0)?,
+        kind: row.parse(1)?,
+        name: row.maybe_text(2)?.map(str::to_owned),
+        topic: row.text(3)?.to_owned(),
+        visibility: row.parse(4)?,
+        role: if is_member { Some(row.parse(8)?) } else { None },
+        unread: count(10)?,
+        mentions: count(11)?,
+        last_message: last_message.filter(|_| is_member),
+        position: row.position(5)?,
+        read_position: row.maybe_int(9)?.map(Position),
+        member_count: row.int(6)?,
+        created_at: row.time(7)?,
+        people: Vec::new(),
+    })
+}
