@@ -6,11 +6,20 @@
 pub mod kafka;
 pub mod local;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
+
+/// Entries in one batch of a feed, at most.
+const BATCH_ENTRIES: usize = 1_000;
+/// Bytes of keys and values in one batch, at most, unless a single entry has more.
+const BATCH_BYTES: usize = 1 << 20;
+/// Batches that wait in a feed for a slow reader; the feed pauses when they are full.
+const FEED_BATCHES: usize = 64;
+/// What a listener of the bus may have waiting; past it signals are dropped and counted.
+const BUS_WAITING: usize = 4_096;
 
 /// One entry as it stands in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +29,12 @@ pub struct Entry {
     /// The room id. Lossy where another program wrote bytes that are no UTF-8.
     pub key: Arc<str>,
     pub value: Bytes,
+}
+
+impl Entry {
+    fn bytes(&self) -> usize {
+        self.key.len() + self.value.len()
+    }
 }
 
 /// Surely not appended.
@@ -136,4 +151,39 @@ pub trait Bus: Send + Sync {
     async fn listen(&self, channel: Channel) -> Result<mpsc::Receiver<Heard>, LogError>;
     /// What was told is sent (at most 2 s).
     async fn flush(&self);
+}
+
+/// Counts what becomes of appends and of what the bus is told. Few names, known to the dashboards.
+mod count {
+    use super::{Channel, Refused};
+
+    pub fn appended(entries: usize) {
+        metrics::counter!("rookery_log_appended_total").increment(entries as u64);
+    }
+
+    pub fn failed(entries: usize) {
+        metrics::counter!("rookery_log_failed_total").increment(entries as u64);
+    }
+
+    pub fn refused(refused: Refused) -> Refused {
+        let reason = match refused {
+            Refused::Full => "full",
+            Refused::Down => "down",
+        };
+        metrics::counter!("rookery_log_refused_total", "reason" => reason).increment(1);
+        refused
+    }
+
+    pub fn dropped(channel: Channel) {
+        let channel = match channel {
+            Channel::Signals => "signals",
+            Channel::Presence => "presence",
+        };
+        metrics::counter!("rookery_bus_dropped_total", "channel" => channel).increment(1);
+    }
+}
+
+/// What a thread that panicked left behind is still whole: every change here is one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
