@@ -4,8 +4,13 @@
 //! in a line.
 
 pub mod batch;
-pub mod record;
+pub mod follow;
+pub mod page;
+pub mod presence;
 pub mod recent;
+pub mod record;
 pub mod room;
+pub mod tail;
 pub mod text;
 pub mod types;
+pub mod wire;

@@ -112,7 +112,9 @@ impl Record {
             Ok(record) => record,
             // A newer version may well have another shape; say which of the two it was.
             Err(error) => match serde_json::from_slice::<Versioned>(value) {
-                Ok(versioned) if versioned.v > VERSION => return Err(Unreadable::Newer(versioned.v)),
+                Ok(versioned) if versioned.v > VERSION => {
+                    return Err(Unreadable::Newer(versioned.v));
+                }
                 _ => return Err(error.into()),
             },
         };

@@ -102,7 +102,7 @@ pub struct Info {
     pub visibility: Visibility,
     pub member_count: usize,
     /// The two people of a direct room; absent for groups.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, rename = "members", skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Person>,
 }
 
@@ -111,13 +111,35 @@ pub struct Info {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Event {
     /// `mentions` are the members whom the text calls by name, the sender left out.
-    Message { message: Message, mentions: Mentions },
-    RoomCreated { info: Info, members: Vec<Member>, by: UserId },
-    RoomUpdated { info: Info, by: UserId },
-    RoomDeleted { by: UserId },
-    MemberAdded { member: Member, by: UserId },
-    MemberUpdated { member: Member, by: UserId },
-    MemberRemoved { member: Member, ban: bool, by: UserId },
+    Message {
+        message: Message,
+        mentions: Mentions,
+    },
+    RoomCreated {
+        info: Info,
+        members: Vec<Member>,
+        by: UserId,
+    },
+    RoomUpdated {
+        info: Info,
+        by: UserId,
+    },
+    RoomDeleted {
+        by: UserId,
+    },
+    MemberAdded {
+        member: Member,
+        by: UserId,
+    },
+    MemberUpdated {
+        member: Member,
+        by: UserId,
+    },
+    MemberRemoved {
+        member: Member,
+        ban: bool,
+        by: UserId,
+    },
 }
 
 /// What a person is to a room.
@@ -303,7 +325,11 @@ impl Room {
         if by == user {
             self.require_member(by)?;
             let others = self.members.len() > 1;
-            return if others && self.is_last_admin(user) { Err(Refusal::LastAdmin) } else { Ok(()) };
+            return if others && self.is_last_admin(user) {
+                Err(Refusal::LastAdmin)
+            } else {
+                Ok(())
+            };
         }
         self.check_admin(by)?;
         match self.members.contains_key(&user) {
@@ -430,4 +456,3 @@ impl Room {
         }
     }
 }
-

@@ -279,7 +279,8 @@ mod tests {
         for room in ["17", "d3-17"] {
             assert_eq!(room.parse::<RoomId>().unwrap().to_string(), room);
         }
-        for wrong in ["", "0", "017", "+1", "-1", "d3-3", "d17-3", "d3", "x", "9223372036854775808"] {
+        for wrong in ["", "0", "017", "+1", "-1", "d3-3", "d17-3", "d3", "x", "9223372036854775808"]
+        {
             assert!(wrong.parse::<RoomId>().is_err(), "{wrong}");
         }
         assert_eq!(RoomId::direct(UserId(5), UserId(2)), RoomId::direct(UserId(2), UserId(5)));

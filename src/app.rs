@@ -1,0 +1,228 @@
+//! Wiring: opens log and store, starts the actors and the server, and stops it all in order.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use actix_http::HttpService;
+use actix_rt::net::TcpStream;
+use actix_server::{Server, ServerHandle};
+use actix_service::{fn_service, map_config};
+use actix_web::dev::AppConfig;
+use actix_web::web;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::config::{Config, LogKind, StoreKind};
+use crate::http::{self, Edge};
+use crate::hub::Hub;
+use crate::hub::bridge::Bridge;
+use crate::hub::outbound::Ending;
+use crate::hub::persister::Persister;
+use crate::hub::presence::{Farewell, PresenceActor};
+use crate::hub::signals::Signals;
+use crate::log::local::{LocalBus, LocalLog};
+use crate::log::{Bus, Channel, Log, LogError};
+use crate::store::{Store, StoreError};
+
+/// The whole stop takes at most this; then the process ends all the same.
+const STOP_WITHIN: Duration = Duration::from_secs(9);
+/// How long the sockets take to be closed, however many there are.
+const CLOSE_SOCKETS_WITHIN: Duration = Duration::from_secs(3);
+/// Sockets closed in one step of the pace.
+const SOCKETS_A_STEP: usize = 50;
+/// Requests that are being answered may take this long to finish, in seconds.
+const FINISH_REQUESTS_WITHIN: u64 = 3;
+const SLOW_REQUEST_HEAD: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Why the hub cannot start, in one line that names the setting.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("store.url: {0}")]
+    Store(#[from] StoreError),
+    #[error("log.brokers: {0}")]
+    Log(#[from] LogError),
+    #[error("data.dir: cannot use {0}: {1}")]
+    Data(String, io::Error),
+    #[error("server.listen: cannot listen on {0}: {1}")]
+    Listen(SocketAddr, io::Error),
+    #[error("server.instance: no random bytes to make one up: {0}")]
+    Random(#[from] getrandom::Error),
+    #[error("cannot start: {0}")]
+    Io(#[from] io::Error),
+}
+
+/// Opens the store alone, as `rookery migrate` and `rookery user` do.
+pub async fn open_store(config: &Config) -> Result<Store, StartError> {
+    match config.store.kind {
+        StoreKind::Sqlite => {
+            make_data_dir(config)?;
+            Ok(Store::sqlite(&config.data.dir.join("rookery.db")).await?)
+        }
+        StoreKind::Mysql => Ok(Store::mysql(&config.store.url, config.store.connections).await?),
+    }
+}
+
+fn make_data_dir(config: &Config) -> Result<(), StartError> {
+    let dir = &config.data.dir;
+    std::fs::create_dir_all(dir).map_err(|error| StartError::Data(dir.display().to_string(), error))
+}
+
+async fn open_log(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), StartError> {
+    match config.log.kind {
+        LogKind::Local => {
+            make_data_dir(config)?;
+            Ok((LocalLog::open(&config.data.dir)?, LocalBus::new()))
+        }
+        LogKind::Kafka => open_kafka(config).await,
+    }
+}
+
+async fn open_kafka(_: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), StartError> {
+    Err(LogError("Kafka is to come".into()).into())
+}
+
+/// Runs one instance until SIGTERM or SIGINT, then stops it in order.
+pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<(), StartError> {
+    let started = Instant::now();
+    let (mut config, incarnation) = name_instance(config)?;
+    let store = open_store(&config).await?;
+    let (log, bus) = open_log(&config).await?;
+    // In this order: what others append and store meanwhile must not look like a shorter log.
+    let offsets = store.offsets().await?;
+    let ends = log.ends().await?;
+    let epoch = store.open_log(&offsets, &ends, log.is_new()).await?;
+    let mut stored = vec![0; ends.len()];
+    for (partition, _, next) in store.offsets().await? {
+        if let Some(mark) = stored.get_mut(usize::from(partition)) {
+            *mark = next;
+        }
+    }
+    let feed = log.follow(stored.clone()).await?;
+    let (signals, presence) =
+        (bus.listen(Channel::Signals).await?, bus.listen(Channel::Presence).await?);
+
+    if config.server.workers == 0 {
+        config.server.workers = std::thread::available_parallelism().map_or(1, usize::from);
+    }
+    let workers = config.server.workers;
+    let listen = config.server.listen;
+    let hub = Hub::new(config, incarnation, (log, bus, store), epoch, stored);
+    let arbiters: Vec<Arbiter> = (0..workers).map(|_| Arbiter::new()).collect();
+    hub.rooms.run_on(arbiters.iter().map(Arbiter::handle).collect());
+    let own_thread = Arbiter::new();
+    let bridge = Bridge::new(hub.clone(), feed, ends);
+    let bridge = Bridge::start_in_arbiter(&own_thread.handle(), |_| bridge);
+    let presence = PresenceActor::new(hub.clone(), presence);
+    hub.introduce(bridge, presence.start());
+    Signals::new(hub.clone(), signals).start();
+    let persister = Persister::new(hub.clone());
+    Persister::start_in_arbiter(&Arbiter::new().handle(), |_| persister);
+
+    let server = listen_on(&hub, listen, figures)?;
+    let handle = server.handle();
+    let address = format!("http://{listen}");
+    tracing::info!(%address, took = ?started.elapsed(), "rookery is listening");
+    let stopped = actix_rt::spawn(async move {
+        until_told_to_stop().await;
+        tracing::info!("stopping");
+        if tokio::time::timeout(STOP_WITHIN, stop(&hub, &handle)).await.is_err() {
+            tracing::warn!("stopping took too long; what is left is cut off");
+        }
+    });
+    server.await?;
+    let _ = stopped.await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Gives the instance a name, and this run of it one that no other run ever has.
+fn name_instance(mut config: Config) -> Result<(Config, String), StartError> {
+    let mut random = [0u8; 6];
+    getrandom::fill(&mut random)?;
+    let random: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+    if config.server.instance.is_empty() {
+        config.server.instance = format!("rookery-{}", &random[..6]);
+    }
+    // The key of a lease; a slash in it would read as a person's entry.
+    let incarnation = format!("{}.{random}", config.server.instance.replace('/', "_"));
+    Ok((config, incarnation))
+}
+
+/// Listens, and returns once the address is taken.
+fn listen_on(
+    hub: &Arc<Hub>,
+    listen: SocketAddr,
+    figures: Option<PrometheusHandle>,
+) -> Result<Server, StartError> {
+    let edge = web::Data::new(Edge::new(&hub.config));
+    let figures = web::Data::new(figures);
+    let shared = hub.clone();
+    let service = move || {
+        let (door, door_edge) = (shared.clone(), edge.clone());
+        let upgrade = fn_service(move |(request, framed)| {
+            http::socket::upgrade(door.clone(), door_edge.clone(), request, framed)
+        });
+        let app = http::app(shared.clone(), edge.clone(), figures.clone());
+        HttpService::build()
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(SLOW_REQUEST_HEAD)
+            .on_connect_ext(|socket: &TcpStream, _| {
+                // Only a hint: without it answers wait a little for each other.
+                let _ = socket.set_nodelay(true);
+            })
+            .upgrade(upgrade)
+            .finish(map_config(app, |()| AppConfig::default()))
+            .tcp()
+    };
+    let server = Server::build()
+        .workers(hub.config.server.workers)
+        .shutdown_timeout(FINISH_REQUESTS_WITHIN)
+        .disable_signals()
+        .bind("rookery", listen, service)
+        .map_err(|error| StartError::Listen(listen, error))?;
+    Ok(server.run())
+}
+
+async fn until_told_to_stop() {
+    let hear = |kind| signal(kind).map_err(|error| tracing::error!(%error, "cannot hear signals"));
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (hear(SignalKind::terminate()), hear(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+/// Not ready; the sockets sent elsewhere at a measured pace; what is in flight finished.
+async fn stop(hub: &Arc<Hub>, server: &ServerHandle) {
+    hub.drain();
+    close_sockets(hub).await;
+    server.stop(true).await;
+    if let Some(presence) = hub.presence() {
+        // Only a stopped actor does not answer, and then there is nothing to tell.
+        let _ = presence.send(Farewell).await;
+    }
+    hub.bus.flush().await;
+    hub.log.close().await;
+}
+
+async fn close_sockets(hub: &Arc<Hub>) {
+    let sessions = hub.sessions.all();
+    let steps = sessions.len().div_ceil(SOCKETS_A_STEP).max(1);
+    let pause = (CLOSE_SOCKETS_WITHIN / 2 / steps as u32).min(Duration::from_millis(50));
+    for step in sessions.chunks(SOCKETS_A_STEP) {
+        step.iter().for_each(|session| session.outbound.end(Ending::Draining));
+        tokio::time::sleep(pause).await;
+    }
+    let until = Instant::now() + CLOSE_SOCKETS_WITHIN / 2;
+    while hub.sessions.count() > 0 && Instant::now() < until {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

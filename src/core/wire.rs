@@ -1,0 +1,290 @@
+//! What goes over the socket: commands as clients send them, answers and events as they get them.
+//!
+//! An event is encoded once and the same bytes go to everyone; only `room_created` differs from
+//! viewer to viewer, since it shows the room as its new member sees it.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::room::{Event, Info, Member};
+use super::types::{Position, RoomId, RoomKind, Timestamp, UserId};
+use crate::store::RoomView;
+
+/// The subprotocol that a client asks for.
+pub const PROTOCOL: &str = "rookery.v1";
+
+/// What a client marked its command with; its answer carries it. A string or a number.
+pub type Ref = Option<Value>;
+
+#[derive(Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Command {
+    Hello {
+        /// Rooms by id, and up to where the client knows them. Ids that are none match no room.
+        #[serde(default)]
+        rooms: Option<HashMap<String, Position>>,
+    },
+    Send {
+        room: String,
+        body: String,
+        #[serde(default)]
+        client_id: Option<String>,
+    },
+    Read {
+        room: String,
+        position: Position,
+    },
+    Typing {
+        room: String,
+    },
+    Presence {
+        #[serde(default)]
+        users: Option<Vec<UserId>>,
+        #[serde(default)]
+        room: Option<String>,
+        #[serde(default)]
+        all: bool,
+    },
+    Ping,
+}
+
+const COMMANDS: [&str; 6] = ["hello", "send", "read", "typing", "presence", "ping"];
+
+/// Why a frame is no command.
+#[derive(Debug, PartialEq)]
+pub struct Malformed {
+    pub reference: Ref,
+    pub code: &'static str,
+    pub detail: String,
+}
+
+/// Reads a text frame.
+pub fn decode(text: &str) -> Result<(Ref, Command), Malformed> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        #[serde(rename = "type")]
+        kind: Option<Value>,
+        #[serde(rename = "ref")]
+        reference: Ref,
+    }
+    let bad = |reference, detail: String| Malformed { reference, code: "bad_request", detail };
+    let envelope: Envelope = serde_json::from_str(text)
+        .map_err(|error| bad(None, format!("a frame is one JSON object: {error}")))?;
+    let reference = envelope.reference;
+    if !matches!(reference, None | Some(Value::String(_) | Value::Number(_))) {
+        return Err(bad(None, "ref is a string or a number".to_owned()));
+    }
+    match envelope.kind {
+        Some(Value::String(kind)) if COMMANDS.contains(&kind.as_str()) => {
+            match serde_json::from_str(text) {
+                Ok(command) => Ok((reference, command)),
+                Err(error) => Err(bad(reference, format!("{kind}: {error}"))),
+            }
+        }
+        Some(Value::String(kind)) => Err(Malformed {
+            reference,
+            code: "unknown_command",
+            detail: format!("there is no command {:?}", kind.chars().take(40).collect::<String>()),
+        }),
+        _ => Err(bad(reference, "type is missing, or is no string".to_owned())),
+    }
+}
+
+fn encode(value: &impl Serialize) -> Vec<u8> {
+    // Values of our own with string keys: serialising them to memory cannot fail.
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+/// `{"type":"ok","ref":…}` with the fields of `fields`, an object.
+pub fn ok(reference: &Ref, fields: Value) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Ok<'a> {
+        r#type: &'static str,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: &'a Ref,
+        #[serde(flatten)]
+        fields: Value,
+    }
+    let fields = if fields.is_null() { json!({}) } else { fields };
+    encode(&Ok { r#type: "ok", reference, fields })
+}
+
+/// `{"type":"error",…}`: a command that was refused, or whose outcome is unknown.
+pub fn error(reference: &Ref, code: &str, detail: &str, temporary: bool) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Error<'a> {
+        r#type: &'static str,
+        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+        reference: &'a Ref,
+        code: &'a str,
+        detail: &'a str,
+        temporary: bool,
+    }
+    encode(&Error { r#type: "error", reference, code, detail, temporary })
+}
+
+/// An event of a room, as everyone in it gets it.
+pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Framed<T: Serialize> {
+        r#type: &'static str,
+        room: RoomId,
+        position: Position,
+        #[serde(flatten)]
+        fields: T,
+    }
+    fn framed<T: Serialize>(
+        r#type: &'static str,
+        room: RoomId,
+        position: Position,
+        fields: T,
+    ) -> Vec<u8> {
+        encode(&Framed { r#type, room, position, fields })
+    }
+    #[derive(Serialize)]
+    struct WithMember<'a> {
+        member: Value,
+        by: &'a UserId,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        ban: bool,
+    }
+    let member = |member: &Member, by, ban| WithMember { member: member_json(member), by, ban };
+    match event {
+        Event::Message { message, .. } => {
+            framed("message", room, position, json!({"message": message}))
+        }
+        Event::RoomCreated { info, by, .. } => {
+            framed("room_created", room, position, json!({"info": info, "by": by}))
+        }
+        Event::RoomUpdated { info, by } => {
+            framed("room_updated", room, position, json!({"info": info, "by": by}))
+        }
+        Event::RoomDeleted { by } => framed("room_deleted", room, position, json!({"by": by})),
+        Event::MemberAdded { member: who, by } => {
+            framed("member_added", room, position, member(who, by, false))
+        }
+        Event::MemberUpdated { member: who, by } => {
+            framed("member_updated", room, position, member(who, by, false))
+        }
+        Event::MemberRemoved { member: who, ban, by } => {
+            framed("member_removed", room, position, member(who, by, *ban))
+        }
+    }
+}
+
+/// A new room, as one of its founders sees it.
+pub fn room_created(view: &RoomView, position: Position, by: UserId) -> Vec<u8> {
+    encode(&json!({
+        "type": "room_created", "room": view.id, "position": position, "info": view, "by": by,
+    }))
+}
+
+/// A room that was just made, as one of its founders sees it.
+pub fn founders_view(info: &Info, founder: &Member, position: Position) -> RoomView {
+    let other = info.people.iter().find(|person| person.id != founder.person.id);
+    RoomView {
+        id: info.id,
+        kind: info.kind,
+        name: match info.kind {
+            RoomKind::Direct => other.map(|person| person.display_name.clone()),
+            RoomKind::Group => info.name.clone(),
+        },
+        topic: info.topic.clone(),
+        visibility: info.visibility,
+        role: Some(founder.role),
+        unread: Some(0),
+        mentions: Some(0),
+        last_message: None,
+        position,
+        read_position: Some(position),
+        member_count: info.member_count as i64,
+        created_at: founder.joined_at,
+        people: info.people.clone(),
+    }
+}
+
+fn member_json(member: &Member) -> Value {
+    json!({
+        "user_id": member.person.id,
+        "username": member.person.username,
+        "display_name": member.person.display_name,
+        "role": member.role,
+        "joined_at": member.joined_at,
+    })
+}
+
+/// Too much was missed to be repeated, or it is not known: load the history.
+pub fn reset(room: RoomId, position: Position) -> Vec<u8> {
+    encode(&json!({"type": "reset", "room": room, "position": position}))
+}
+
+pub fn typing(room: RoomId, user: UserId) -> Vec<u8> {
+    encode(&json!({"type": "typing", "room": room, "user_id": user}))
+}
+
+pub fn read(room: RoomId, user: UserId, position: Position) -> Vec<u8> {
+    encode(&json!({"type": "read", "room": room, "user_id": user, "read_position": position}))
+}
+
+/// A person's presence, in a snapshot, a list or an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    pub user_id: UserId,
+    pub status: Status,
+    /// When the last socket closed; `None` while online, and for who never had one.
+    pub last_seen: Option<Timestamp>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Online,
+    Offline,
+}
+
+pub fn presence(users: &[Seen]) -> Vec<u8> {
+    encode(&json!({"type": "presence", "users": users}))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_told_from_nonsense() {
+        let (reference, command) = decode(r#"{"type":"ping","ref":7}"#).unwrap();
+        assert_eq!(reference, Some(json!(7)));
+        assert!(matches!(command, Command::Ping));
+        let code = |text| decode(text).unwrap_err().code;
+        assert_eq!(code("{"), "bad_request");
+        assert_eq!(code("[]"), "bad_request");
+        assert_eq!(code(r#"{"ref":1}"#), "bad_request");
+        assert_eq!(code(r#"{"type":"fly","ref":1}"#), "unknown_command");
+        assert_eq!(code(r#"{"type":"send","ref":1,"room":7}"#), "bad_request");
+        assert_eq!(code(r#"{"type":"ping","ref":{}}"#), "bad_request");
+        assert_eq!(decode(r#"{"type":"fly","ref":"a"}"#).unwrap_err().reference, Some(json!("a")));
+    }
+
+    #[test]
+    fn a_resuming_hello_names_rooms_and_positions() {
+        let (_, command) = decode(r#"{"type":"hello","ref":1,"rooms":{"7":"41"}}"#).unwrap();
+        let Command::Hello { rooms: Some(rooms) } = command else { panic!("{command:?}") };
+        assert_eq!(rooms["7"], Position(41));
+        assert!(decode(r#"{"type":"hello","ref":1,"rooms":{"7":41}}"#).is_err());
+    }
+
+    #[test]
+    fn answers_carry_the_ref_and_events_the_room() {
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        assert_eq!(text(ok(&Some(json!(1)), Value::Null)), r#"{"type":"ok","ref":1}"#);
+        assert_eq!(text(ok(&None, json!({"a": 1}))), r#"{"type":"ok","a":1}"#);
+        assert_eq!(
+            text(error(&Some(json!("x")), "forbidden", "no", false)),
+            r#"{"type":"error","ref":"x","code":"forbidden","detail":"no","temporary":false}"#
+        );
+        let deleted = event(RoomId::Group(7), Position(3), &Event::RoomDeleted { by: UserId(1) });
+        assert_eq!(text(deleted), r#"{"type":"room_deleted","room":"7","position":"3","by":"1"}"#);
+    }
+}

@@ -1,0 +1,143 @@
+//! What handlers take from a request: a JSON body, a query, an id in the path, and who asks.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use serde::de::DeserializeOwned;
+
+use super::errors::Problem;
+use crate::auth;
+use crate::core::types::UserId;
+use crate::hub::Hub;
+use crate::store::{Account, LoginId};
+
+type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
+
+/// The hub, as every handler gets it.
+pub type Shared = web::Data<Arc<Hub>>;
+
+pub fn hub(request: &HttpRequest) -> Result<Arc<Hub>, Problem> {
+    let hub = request.app_data::<Shared>().map(|hub| hub.get_ref().clone());
+    hub.ok_or_else(Problem::internal)
+}
+
+/// A JSON body. 415 for another type, 413 for a large one, 400 for one that does not fit.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = Extracted<Body<T>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = matches!(request.mime_type(), Ok(Some(mime)) if mime.essence_str() == "application/json");
+        let bytes = web::Bytes::from_request(request, payload);
+        Box::pin(async move {
+            if !is_json {
+                let detail = "send the body as application/json";
+                return Err(Problem::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "unsupported_media_type",
+                    detail,
+                ));
+            }
+            let bytes =
+                bytes.await.map_err(|error| match error.as_response_error().status_code() {
+                    StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        "too_large",
+                        "the body is too large",
+                    ),
+                    _ => Problem::bad_request("the body cannot be read"),
+                })?;
+            let body = serde_json::from_slice(&bytes);
+            body.map(Body).map_err(|error| Problem::bad_request(format!("the body: {error}")))
+        })
+    }
+}
+
+/// The query string. 400 where a value is missing or of the wrong type.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Query<T>, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let query = web::Query::<T>::from_query(request.query_string());
+        std::future::ready(match query {
+            Ok(query) => Ok(Query(query.into_inner())),
+            Err(error) => Err(Problem::bad_request(format!("the query: {error}"))),
+        })
+    }
+}
+
+/// The `limit` of a page.
+pub fn page_limit(limit: Option<i64>, hub: &Hub) -> Result<usize, Problem> {
+    let most = hub.config.limits.page;
+    match limit.map(usize::try_from) {
+        None => Ok(most.min(50)),
+        Some(Ok(limit)) if (1..=most).contains(&limit) => Ok(limit),
+        Some(_) => Err(Problem::invalid("limit", format!("limit is 1 to {most}"))),
+    }
+}
+
+/// An id in the path. What is no id names nothing: 404.
+pub fn path_id<T: std::str::FromStr>(request: &HttpRequest, name: &str) -> Result<T, Problem> {
+    request.match_info().get(name).and_then(|text| text.parse().ok()).ok_or_else(Problem::not_found)
+}
+
+/// Who asks, logged in by cookie or bearer token.
+pub struct Viewer {
+    pub account: Account,
+    pub login: LoginId,
+}
+
+impl Viewer {
+    pub fn id(&self) -> UserId {
+        self.account.person.id
+    }
+}
+
+impl FromRequest for Viewer {
+    type Error = Problem;
+    type Future = Extracted<Viewer>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let hub = hub(request);
+        let token = auth::token_of(request.headers());
+        Box::pin(async move {
+            let token = token.ok_or_else(Problem::not_logged_in)?;
+            let login = hub?.store.login(&auth::token_hash(&token)).await?;
+            let (login, account) = login.ok_or_else(Problem::not_logged_in)?;
+            Ok(Viewer { account, login })
+        })
+    }
+}
+
+/// The address that a request came from: the peer's, or, behind a trusted proxy, what that says.
+pub fn client_address(
+    peer: Option<IpAddr>,
+    forwarded_for: Option<&header::HeaderValue>,
+    hub: &Hub,
+) -> IpAddr {
+    let peer = peer.unwrap_or(IpAddr::from([127, 0, 0, 1]));
+    let trusted = |address: IpAddr| {
+        hub.config.server.trusted_proxies.iter().any(|net| net.contains(&address))
+    };
+    let hops = forwarded_for.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    // Each proxy appends whom it heard from: walk back as long as it was one of ours.
+    let mut address = peer;
+    for hop in hops.rsplit(',').map(str::trim) {
+        match hop.parse::<IpAddr>() {
+            Ok(hop) if trusted(address) => address = hop,
+            _ => break,
+        }
+    }
+    address
+}

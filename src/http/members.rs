@@ -1,0 +1,123 @@
+//! The members of a room over HTTP: who is in it, adding, promoting, removing.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::errors::{Answer, Problem};
+use super::extract::{Body, Query, Shared, Viewer, path_id};
+use super::rooms::{Done, change};
+use super::users::ask_presence;
+use crate::core::record::Action;
+use crate::core::room::Refusal;
+use crate::core::types::{Role, RoomId, UserId};
+use crate::hub::Hub;
+use crate::store::Account;
+
+/// Passes members; tells outsiders of a public group 403 and strangers 404.
+pub async fn require_member(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<(), Problem> {
+    hub.store_up_to_date().await?;
+    match hub.store.room_view(room, viewer.id()).await? {
+        Some(view) if view.role.is_some() => Ok(()),
+        Some(_) => Err(Refusal::NotAMember.into()),
+        None => Err(Problem::not_found()),
+    }
+}
+
+async fn members_json(hub: &Hub, room: RoomId) -> Result<Vec<Value>, Problem> {
+    let members = hub.store.members(room).await?;
+    let asked = members.iter().map(|(member, last_seen)| (member.person.id, *last_seen)).collect();
+    let seen = ask_presence(hub, asked).await?;
+    let members = members.iter().zip(seen).map(|((member, _), seen)| {
+        json!({
+            "user_id": member.person.id,
+            "username": member.person.username,
+            "display_name": member.person.display_name,
+            "role": member.role,
+            "joined_at": member.joined_at,
+            "status": seen.status,
+            "last_seen": seen.last_seen,
+        })
+    });
+    Ok(members.collect())
+}
+
+pub async fn list(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
+    let room: RoomId = path_id(&request, "room")?;
+    require_member(&hub, room, &viewer).await?;
+    Ok(HttpResponse::Ok().json(json!({"members": members_json(&hub, room).await?})))
+}
+
+#[derive(Deserialize)]
+pub struct SetRole {
+    role: String,
+}
+
+/// The account that the path names. Whether the room may be known comes before whether the
+/// person exists.
+async fn target(
+    request: &HttpRequest,
+    hub: &Hub,
+    room: RoomId,
+    viewer: &Viewer,
+) -> Result<Account, Problem> {
+    let user = path_id::<UserId>(request, "user");
+    let account = match user {
+        Ok(user) => hub.store.user(user).await?,
+        Err(_) => None,
+    };
+    match account {
+        Some(account) => Ok(account),
+        None => {
+            require_member(hub, room, viewer).await?;
+            Err(Problem::not_found())
+        }
+    }
+}
+
+pub async fn put(
+    request: HttpRequest,
+    hub: Shared,
+    viewer: Viewer,
+    Body(body): Body<SetRole>,
+) -> Answer {
+    let room: RoomId = path_id(&request, "room")?;
+    let wrong = |_| Problem::invalid("role", "role is admin or member");
+    let role: Role = body.role.parse().map_err(wrong)?;
+    let account = target(&request, &hub, room, &viewer).await?;
+    let user = account.person.id;
+    let before = hub.store.is_member(room, user).await?;
+    if account.disabled && !before {
+        return Err(Problem::not_found());
+    }
+    let action = Action::MemberSet { member: account.person, role };
+    let done = change(&hub, room, viewer.id(), action).await?;
+    let members = members_json(&hub, room).await?;
+    let id = user.to_string();
+    let member = members.into_iter().find(|member| member["user_id"] == id.as_str());
+    let status = match (done, before) {
+        (Done::Changed, false) => StatusCode::CREATED,
+        _ => StatusCode::OK,
+    };
+    Ok(HttpResponse::build(status).json(json!({"member": member})))
+}
+
+#[derive(Deserialize)]
+pub struct Removal {
+    #[serde(default)]
+    ban: bool,
+}
+
+pub async fn delete(
+    request: HttpRequest,
+    hub: Shared,
+    viewer: Viewer,
+    Query(removal): Query<Removal>,
+) -> Answer {
+    let room: RoomId = path_id(&request, "room")?;
+    let account = target(&request, &hub, room, &viewer).await?;
+    let action = Action::MemberRemoved { member: account.person, ban: removal.ban };
+    change(&hub, room, viewer.id(), action).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

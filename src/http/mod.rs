@@ -1,0 +1,177 @@
+//! The outside over HTTP: pages, the API, the socket's door, and the operators' routes.
+//!
+//! Handlers read a request, ask the hub or the store, and answer in the contract's words. The
+//! socket is a service of its own, `socket`, since it takes the connection over.
+
+pub mod errors;
+pub mod extract;
+pub mod members;
+pub mod messages;
+pub mod ops;
+pub mod origin;
+pub mod pages;
+pub mod presence;
+pub mod rooms;
+pub mod socket;
+pub mod users;
+
+use std::sync::Arc;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, header};
+use actix_web::middleware::{Compress, Condition, DefaultHeaders, Next, from_fn};
+use actix_web::{App, Error, HttpResponse, web};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tracing_actix_web::TracingLogger;
+
+use crate::auth;
+use crate::auth::attempts::Attempts;
+use crate::config::Config;
+use crate::hub::Hub;
+use errors::Problem;
+use origin::Origin;
+
+/// What the HTTP side keeps for itself.
+pub struct Edge {
+    pub attempts: Attempts,
+    /// How browsers reach us, where the configuration says so.
+    pub public_url: Option<Origin>,
+}
+
+impl Edge {
+    pub fn new(config: &Config) -> Edge {
+        let limits = &config.limits;
+        Edge {
+            attempts: Attempts::new(
+                limits.failed_logins_per_name,
+                limits.failed_logins_per_address,
+            ),
+            public_url: Origin::parse(&config.server.public_url),
+        }
+    }
+
+    /// Whether browsers reach us by HTTPS, so that cookies can be kept to it.
+    pub fn is_https(&self) -> bool {
+        self.public_url.as_ref().is_some_and(Origin::is_https)
+    }
+}
+
+const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; \
+     img-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'none'; \
+     form-action 'self'; frame-ancestors 'none'";
+
+/// Every route but the socket.
+pub fn app(
+    hub: Arc<Hub>,
+    edge: web::Data<Edge>,
+    figures: web::Data<Option<PrometheusHandle>>,
+) -> App<
+    impl actix_web::dev::ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse<impl MessageBody>,
+        Error = Error,
+        InitError = (),
+    >,
+> {
+    let body_bytes = hub.config.limits.body_bytes;
+    let mut headers = DefaultHeaders::new()
+        .add((header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::REFERRER_POLICY, "same-origin"))
+        .add(("Cross-Origin-Opener-Policy", "same-origin"))
+        .add(("Permissions-Policy", "camera=(), microphone=(), geolocation=()"));
+    if edge.is_https() {
+        headers = headers.add((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
+    }
+    App::new()
+        .app_data(web::Data::new(hub))
+        .app_data(edge)
+        .app_data(figures)
+        .app_data(web::PayloadConfig::new(body_bytes))
+        .wrap(from_fn(refuse_other_sites))
+        .wrap(headers)
+        .wrap(Condition::new(true, Compress::default()))
+        .wrap(TracingLogger::default())
+        .route("/", web::get().to(pages::chat))
+        .route("/login", web::get().to(pages::login))
+        .route("/signup", web::get().to(pages::signup))
+        .route("/static/{name:.*}", web::get().to(pages::asset))
+        .route("/healthz", web::get().to(ops::healthz))
+        .route("/readyz", web::get().to(ops::readyz))
+        .route("/metrics", web::get().to(ops::metrics))
+        .service(web::scope("/api/v1").configure(api))
+        .default_service(web::to(nothing_here))
+}
+
+fn api(api: &mut web::ServiceConfig) {
+    let resource =
+        |path: &str| web::resource(path.to_owned()).default_service(web::to(wrong_method));
+    api.service(
+        resource("/users")
+            .route(web::post().to(users::sign_up))
+            .route(web::get().to(users::list_users)),
+    )
+    .service(resource("/users/{user}").route(web::get().to(users::user)))
+    .service(resource("/sessions").route(web::post().to(users::create_session)))
+    .service(resource("/sessions/current").route(web::delete().to(users::delete_session)))
+    .service(
+        resource("/me").route(web::get().to(users::me)).route(web::patch().to(users::update_me)),
+    )
+    .service(resource("/me/password").route(web::put().to(users::set_password)))
+    .service(
+        resource("/rooms").route(web::get().to(rooms::list)).route(web::post().to(rooms::create)),
+    )
+    .service(
+        resource("/rooms/{room}")
+            .route(web::get().to(rooms::get))
+            .route(web::patch().to(rooms::update))
+            .route(web::delete().to(rooms::delete)),
+    )
+    .service(resource("/rooms/{room}/join").route(web::post().to(rooms::join)))
+    .service(resource("/rooms/{room}/leave").route(web::post().to(rooms::leave)))
+    .service(resource("/rooms/{room}/members").route(web::get().to(members::list)))
+    .service(
+        resource("/rooms/{room}/members/{user}")
+            .route(web::put().to(members::put))
+            .route(web::delete().to(members::delete)),
+    )
+    .service(
+        resource("/rooms/{room}/messages")
+            .route(web::get().to(messages::list))
+            .route(web::post().to(messages::send)),
+    )
+    .service(resource("/rooms/{room}/read").route(web::put().to(messages::read)))
+    .service(resource("/presence").route(web::get().to(presence::list)))
+    .service(resource("/socket").route(web::get().to(socket::no_upgrade)));
+}
+
+async fn nothing_here() -> Result<HttpResponse, Problem> {
+    Err(Problem::not_found())
+}
+
+async fn wrong_method() -> Result<HttpResponse, Problem> {
+    let status = actix_web::http::StatusCode::METHOD_NOT_ALLOWED;
+    Err(Problem::new(status, "method_not_allowed", "this address does not know that method"))
+}
+
+/// A request that changes something has to come from our own pages, unless a token says that no
+/// browser sent it by itself.
+async fn refuse_other_sites(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
+    let headers = request.headers();
+    if changes && auth::bearer_of(headers).is_none() {
+        let public = request.app_data::<web::Data<Edge>>().and_then(|edge| edge.public_url.clone());
+        let has_cookie = auth::cookie_of(headers).is_some();
+        if !origin::is_same_site(headers, public.as_ref(), has_cookie) {
+            let status = actix_web::http::StatusCode::FORBIDDEN;
+            let detail = "this request came from another site";
+            return Err(Problem::new(status, "cross_site", detail).into());
+        }
+    }
+    next.call(request).await
+}

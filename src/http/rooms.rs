@@ -1,0 +1,235 @@
+//! Rooms over HTTP: my list, the public ones, making, changing, deleting, joining, leaving.
+
+use actix_web::{HttpRequest, HttpResponse};
+use serde::{Deserialize, Deserializer};
+use serde_json::json;
+
+use super::errors::{Answer, Problem};
+use super::extract::{Body, Query, Shared, Viewer, page_limit, path_id};
+use crate::core::record::{Action, Changes, Founding, Seat};
+use crate::core::room::Refusal;
+use crate::core::text;
+use crate::core::types::{Person, Role, RoomId, RoomKind, UserId, Visibility};
+use crate::hub::changes::propose_and_store;
+use crate::hub::reply::Outcome;
+use crate::hub::{Hub, now};
+use crate::store::RoomView;
+
+/// What a change to a room came to; `Unchanged` is no error for who wanted just that.
+pub enum Done {
+    Changed,
+    AsBefore,
+}
+
+/// Makes a change and waits until every instance can show it.
+pub async fn change(
+    hub: &Shared,
+    room: RoomId,
+    by: UserId,
+    action: Action,
+) -> Result<Done, Problem> {
+    match propose_and_store(hub, room, by, action).await {
+        Outcome::Accepted { .. } => Ok(Done::Changed),
+        Outcome::Refused(Refusal::Unchanged) => Ok(Done::AsBefore),
+        Outcome::Refused(refusal) => Err(refusal.into()),
+        Outcome::Failed(trouble) => Err(trouble.into()),
+        Outcome::Repeated(_) => Err(Problem::internal()),
+    }
+}
+
+/// The room as its viewer sees it; 404 where it may not be known.
+pub async fn view(hub: &Hub, room: RoomId, viewer: UserId) -> Result<RoomView, Problem> {
+    hub.store_up_to_date().await?;
+    hub.store.room_view(room, viewer).await?.ok_or_else(Problem::not_found)
+}
+
+/// A word of an enum: another word is 422, another type 400.
+fn word<T: std::str::FromStr>(field: &'static str, value: &str) -> Result<T, Problem>
+where
+    T::Err: std::fmt::Display,
+{
+    value.parse().map_err(|error: T::Err| Problem::invalid(field, format!("{field} is {error}")))
+}
+
+#[derive(Deserialize)]
+pub struct List {
+    scope: Option<String>,
+    #[serde(default)]
+    query: String,
+    limit: Option<i64>,
+    after: Option<RoomId>,
+}
+
+pub async fn list(hub: Shared, viewer: Viewer, Query(list): Query<List>) -> Answer {
+    match list.scope.as_deref() {
+        None | Some("mine") => {
+            hub.store_up_to_date().await?;
+            let rooms = hub.store.rooms_of(viewer.id()).await?;
+            Ok(HttpResponse::Ok().json(json!({"rooms": rooms})))
+        }
+        Some("public") => {
+            let limit = page_limit(list.limit, &hub)?;
+            hub.store_up_to_date().await?;
+            let query = list.query.trim();
+            let mut rooms = hub.store.public_rooms(query, list.after, limit + 1).await?;
+            let more = rooms.len() > limit;
+            rooms.truncate(limit);
+            let next = rooms.last().filter(|_| more).map(|room| room.id);
+            let mut body = json!({"rooms": rooms});
+            if let Some(next) = next {
+                body["next"] = json!(next);
+            }
+            Ok(HttpResponse::Ok().json(body))
+        }
+        Some(_) => Err(Problem::invalid("scope", "scope is public, or left out")),
+    }
+}
+
+#[derive(Deserialize)]
+pub struct NewRoom {
+    kind: String,
+    name: Option<String>,
+    visibility: Option<String>,
+    #[serde(default)]
+    members: Vec<UserId>,
+}
+
+pub async fn create(hub: Shared, viewer: Viewer, Body(new): Body<NewRoom>) -> Answer {
+    let kind: RoomKind = word("kind", &new.kind)?;
+    let members = people(&hub, &viewer, &new.members).await?;
+    match kind {
+        RoomKind::Group => create_group(hub, viewer, new, members).await,
+        RoomKind::Direct => open_direct(hub, viewer, members).await,
+    }
+}
+
+/// The people named, without the viewer and without repeats; 422 `unknown_user` for one who is
+/// not there.
+async fn people(hub: &Hub, viewer: &Viewer, ids: &[UserId]) -> Result<Vec<Person>, Problem> {
+    let mut ids: Vec<UserId> = ids.iter().copied().filter(|id| *id != viewer.id()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let found = hub.store.users(&ids).await?;
+    let people: Vec<Person> = found
+        .into_iter()
+        .filter(|account| !account.disabled)
+        .map(|account| account.person)
+        .collect();
+    if people.len() == ids.len() { Ok(people) } else { Err(Problem::unknown_user()) }
+}
+
+async fn create_group(hub: Shared, viewer: Viewer, new: NewRoom, members: Vec<Person>) -> Answer {
+    let Some(name) = &new.name else {
+        return Err(Problem::bad_request("the body: missing field `name`"));
+    };
+    let name = text::room_name(name, &hub.config.limits.text())?;
+    let visibility: Visibility = match &new.visibility {
+        Some(visibility) => word("visibility", visibility)?,
+        None => Visibility::Private,
+    };
+    let maker = Seat { person: viewer.account.person.clone(), role: Role::Admin };
+    let seats = members.into_iter().map(|person| Seat { person, role: Role::Member });
+    let founding = Founding {
+        kind: RoomKind::Group,
+        name: Some(name),
+        visibility,
+        members: std::iter::once(maker).chain(seats).collect(),
+    };
+    let room = hub.store.allocate_room(now()).await?;
+    change(&hub, room, viewer.id(), Action::RoomCreated(founding)).await?;
+    let room = view(&hub, room, viewer.id()).await?;
+    Ok(HttpResponse::Created().json(json!({"room": room})))
+}
+
+async fn open_direct(hub: Shared, viewer: Viewer, mut members: Vec<Person>) -> Answer {
+    let wrong = || Problem::invalid("members", "a direct conversation names one other person");
+    let other = members.pop().filter(|_| members.is_empty()).ok_or_else(wrong)?;
+    let room = RoomId::direct(viewer.id(), other.id).ok_or_else(wrong)?;
+    if let Some(room) = hub.store.room_view(room, viewer.id()).await? {
+        return Ok(HttpResponse::Ok().json(json!({"room": room})));
+    }
+    let seats = [viewer.account.person.clone(), other];
+    let founding = Founding {
+        kind: RoomKind::Direct,
+        name: None,
+        visibility: Visibility::Private,
+        members: seats.map(|person| Seat { person, role: Role::Member }).into(),
+    };
+    match propose_and_store(&hub, room, viewer.id(), Action::RoomCreated(founding)).await {
+        Outcome::Accepted { .. } => {
+            let room = view(&hub, room, viewer.id()).await?;
+            Ok(HttpResponse::Created().json(json!({"room": room})))
+        }
+        // The other person was faster.
+        Outcome::Refused(Refusal::Exists) => {
+            let room = view(&hub, room, viewer.id()).await?;
+            Ok(HttpResponse::Ok().json(json!({"room": room})))
+        }
+        Outcome::Refused(refusal) => Err(refusal.into()),
+        Outcome::Failed(trouble) => Err(trouble.into()),
+        Outcome::Repeated(_) => Err(Problem::internal()),
+    }
+}
+
+pub async fn get(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
+    let room = view(&hub, path_id(&request, "room")?, viewer.id()).await?;
+    Ok(HttpResponse::Ok().json(json!({"room": room})))
+}
+
+/// Absent, or a string; `null` is of the wrong type.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
+#[derive(Deserialize)]
+pub struct RoomChanges {
+    #[serde(default, deserialize_with = "present")]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    topic: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    visibility: Option<String>,
+}
+
+pub async fn update(
+    request: HttpRequest,
+    hub: Shared,
+    viewer: Viewer,
+    Body(changes): Body<RoomChanges>,
+) -> Answer {
+    let room: RoomId = path_id(&request, "room")?;
+    let limits = hub.config.limits.text();
+    let changes = Changes {
+        name: changes.name.map(|name| text::room_name(&name, &limits)).transpose()?,
+        topic: changes.topic.map(|topic| text::topic(&topic, &limits)).transpose()?,
+        visibility: changes.visibility.map(|value| word("visibility", &value)).transpose()?,
+    };
+    change(&hub, room, viewer.id(), Action::RoomUpdated(changes)).await?;
+    let room = view(&hub, room, viewer.id()).await?;
+    Ok(HttpResponse::Ok().json(json!({"room": room})))
+}
+
+pub async fn delete(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
+    let room: RoomId = path_id(&request, "room")?;
+    change(&hub, room, viewer.id(), Action::RoomDeleted).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+pub async fn join(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
+    let room: RoomId = path_id(&request, "room")?;
+    // Who is in already is in, and keeps the role.
+    if !hub.store.is_member(room, viewer.id()).await? {
+        let member = viewer.account.person.clone();
+        let seat = Action::MemberSet { member, role: Role::Member };
+        change(&hub, room, viewer.id(), seat).await?;
+    }
+    let room = view(&hub, room, viewer.id()).await?;
+    Ok(HttpResponse::Ok().json(json!({"room": room})))
+}
+
+pub async fn leave(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
+    let room: RoomId = path_id(&request, "room")?;
+    let member = viewer.account.person.clone();
+    change(&hub, room, viewer.id(), Action::MemberRemoved { member, ban: false }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

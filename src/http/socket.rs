@@ -1,0 +1,180 @@
+//! The socket's door: `GET /api/v1/socket`, the handshake of RFC 6455, and handing the raw
+//! connection over to a session.
+//!
+//! The connection is taken over below the web framework: an idle socket then keeps no HTTP
+//! buffers, and one that does not read can be cut off for good. So login and `Origin` are checked
+//! here by hand.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use actix_codec::Framed;
+use actix_http::body::{BodySize, BoxBody, MessageBody};
+use actix_http::h1;
+use actix_http::header::{self, HeaderMap, HeaderValue};
+use actix_http::ws::{self, HandshakeError};
+use actix_http::{HttpMessage, Method, Request, Response};
+use actix_rt::net::TcpStream;
+use actix_web::{HttpResponse, web};
+use futures_util::SinkExt;
+use tokio::io::AsyncReadExt;
+use tokio_util::codec::FramedRead;
+
+use super::Edge;
+use super::errors::{Answer, Problem};
+use super::origin;
+use crate::auth;
+use crate::core::wire::PROTOCOL;
+use crate::hub::Hub;
+use crate::hub::outbound::{self, Outbound};
+use crate::hub::registry::SessionHandle;
+use crate::hub::session::Session;
+use crate::store::{Account, LoginId};
+
+/// What the kernel may hold of unread bytes for one socket, so that a reader that does not read
+/// is noticed by our own cap.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// A plain request for the socket's address.
+pub async fn no_upgrade() -> Answer {
+    let status = actix_web::http::StatusCode::UPGRADE_REQUIRED;
+    let problem = Problem::new(status, "upgrade_required", "this is a WebSocket; send an upgrade");
+    Ok(HttpResponse::build(status)
+        .insert_header((header::UPGRADE, "websocket"))
+        .content_type("application/problem+json")
+        .body(problem.body()))
+}
+
+/// Takes over a connection whose request asked for an upgrade.
+pub async fn upgrade(
+    hub: Arc<Hub>,
+    edge: web::Data<Edge>,
+    request: Request,
+    mut framed: Framed<TcpStream, h1::Codec>,
+) -> Result<(), actix_http::Error> {
+    let response = match admit(&hub, &edge, &request).await {
+        Ok((account, login, response)) => {
+            let handle = SessionHandle {
+                id: hub.sessions.next_id(),
+                user: account.person.id,
+                login,
+                outbound: Outbound::new(hub.config.limits.outbound_bytes),
+            };
+            if hub.sessions.add(handle.clone(), hub.config.limits.sockets_per_user) {
+                let user = handle.user;
+                let id = handle.id;
+                let sent = framed.send(h1::Message::Item((response, BodySize::None))).await;
+                match sent {
+                    Ok(()) => begin(hub, account, handle, framed),
+                    Err(_) => hub.sessions.remove(user, id),
+                }
+                return Ok(());
+            }
+            let detail = "too many sockets are open; close another one first";
+            problem_response(&Problem::too_many("too_many_sockets", detail, 5))
+        }
+        Err(problem) => problem_response(&problem),
+    };
+    refuse(&mut framed, response).await;
+    Ok(())
+}
+
+/// Whether this request may have a socket, for whom, and the answer that opens it.
+async fn admit(
+    hub: &Hub,
+    edge: &Edge,
+    request: &Request,
+) -> Result<(Account, LoginId, Response<()>), Problem> {
+    if request.path() != "/api/v1/socket" {
+        return Err(Problem::not_found());
+    }
+    if request.method() != Method::GET {
+        return Err(Problem::bad_request("a WebSocket is opened with GET"));
+    }
+    if hub.is_draining() {
+        return Err(Problem::unavailable("this instance is stopping"));
+    }
+    ws::verify_handshake(request.head()).map_err(handshake_problem)?;
+    let protocol = subprotocol(request.headers())?;
+    let headers = request.headers();
+    let by_cookie = !headers.contains_key(header::AUTHORIZATION);
+    if by_cookie
+        && !origin::is_ours(headers, edge.public_url.as_ref())
+        && auth::cookie_of(headers).is_some()
+    {
+        let status = actix_http::StatusCode::FORBIDDEN;
+        return Err(Problem::new(status, "cross_site", "this request came from another site"));
+    }
+    let token = auth::token_of(headers).ok_or_else(Problem::not_logged_in)?;
+    let login = hub.store.login(&auth::token_hash(&token)).await?;
+    let (login, account) = login.ok_or_else(Problem::not_logged_in)?;
+    let mut response = ws::handshake_response(request.head());
+    if let Some(protocol) = protocol {
+        response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, protocol));
+    }
+    Ok((account, login, response.finish().drop_body()))
+}
+
+/// Ours, if the client offers it; none, if it offers none; 400 if it offers only others.
+fn subprotocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
+    let offers = headers.get_all(header::SEC_WEBSOCKET_PROTOCOL);
+    let offers: Vec<&str> =
+        offers.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(',')).collect();
+    match offers.iter().any(|offer| offer.trim() == PROTOCOL) {
+        true => Ok(Some(HeaderValue::from_static(PROTOCOL))),
+        false if offers.is_empty() => Ok(None),
+        false => Err(Problem::bad_request("the subprotocol is rookery.v1")),
+    }
+}
+
+fn handshake_problem(error: HandshakeError) -> Problem {
+    match error {
+        HandshakeError::UnsupportedVersion => {
+            let status = actix_http::StatusCode::UPGRADE_REQUIRED;
+            Problem::new(status, "upgrade_required", "the WebSocket version is 13")
+        }
+        error => Problem::bad_request(format!("the handshake: {error}")),
+    }
+}
+
+fn problem_response(problem: &Problem) -> Response<BoxBody> {
+    let response = actix_web::ResponseError::error_response(problem);
+    let mut response: Response<BoxBody> = response.into();
+    response.head_mut().set_connection_type(actix_http::ConnectionType::Close);
+    response
+}
+
+async fn refuse(framed: &mut Framed<TcpStream, h1::Codec>, response: Response<BoxBody>) {
+    let (response, body) = response.into_parts();
+    let size = body.size();
+    let Ok(bytes) = body.try_into_bytes() else { return };
+    // The client may be gone; there is nobody else to tell.
+    let _ = framed.send(h1::Message::Item((response, size))).await;
+    let _ = framed.send(h1::Message::Chunk(Some(bytes))).await;
+    let _ = framed.send(h1::Message::Chunk(None)).await;
+}
+
+/// Starts the session's actor and its writer on this thread.
+fn begin(
+    hub: Arc<Hub>,
+    account: Account,
+    handle: SessionHandle,
+    framed: Framed<TcpStream, h1::Codec>,
+) {
+    let parts = framed.into_parts();
+    let socket = socket2::SockRef::from(&parts.io);
+    // Only hints to the kernel: without them the socket works, a little slower or larger.
+    let _ = socket.set_tcp_nodelay(true);
+    let _ = socket.set_send_buffer_size(SEND_BUFFER);
+    let (reader, writer) = parts.io.into_split();
+    // What the client sent right behind its request was read already.
+    let reader = std::io::Cursor::new(parts.read_buf).chain(reader);
+    let codec = ws::Codec::new().max_size(hub.config.limits.body_bytes);
+    let frames = FramedRead::new(reader, codec);
+    actix_rt::spawn(outbound::drive(handle.outbound.clone(), writer));
+    metrics::counter!("rookery_sockets_opened_total").increment(1);
+    Session::create(|ctx| {
+        ctx.add_stream(frames);
+        Session::new(hub, account, handle)
+    });
+}

@@ -1,0 +1,209 @@
+//! Accounts and logins: sign up, log in, log out, who am I, and the directory of people.
+
+use actix_web::http::{StatusCode, header};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Edge;
+use super::errors::{Answer, Problem};
+use super::extract::{Body, Query, Shared, Viewer, client_address, page_limit, path_id};
+use crate::auth::{self, passwords};
+use crate::core::text;
+use crate::core::types::{Timestamp, UserId};
+use crate::hub::presence::Ask;
+use crate::hub::signals::Signal;
+use crate::hub::{Hub, now};
+use crate::store::{Account, StoreError};
+
+impl From<passwords::Busy> for Problem {
+    fn from(_: passwords::Busy) -> Problem {
+        Problem::unavailable("too many people are logging in at once")
+    }
+}
+
+/// The person as they see themselves.
+fn own_json(account: &Account) -> Value {
+    json!({
+        "id": account.person.id,
+        "username": account.person.username,
+        "display_name": account.person.display_name,
+        "created_at": account.created_at,
+    })
+}
+
+/// People as others see them, with their presence.
+async fn people_json(hub: &Hub, accounts: Vec<Account>) -> Result<Vec<Value>, Problem> {
+    let asked = accounts.iter().map(|account| (account.person.id, account.last_seen)).collect();
+    let seen = ask_presence(hub, asked).await?;
+    let people = accounts.iter().zip(seen).map(|(account, seen)| {
+        json!({
+            "id": account.person.id,
+            "username": account.person.username,
+            "display_name": account.person.display_name,
+            "status": seen.status,
+            "last_seen": seen.last_seen,
+        })
+    });
+    Ok(people.collect())
+}
+
+/// Who of these is online now.
+pub async fn ask_presence(
+    hub: &Hub,
+    people: Vec<(UserId, Option<Timestamp>)>,
+) -> Result<Vec<crate::core::wire::Seen>, Problem> {
+    let stopping = || Problem::unavailable("this instance is starting or stopping");
+    let presence = hub.presence().ok_or_else(stopping)?;
+    presence.send(Ask(people)).await.map_err(|_| stopping())
+}
+
+async fn log_in(hub: &Hub, edge: &Edge, account: &Account) -> Result<HttpResponse, Problem> {
+    let token = auth::new_token().map_err(|error| {
+        tracing::error!(%error, "no random bytes");
+        Problem::internal()
+    })?;
+    hub.store.create_login(account.person.id, &auth::token_hash(&token), now()).await?;
+    Ok(HttpResponse::Created()
+        .cookie(auth::cookie(Some(token.clone()), edge.is_https()))
+        .insert_header((header::CACHE_CONTROL, "no-store"))
+        .json(json!({"user": own_json(account), "token": token})))
+}
+
+#[derive(Deserialize)]
+pub struct SignUp {
+    username: String,
+    password: String,
+    display_name: Option<String>,
+}
+
+pub async fn sign_up(hub: Shared, edge: web::Data<Edge>, Body(form): Body<SignUp>) -> Answer {
+    let limits = hub.config.limits.text();
+    let username = text::username(&form.username, &limits)?;
+    let display_name = match &form.display_name {
+        Some(name) if !name.trim().is_empty() => text::display_name(name, &limits)?,
+        _ => username.clone(),
+    };
+    text::password(&form.password, &[&username, &display_name])?;
+    let taken = || Problem::new(StatusCode::CONFLICT, "username_taken", "this user name is taken");
+    // Before the expensive hash; the unique index has the last word.
+    if hub.store.credentials(&username).await?.is_some() {
+        return Err(taken());
+    }
+    let hash = passwords::hash(form.password).await?;
+    let user = match hub.store.create_user(&username, &display_name, &hash, now()).await {
+        Err(StoreError::Taken) => return Err(taken()),
+        user => user?,
+    };
+    let account = hub.store.user(user).await?.ok_or_else(Problem::internal)?;
+    tracing::info!(%user, "signed up");
+    log_in(&hub, &edge, &account).await
+}
+
+#[derive(Deserialize)]
+pub struct LogIn {
+    username: String,
+    password: String,
+}
+
+pub async fn create_session(
+    request: HttpRequest,
+    hub: Shared,
+    edge: web::Data<Edge>,
+    Body(form): Body<LogIn>,
+) -> Answer {
+    let peer = request.peer_addr().map(|address| address.ip());
+    let address = client_address(peer, request.headers().get("x-forwarded-for"), &hub);
+    if !edge.attempts.may_try(&form.username, address) {
+        metrics::counter!("rookery_logins_too_many_total").increment(1);
+        return Err(Problem::too_many(
+            "too_many_attempts",
+            "too many failed logins; wait a minute",
+            60,
+        ));
+    }
+    let credentials = hub.store.credentials(&form.username).await?;
+    let usable = credentials.as_ref().filter(|credentials| !credentials.account.disabled);
+    let hash = usable.map(|credentials| credentials.password_hash.clone());
+    let right = passwords::is_right(form.password, hash).await?;
+    match (right, credentials) {
+        (true, Some(credentials)) => log_in(&hub, &edge, &credentials.account).await,
+        _ => {
+            edge.attempts.failed(&form.username, address);
+            let detail = "the user name or the password is wrong";
+            Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail))
+        }
+    }
+}
+
+pub async fn delete_session(hub: Shared, edge: web::Data<Edge>, viewer: Viewer) -> Answer {
+    hub.store.delete_login(viewer.login).await?;
+    Signal::logout(viewer.id(), &[viewer.login]).tell(&*hub.bus);
+    Ok(HttpResponse::NoContent().cookie(auth::cookie(None, edge.is_https())).finish())
+}
+
+pub async fn me(viewer: Viewer) -> Answer {
+    Ok(HttpResponse::Ok().json(json!({"user": own_json(&viewer.account)})))
+}
+
+#[derive(Deserialize)]
+pub struct Profile {
+    display_name: String,
+}
+
+pub async fn update_me(hub: Shared, viewer: Viewer, Body(profile): Body<Profile>) -> Answer {
+    let name = text::display_name(&profile.display_name, &hub.config.limits.text())?;
+    hub.store.set_display_name(viewer.id(), &name).await?;
+    let account = hub.store.user(viewer.id()).await?.ok_or_else(Problem::not_logged_in)?;
+    Ok(HttpResponse::Ok().json(json!({"user": own_json(&account)})))
+}
+
+#[derive(Deserialize)]
+pub struct NewPassword {
+    current: String,
+    new: String,
+}
+
+pub async fn set_password(hub: Shared, viewer: Viewer, Body(form): Body<NewPassword>) -> Answer {
+    let person = &viewer.account.person;
+    text::password(&form.new, &[&person.username, &person.display_name])?;
+    let credentials = hub.store.credentials_of(viewer.id()).await?;
+    let hash = credentials.map(|credentials| credentials.password_hash);
+    if !passwords::is_right(form.current, hash).await? {
+        let detail = "the current password is wrong";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_password", detail));
+    }
+    let hash = passwords::hash(form.new).await?;
+    let ended = hub.store.set_password(viewer.id(), &hash, Some(viewer.login)).await?;
+    Signal::logout(viewer.id(), &ended).tell(&*hub.bus);
+    Ok(HttpResponse::NoContent().finish())
+}
+
+#[derive(Deserialize)]
+pub struct Find {
+    #[serde(default)]
+    query: String,
+    limit: Option<i64>,
+    after: Option<String>,
+}
+
+pub async fn list_users(hub: Shared, _: Viewer, Query(find): Query<Find>) -> Answer {
+    let limit = page_limit(find.limit, &hub)?;
+    let mut found =
+        hub.store.directory(find.query.trim(), find.after.as_deref(), limit + 1).await?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more).map(|account| account.person.username.to_lowercase());
+    let mut body = json!({"users": people_json(&hub, found).await?});
+    if let Some(next) = next {
+        body["next"] = json!(next);
+    }
+    Ok(HttpResponse::Ok().json(body))
+}
+
+pub async fn user(request: HttpRequest, hub: Shared, _: Viewer) -> Answer {
+    let user: UserId = path_id(&request, "user")?;
+    let account = hub.store.user(user).await?.ok_or_else(Problem::not_found)?;
+    let people = people_json(&hub, vec![account]).await?;
+    Ok(HttpResponse::Ok().json(json!({"user": people.first()})))
+}

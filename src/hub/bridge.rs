@@ -1,0 +1,227 @@
+//! The bridge to the log: publishes what rooms propose, and feeds what comes back to them.
+//!
+//! It keeps the tail of the log that the store may not have yet, so that a room that wakes up
+//! misses nothing between the store's snapshot and the next entry.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::prelude::*;
+use bytes::Bytes;
+use tokio_stream::wrappers::ReceiverStream;
+use uuid::Uuid;
+
+use super::Hub;
+use super::room::{Fed, RoomActor, Unpublished, Welcome};
+use crate::core::record::{Action, Record};
+use crate::core::tail::Tail;
+use crate::core::types::{RoomId, UserId};
+use crate::log::{AppendError, Entry, Feed, Refused};
+
+/// Proposals and room starts that may wait; past it a proposal is refused as unavailable.
+const MAILBOX: usize = 4_096;
+/// How often the tail gives back what the store has.
+const TRIM_EVERY: Duration = Duration::from_millis(250);
+
+/// Publish a room's record. What became of it is read back from the log; only failures answer.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Publish {
+    pub key: Arc<str>,
+    pub value: Bytes,
+    pub id: Uuid,
+    pub room: Addr<RoomActor>,
+}
+
+/// Feed a room from an offset on. Answers with what the tail has from there; what follows comes as
+/// [`Fed`]. `None`: the tail no longer reaches back that far, so take a newer snapshot.
+#[derive(Message)]
+#[rtype(result = "Option<Vec<Arc<Entry>>>")]
+pub struct Attach {
+    pub key: Arc<str>,
+    pub partition: u16,
+    pub from: i64,
+    pub room: Addr<RoomActor>,
+}
+
+/// Feed this room no more, unless another actor has taken its place.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Detach {
+    pub key: Arc<str>,
+    pub room: Addr<RoomActor>,
+}
+
+pub struct Bridge {
+    hub: Arc<Hub>,
+    feed: Option<Feed>,
+    tail: Tail,
+    rooms: HashMap<Arc<str>, Addr<RoomActor>>,
+    /// The ends of the partitions at start; past them all, this instance is caught up.
+    catch_up_to: Vec<i64>,
+}
+
+impl Bridge {
+    /// A bridge over a feed that begins at the hub's followed offsets.
+    pub fn new(hub: Arc<Hub>, feed: Feed, catch_up_to: Vec<i64>) -> Bridge {
+        let tail = Tail::new(&hub.followed.all(), hub.config.limits.tail_bytes);
+        Bridge { hub, feed: Some(feed), tail, rooms: HashMap::new(), catch_up_to }
+    }
+
+    fn check_caught_up(&mut self) {
+        let next = self.hub.followed.all();
+        if !self.hub.is_caught_up()
+            && next.iter().zip(&self.catch_up_to).all(|(next, end)| next >= end)
+        {
+            self.hub.set_caught_up();
+            tracing::info!("caught up with the log");
+        }
+    }
+
+    /// Takes in entries in order; returns what each awake room is to be fed.
+    fn take_in(&mut self, entries: Vec<Entry>) -> Vec<(Addr<RoomActor>, Fed)> {
+        let mut feeds: Vec<(Addr<RoomActor>, Fed)> = Vec::new();
+        let mut index: HashMap<Arc<str>, usize> = HashMap::new();
+        for entry in entries {
+            let entry = Arc::new(entry);
+            self.tail.push(entry.clone());
+            match self.rooms.get(&entry.key) {
+                Some(room) => {
+                    let at = *index.entry(entry.key.clone()).or_insert_with(|| {
+                        feeds.push((room.clone(), Fed(Vec::new())));
+                        feeds.len() - 1
+                    });
+                    feeds[at].1.0.push(entry);
+                }
+                None => self.welcome_newcomers(&entry),
+            }
+        }
+        feeds
+    }
+
+    /// Wakes a sleeping room that a person with a socket here has just come into.
+    fn welcome_newcomers(&self, entry: &Entry) {
+        if Record::looks_like_message(&entry.value) {
+            return;
+        }
+        let Ok(record) = Record::decode(&entry.key, &entry.value) else { return };
+        let newcomers: Vec<UserId> = match &record.action {
+            Action::MemberSet { member, .. } => vec![member.id],
+            Action::RoomCreated(founding) => {
+                founding.members.iter().map(|seat| seat.person.id).collect()
+            }
+            _ => return,
+        };
+        let here: Vec<UserId> =
+            newcomers.into_iter().filter(|user| self.hub.sessions.is_here(*user)).collect();
+        let Ok(room) = entry.key.parse::<RoomId>() else { return };
+        if !here.is_empty() {
+            let position = self.hub.place(entry.partition, entry.offset).position();
+            let addr = self.hub.rooms.wake(&self.hub, room);
+            if addr.try_send(Welcome { users: here, position }).is_err() {
+                tracing::warn!(%room, "too busy to welcome a new member; a reload will show the room");
+            }
+        }
+    }
+}
+
+impl Actor for Bridge {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        if let Some(feed) = self.feed.take() {
+            ctx.add_stream(ReceiverStream::new(feed));
+        }
+        self.check_caught_up();
+        ctx.run_interval(TRIM_EVERY, |bridge, _| {
+            for (partition, stored) in bridge.hub.stored.all().into_iter().enumerate() {
+                bridge.tail.trim(partition as u16, stored);
+            }
+            metrics::gauge!("rookery_tail_bytes").set(bridge.tail.bytes() as f64);
+        });
+    }
+}
+
+impl StreamHandler<Vec<Entry>> for Bridge {
+    fn handle(&mut self, entries: Vec<Entry>, ctx: &mut Self::Context) {
+        metrics::counter!("rookery_entries_read_total").increment(entries.len() as u64);
+        let feeds = self.take_in(entries);
+        let next = self.tail.next();
+        // A room whose mailbox is full holds the whole feed back: its entries cannot be dropped.
+        let mut full = Vec::new();
+        for (room, fed) in feeds {
+            if let Err(SendError::Full(fed)) = room.try_send(fed) {
+                full.push(room.send(fed));
+            }
+        }
+        let done = |bridge: &mut Bridge| {
+            let partitions = next.into_iter().enumerate();
+            partitions
+                .for_each(|(partition, next)| bridge.hub.followed.advance(partition as u16, next));
+            bridge.check_caught_up();
+        };
+        if full.is_empty() {
+            return done(self);
+        }
+        let wait = futures_util::future::join_all(full).into_actor(self);
+        ctx.wait(wait.map(move |_, bridge, _| done(bridge)));
+    }
+
+    fn finished(&mut self, _: &mut Self::Context) {
+        // The log was closed: proposals are still answered, with a refusal, until we stop.
+        tracing::debug!("the feed of the log ended");
+    }
+}
+
+impl Handler<Publish> for Bridge {
+    type Result = ();
+
+    fn handle(&mut self, publish: Publish, _: &mut Self::Context) {
+        let Publish { key, value, id, room } = publish;
+        match self.hub.log.append(&key, value) {
+            Ok(receipt) => {
+                let failure = async move {
+                    match receipt.await {
+                        Ok(Ok(_)) => return,
+                        Ok(Err(error)) => room.do_send(Unpublished { id, error }),
+                        Err(_) => {
+                            let error = AppendError::Unknown("the log was closed".to_owned());
+                            room.do_send(Unpublished { id, error });
+                        }
+                    }
+                };
+                // Not the actor's own futures: it would poll all that wait whenever one is ready.
+                actix_rt::spawn(failure);
+            }
+            Err(refused) => {
+                let reason = match refused {
+                    Refused::Full => "the queue to the log is full",
+                    Refused::Down => "the log cannot be reached",
+                };
+                room.do_send(Unpublished { id, error: AppendError::NotDone(reason.to_owned()) });
+            }
+        }
+    }
+}
+
+impl Handler<Attach> for Bridge {
+    type Result = Option<Vec<Arc<Entry>>>;
+
+    fn handle(&mut self, attach: Attach, _: &mut Self::Context) -> Self::Result {
+        let entries = self.tail.after(attach.partition, &attach.key, attach.from)?;
+        self.rooms.insert(attach.key, attach.room);
+        Some(entries)
+    }
+}
+
+impl Handler<Detach> for Bridge {
+    type Result = ();
+
+    fn handle(&mut self, detach: Detach, _: &mut Self::Context) {
+        if self.rooms.get(&detach.key).is_some_and(|room| *room == detach.room) {
+            self.rooms.remove(&detach.key);
+        }
+    }
+}

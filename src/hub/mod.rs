@@ -1,0 +1,157 @@
+//! The actors: each takes a message, asks the core, carries out the effects.
+//!
+//! Follow a line of chat by reading `session`, `room`, `bridge`, then `room` again and
+//! `outbound`; `persister` writes it down meanwhile, and `presence` and `signals` carry what is
+//! not worth keeping.
+
+pub mod bridge;
+pub mod changes;
+pub mod history;
+pub mod outbound;
+pub mod persister;
+pub mod presence;
+pub mod registry;
+pub mod reply;
+pub mod room;
+pub mod session;
+pub mod signals;
+pub mod watermarks;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
+
+use actix::Addr;
+
+use crate::config::Config;
+use crate::core::types::{Place, RoomId, Timestamp};
+use crate::log::{Bus, Log};
+use crate::store::Store;
+use registry::{Rooms, Sessions};
+use reply::Trouble;
+use watermarks::Watermarks;
+
+/// How long an answer waits for the store or the log to catch up before it says `unavailable`.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What every part of one instance shares.
+pub struct Hub {
+    pub config: Config,
+    /// Names this run of this instance in presence.
+    pub incarnation: String,
+    pub log: Arc<dyn Log>,
+    pub bus: Arc<dyn Bus>,
+    pub store: Store,
+    /// How often the log was made anew.
+    pub epoch: u16,
+    pub rooms: Rooms,
+    pub sessions: Sessions,
+    /// What this instance has read of the log and handed to its rooms.
+    pub followed: Watermarks,
+    /// What the store has, whichever instance wrote it.
+    pub stored: Watermarks,
+    pub limiter: crate::hub::session::MessageLimiter,
+    bridge: OnceLock<Addr<bridge::Bridge>>,
+    presence: OnceLock<Addr<presence::PresenceActor>>,
+    caught_up: AtomicBool,
+    draining: AtomicBool,
+}
+
+impl Hub {
+    pub fn new(
+        config: Config,
+        incarnation: String,
+        (log, bus, store): (Arc<dyn Log>, Arc<dyn Bus>, Store),
+        epoch: u16,
+        stored: Vec<i64>,
+    ) -> Arc<Hub> {
+        Arc::new(Hub {
+            limiter: session::message_limiter(&config.limits),
+            config,
+            incarnation,
+            log,
+            bus,
+            store,
+            epoch,
+            rooms: Rooms::default(),
+            sessions: Sessions::default(),
+            followed: Watermarks::new(stored.clone()),
+            stored: Watermarks::new(stored),
+            bridge: OnceLock::new(),
+            presence: OnceLock::new(),
+            caught_up: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+        })
+    }
+
+    /// Names the actors that there is one of; called once at start.
+    pub fn introduce(&self, bridge: Addr<bridge::Bridge>, presence: Addr<presence::PresenceActor>) {
+        let _ = self.bridge.set(bridge);
+        let _ = self.presence.set(presence);
+    }
+
+    /// `None` only before the start is done.
+    pub fn bridge(&self) -> Option<&Addr<bridge::Bridge>> {
+        self.bridge.get()
+    }
+
+    pub fn presence(&self) -> Option<&Addr<presence::PresenceActor>> {
+        self.presence.get()
+    }
+
+    pub fn partition_of(&self, room: RoomId) -> u16 {
+        self.log.partition_of(&room.to_string())
+    }
+
+    pub fn place(&self, partition: u16, offset: i64) -> Place {
+        Place { epoch: self.epoch, partition, offset }
+    }
+
+    /// Waits until the store has the entry at this place, so that what is answered now can be
+    /// read at once from every instance.
+    pub async fn until_stored(&self, place: Place) -> Result<(), Trouble> {
+        let stored = self.stored.reach_one(place.partition, place.offset + 1, PATIENCE);
+        stored.await.map_err(|_| Trouble::OutcomeUnknown("the store has not written it yet"))
+    }
+
+    /// Waits until the store has everything that was acknowledged before the call, anywhere.
+    pub async fn store_up_to_date(&self) -> Result<(), Trouble> {
+        let ends =
+            self.log.ends().await.map_err(|_| Trouble::Unavailable("the log cannot be reached"))?;
+        let stored = self.stored.reach(&ends, PATIENCE);
+        stored.await.map_err(|_| Trouble::Unavailable("the store is behind the log"))
+    }
+
+    /// Waits until this instance's rooms have everything that was acknowledged before the call.
+    pub async fn rooms_up_to_date(&self, partition: u16) -> Result<(), Trouble> {
+        let ends =
+            self.log.ends().await.map_err(|_| Trouble::Unavailable("the log cannot be reached"))?;
+        let end = ends.get(usize::from(partition)).copied().unwrap_or(0);
+        let followed = self.followed.reach_one(partition, end, PATIENCE);
+        followed.await.map_err(|_| Trouble::Unavailable("this instance is behind the log"))
+    }
+
+    /// Everything that was in the log at start has been read.
+    pub fn set_caught_up(&self) {
+        self.caught_up.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_caught_up(&self) -> bool {
+        self.caught_up.load(Ordering::Relaxed)
+    }
+
+    /// From now on: no new sockets, and not ready.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+}
+
+/// The wall clock, for what people read; never for order.
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(since.as_millis() as i64)
+}

@@ -1,0 +1,268 @@
+//! The actor that writes the log into the store, on its own time.
+//!
+//! It reads its share of the log in a consumer group of its own, folds the records as every room
+//! does, and commits the rows and the offset reached in one transaction. The offset is also the
+//! fence: a persister that was frozen while another took over cannot write behind its back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use async_trait::async_trait;
+use tokio::sync::mpsc;
+
+use super::Hub;
+use crate::core::batch::{Batch, Change};
+use crate::core::record::Record;
+use crate::core::room::Room;
+use crate::core::types::{Place, RoomId};
+use crate::log::{Entry, LogError, Share, StoredOffsets};
+use crate::store::{Store, StoreError};
+
+/// Rooms whose state is kept between batches; past it all are read anew.
+const ROOMS_KEPT: usize = 2_000;
+/// Between tries while the store does not take a batch.
+const RETRY_EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked up how far the store has come, by other instances' hands.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// The same, while somebody waits for it.
+const LOOK_OFTEN: Duration = Duration::from_millis(5);
+
+#[async_trait]
+impl StoredOffsets for Store {
+    async fn next_offset(&self, partition: u16) -> Result<i64, LogError> {
+        Store::next_offset(self, partition).await.map_err(|error| LogError(error.to_string()))
+    }
+}
+
+pub struct Persister {
+    hub: Arc<Hub>,
+}
+
+impl Persister {
+    pub fn new(hub: Arc<Hub>) -> Persister {
+        Persister { hub }
+    }
+}
+
+impl Actor for Persister {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.spawn(write_shares(self.hub.clone()).into_actor(self));
+        ctx.spawn(watch_the_store(self.hub.clone()).into_actor(self));
+    }
+}
+
+/// Takes a share of the log and writes it, for ever; a fresh share whenever it lost its way.
+async fn write_shares(hub: Arc<Hub>) {
+    loop {
+        match hub.log.share(Arc::new(hub.store.clone())).await {
+            Ok(share) => {
+                let mut writer = Writer { hub: hub.clone(), partitions: HashMap::new() };
+                writer.run(share).await;
+            }
+            Err(error) => tracing::warn!(%error, "cannot read the log for the store"),
+        }
+        if hub.is_draining() {
+            return;
+        }
+        tokio::time::sleep(RETRY_EVERY).await;
+    }
+}
+
+/// Keeps the hub's idea of how far the store has come true, also where others write.
+async fn watch_the_store(hub: Arc<Hub>) {
+    loop {
+        if let Ok(offsets) = hub.store.offsets().await {
+            let ours = offsets.into_iter().filter(|(_, epoch, _)| *epoch == hub.epoch);
+            ours.for_each(|(partition, _, next)| hub.stored.advance(partition, next));
+        }
+        if hub.stored.is_wanted() {
+            tokio::time::sleep(LOOK_OFTEN).await;
+        } else {
+            let _ = tokio::time::timeout(LOOK_EVERY, hub.stored.wanted()).await;
+        }
+    }
+}
+
+/// The fold of one partition, and the batch that is being gathered.
+struct Partition {
+    batch: Batch,
+    rooms: HashMap<RoomId, Room>,
+}
+
+struct Writer {
+    hub: Arc<Hub>,
+    partitions: HashMap<u16, Partition>,
+}
+
+/// The store and this fold disagree about how far it has come: start again from the store.
+struct OutOfStep;
+
+impl Writer {
+    async fn run(&mut self, mut share: mpsc::Receiver<Share>) {
+        let (most, age) = (self.hub.config.store.batch_size, self.hub.config.store.batch_age_ms);
+        let age = Duration::from_millis(age);
+        while let Some(first) = share.recv().await {
+            let mut gathered = self.take_in(first).await;
+            let until = tokio::time::Instant::now() + age;
+            // By size or by age: the first entry waits a moment for company.
+            while gathered.is_ok() && self.gathered() > 0 && self.gathered() < most {
+                match tokio::time::timeout_at(until, share.recv()).await {
+                    Ok(Some(more)) => gathered = self.take_in(more).await,
+                    Ok(None) | Err(_) => break,
+                }
+            }
+            let written = match gathered {
+                Ok(()) => self.write().await,
+                Err(out_of_step) => Err(out_of_step),
+            };
+            if written.is_err() {
+                tracing::info!("out of step with the store; starting from its offsets");
+                return;
+            }
+        }
+    }
+
+    fn gathered(&self) -> usize {
+        self.partitions.values().map(|partition| partition.batch.len()).sum()
+    }
+
+    async fn take_in(&mut self, share: Share) -> Result<(), OutOfStep> {
+        match share {
+            Share::Assigned(partitions) => {
+                for partition in partitions {
+                    let from = self
+                        .retry("read its offset", || self.hub.store.next_offset(partition))
+                        .await?;
+                    let batch = Batch::starting_at(partition, from);
+                    self.partitions.insert(partition, Partition { batch, rooms: HashMap::new() });
+                }
+            }
+            Share::Revoked(partitions) => {
+                partitions.iter().for_each(|partition| drop(self.partitions.remove(partition)));
+            }
+            Share::Entries(entries) => {
+                for entry in entries {
+                    self.fold(entry).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn fold(&mut self, entry: Entry) -> Result<(), OutOfStep> {
+        let Some(partition) = self.partitions.get(&entry.partition) else { return Ok(()) };
+        if entry.offset < partition.batch.next {
+            return Ok(());
+        }
+        if !partition.batch.expects(entry.offset) {
+            // Kafka dropped old entries before they were stored, or its offsets have gaps.
+            tracing::warn!(
+                partition = entry.partition,
+                expected = partition.batch.next,
+                found = entry.offset,
+                "entries are missing from the log"
+            );
+        }
+        let change = match Record::decode(&entry.key, &entry.value) {
+            Ok(record) => self.apply(&record, &entry).await?,
+            Err(error) => {
+                tracing::warn!(
+                    partition = entry.partition, offset = entry.offset, %error,
+                    "an unreadable record goes to quarantine"
+                );
+                metrics::counter!("rookery_quarantined_total").increment(1);
+                self.hub.log.quarantine(&entry, &error.to_string());
+                None
+            }
+        };
+        if let Some(partition) = self.partitions.get_mut(&entry.partition) {
+            partition.batch.push(entry.offset, change);
+        }
+        Ok(())
+    }
+
+    async fn apply(&mut self, record: &Record, entry: &Entry) -> Result<Option<Change>, OutOfStep> {
+        let known = |writer: &Writer| {
+            let partition = writer.partitions.get(&entry.partition);
+            partition.is_some_and(|partition| partition.rooms.contains_key(&record.room))
+        };
+        if !known(self) {
+            // Nothing of it is in the batch that is being gathered, or it would be known: so the
+            // store's state of it is the state before this entry.
+            let read = || self.hub.store.snapshot(record.room, entry.partition);
+            let snapshot = self.retry("read a room", read).await?;
+            let Some(partition) = self.partitions.get_mut(&entry.partition) else {
+                return Ok(None);
+            };
+            if snapshot.next != partition.batch.from {
+                return Err(OutOfStep);
+            }
+            partition.rooms.insert(record.room, snapshot.room);
+        }
+        let Some(partition) = self.partitions.get_mut(&entry.partition) else { return Ok(None) };
+        let Some(room) = partition.rooms.get_mut(&record.room) else { return Ok(None) };
+        let place =
+            Place { epoch: self.hub.epoch, partition: entry.partition, offset: entry.offset };
+        Ok(match room.apply(record, place) {
+            Ok(event) => {
+                let position = place.position();
+                Some(Change { room: record.room, position, at: record.at, event })
+            }
+            Err(refusal) => {
+                tracing::debug!(room = %record.room, offset = entry.offset, ?refusal, "refused");
+                None
+            }
+        })
+    }
+
+    /// Writes what was gathered. While the store is away it waits here, and the log holds the rest.
+    async fn write(&mut self) -> Result<(), OutOfStep> {
+        let partitions: Vec<u16> = self.partitions.keys().copied().collect();
+        for index in partitions {
+            let Some(partition) = self.partitions.get(&index) else { continue };
+            if partition.batch.is_empty() {
+                continue;
+            }
+            let (batch, started) = (&partition.batch, Instant::now());
+            self.retry("write a batch", || self.hub.store.write(batch)).await?;
+            metrics::histogram!("rookery_store_write_seconds").record(started.elapsed());
+            metrics::counter!("rookery_stored_total").increment(batch.changes.len() as u64);
+            let next = batch.next;
+            self.hub.stored.advance(index, next);
+            self.hub.log.stored(index, next);
+            if let Some(partition) = self.partitions.get_mut(&index) {
+                partition.batch = Batch::starting_at(index, next);
+                if partition.rooms.len() > ROOMS_KEPT {
+                    partition.rooms.clear();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries until the store answers. Fenced, or broken, is out of step.
+    async fn retry<T, F>(&self, what: &str, attempt: impl Fn() -> F) -> Result<T, OutOfStep>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut complained = false;
+        loop {
+            match attempt().await {
+                Ok(value) => return Ok(value),
+                Err(StoreError::Fenced) => return Err(OutOfStep),
+                Err(_) if self.hub.is_draining() => return Err(OutOfStep),
+                Err(error) => {
+                    if !std::mem::replace(&mut complained, true) {
+                        tracing::warn!(%error, "cannot {what}; trying again");
+                    }
+                    metrics::counter!("rookery_store_retries_total").increment(1);
+                    tokio::time::sleep(RETRY_EVERY).await;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! Which rooms are awake on this instance, and which sockets are open.
+//!
+//! The maps hand out copies and run closures, never guards: a guard held over an `.await` would
+//! stop everyone.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use actix::prelude::*;
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+
+use super::Hub;
+use super::outbound::{Ending, Outbound};
+use super::room::RoomActor;
+use crate::core::follow::SessionId;
+use crate::core::types::{RoomId, UserId};
+use crate::store::LoginId;
+
+/// The rooms that someone needs here now, each an actor.
+#[derive(Default)]
+pub struct Rooms {
+    awake: DashMap<RoomId, Addr<RoomActor>>,
+    arbiters: OnceLock<Vec<ArbiterHandle>>,
+    hasher: RandomState,
+}
+
+impl Rooms {
+    /// The threads that rooms run on.
+    pub fn run_on(&self, arbiters: Vec<ArbiterHandle>) {
+        let _ = self.arbiters.set(arbiters);
+    }
+
+    /// The room's actor, woken if it was not awake.
+    pub fn wake(&self, hub: &Arc<Hub>, room: RoomId) -> Addr<RoomActor> {
+        if let Some(addr) = self.awake(room) {
+            return addr;
+        }
+        match self.awake.entry(room) {
+            Entry::Occupied(entry) if entry.get().connected() => entry.get().clone(),
+            Entry::Occupied(mut entry) => {
+                entry.insert(self.start(hub, room));
+                entry.get().clone()
+            }
+            Entry::Vacant(entry) => entry.insert(self.start(hub, room)).clone(),
+        }
+    }
+
+    fn start(&self, hub: &Arc<Hub>, room: RoomId) -> Addr<RoomActor> {
+        let arbiters = self.arbiters.get().map(Vec::as_slice).unwrap_or_default();
+        let actor = RoomActor::new(hub.clone(), room);
+        match arbiters.len() {
+            0 => actor.start(),
+            count => {
+                let arbiter = &arbiters[self.hasher.hash_one(room) as usize % count];
+                RoomActor::start_in_arbiter(arbiter, move |_| actor)
+            }
+        }
+    }
+
+    /// The room's actor, if it is awake.
+    pub fn awake(&self, room: RoomId) -> Option<Addr<RoomActor>> {
+        self.awake.get(&room).map(|addr| addr.clone()).filter(Addr::connected)
+    }
+
+    /// Takes an actor that is about to stop off the map; the next [`Rooms::wake`] starts another.
+    pub fn retire(&self, room: RoomId, addr: &Addr<RoomActor>) {
+        self.awake.remove_if(&room, |_, current| current == addr);
+    }
+
+    pub fn count(&self) -> usize {
+        self.awake.len()
+    }
+}
+
+/// One live socket.
+#[derive(Debug, Clone)]
+pub struct SessionHandle {
+    pub id: SessionId,
+    pub user: UserId,
+    pub login: LoginId,
+    pub outbound: Arc<Outbound>,
+}
+
+/// The live sockets of this instance, by person.
+#[derive(Default)]
+pub struct Sessions {
+    by_user: DashMap<UserId, Vec<SessionHandle>>,
+    last_id: AtomicU64,
+}
+
+impl Sessions {
+    pub fn next_id(&self) -> SessionId {
+        self.last_id.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Adds a socket, unless its user has `most` already.
+    pub fn add(&self, session: SessionHandle, most: usize) -> bool {
+        let mut sessions = self.by_user.entry(session.user).or_default();
+        let fits = sessions.len() < most;
+        if fits {
+            sessions.push(session);
+        }
+        fits
+    }
+
+    pub fn remove(&self, user: UserId, session: SessionId) {
+        if let Entry::Occupied(mut entry) = self.by_user.entry(user) {
+            entry.get_mut().retain(|one| one.id != session);
+            if entry.get().is_empty() {
+                entry.remove();
+            }
+        }
+    }
+
+    pub fn of(&self, user: UserId) -> Vec<SessionHandle> {
+        self.by_user.get(&user).map(|sessions| sessions.clone()).unwrap_or_default()
+    }
+
+    pub fn is_here(&self, user: UserId) -> bool {
+        self.by_user.contains_key(&user)
+    }
+
+    /// Ends the sockets of a user's logins that are chosen.
+    pub fn log_out(&self, user: UserId, chosen: impl Fn(LoginId) -> bool) {
+        let sessions = self.of(user);
+        let chosen = sessions.iter().filter(|session| chosen(session.login));
+        chosen.for_each(|session| session.outbound.end(Ending::LoggedOut));
+    }
+
+    pub fn all(&self) -> Vec<SessionHandle> {
+        self.by_user.iter().flat_map(|sessions| sessions.clone()).collect()
+    }
+
+    pub fn count(&self) -> usize {
+        self.by_user.iter().map(|sessions| sessions.len()).sum()
+    }
+}

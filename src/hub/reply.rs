@@ -1,0 +1,153 @@
+//! The answer that someone waits for: a socket by its `ref`, or an HTTP request.
+//!
+//! An answer is owed exactly once. One that is dropped unanswered, because an actor stopped with
+//! messages in its mailbox, still says the truth: refused if it was not published yet, unknown if
+//! it was.
+
+use std::sync::Arc;
+
+use serde_json::json;
+use tokio::sync::oneshot;
+
+use super::outbound::{Outbound, text_frame};
+use crate::core::room::{Event, Message, Refusal};
+use crate::core::types::Position;
+use crate::core::wire::{self, Ref};
+
+/// Why something was not done, or may not have been, that is no fault of who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Surely not done; worth trying again.
+    Unavailable(&'static str),
+    /// It may yet be done; send it again with the same `client_id`.
+    OutcomeUnknown(&'static str),
+}
+
+impl Trouble {
+    pub fn code(self) -> &'static str {
+        match self {
+            Trouble::Unavailable(_) => "unavailable",
+            Trouble::OutcomeUnknown(_) => "outcome_unknown",
+        }
+    }
+
+    pub fn detail(self) -> &'static str {
+        match self {
+            Trouble::Unavailable(detail) | Trouble::OutcomeUnknown(detail) => detail,
+        }
+    }
+}
+
+/// What a proposal came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    Accepted {
+        position: Position,
+        event: Arc<Event>,
+    },
+    /// The message that had this `client_id` first.
+    Repeated(Box<Message>),
+    Refused(Refusal),
+    Failed(Trouble),
+}
+
+#[derive(Debug)]
+enum To {
+    Socket(Arc<Outbound>, Ref),
+    Request(oneshot::Sender<Outcome>),
+}
+
+/// Owes one answer.
+#[derive(Debug)]
+pub struct Reply {
+    to: Option<To>,
+    published: bool,
+}
+
+impl Reply {
+    pub fn to_socket(outbound: Arc<Outbound>, reference: Ref) -> Reply {
+        Reply { to: Some(To::Socket(outbound, reference)), published: false }
+    }
+
+    pub fn to_request() -> (Reply, oneshot::Receiver<Outcome>) {
+        let (sender, receiver) = oneshot::channel();
+        (Reply { to: Some(To::Request(sender)), published: false }, receiver)
+    }
+
+    /// From here on nobody can say that it was not done.
+    pub fn set_published(&mut self) {
+        self.published = true;
+    }
+
+    pub fn answer(mut self, outcome: Outcome) {
+        self.send(outcome);
+    }
+
+    fn send(&mut self, outcome: Outcome) {
+        match self.to.take() {
+            Some(To::Socket(outbound, reference)) => {
+                outbound.push(text_frame(&answer_frame(&reference, &outcome)));
+            }
+            // A request that hung up has no use for it.
+            Some(To::Request(sender)) => drop(sender.send(outcome)),
+            None => {}
+        }
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        let trouble = match self.published {
+            true => Trouble::OutcomeUnknown("this instance is stopping"),
+            false => Trouble::Unavailable("this instance is stopping, or too busy"),
+        };
+        self.send(Outcome::Failed(trouble));
+    }
+}
+
+fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
+    match outcome {
+        Outcome::Accepted { position, event } => match &**event {
+            Event::Message { message, .. } => wire::ok(reference, json!({"message": message})),
+            _ => wire::ok(reference, json!({"position": position})),
+        },
+        Outcome::Repeated(message) => wire::ok(reference, json!({"message": message})),
+        Outcome::Refused(refusal) => {
+            wire::error(reference, refusal.code(), explain(*refusal), false)
+        }
+        Outcome::Failed(trouble) => wire::error(reference, trouble.code(), trouble.detail(), true),
+    }
+}
+
+/// What a person may do about a refusal.
+pub fn explain(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotFound => "there is no such room",
+        Refusal::NotAMember => "only members of this group may do that",
+        Refusal::Forbidden => "only an admin of this group may do that",
+        Refusal::Banned => "you were banned from this group",
+        Refusal::LastAdmin => "the last admin first has to make somebody else an admin",
+        Refusal::DirectRoom => "a direct conversation has its two people for ever",
+        Refusal::RoomFull => "this group has as many members as it may have",
+        Refusal::Exists | Refusal::Unchanged => "it is so already",
+        Refusal::Repeat(_) => "this client_id was used before",
+        Refusal::Nonsense => "this contradicts itself",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_dropped_before_publishing_is_a_refusal_and_after_it_unknown() {
+        let (reply, mut receiver) = Reply::to_request();
+        drop(reply);
+        assert!(matches!(receiver.try_recv(), Ok(Outcome::Failed(Trouble::Unavailable(_)))));
+
+        let (mut reply, mut receiver) = Reply::to_request();
+        reply.set_published();
+        drop(reply);
+        assert!(matches!(receiver.try_recv(), Ok(Outcome::Failed(Trouble::OutcomeUnknown(_)))));
+    }
+}

@@ -1,0 +1,449 @@
+//! The actor of one room that somebody needs here: proposals in, records back, events out.
+//!
+//! It wakes from the store's snapshot, goes on with the log's tail, and sleeps again when nobody
+//! has listened or asked for a while. What may happen in a room is for `core::room` to decide.
+
+mod listeners;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use uuid::Uuid;
+
+use super::bridge::{Attach as AttachToLog, Detach, Publish};
+use super::outbound::text_frame;
+use super::reply::{Outcome, Reply, Trouble};
+use super::{Hub, now};
+use crate::core::recent::First;
+use crate::core::record::{Action, Record, VERSION};
+use crate::core::room::{Event, Message as ChatMessage, Refusal, Room};
+use crate::core::types::{Person, Position, RoomId, UserId};
+use crate::core::wire;
+use crate::log::{AppendError, Entry};
+use crate::store::Store;
+pub use listeners::{Join, Welcome};
+use listeners::{Kept, Listener};
+
+/// What may wait for a room; past it a proposal is refused as unavailable.
+const MAILBOX: usize = 2_048;
+/// A proposal that has not come back from the log by now has an unknown outcome.
+const READ_BACK_WITHIN: Duration = Duration::from_secs(10);
+/// A room that nobody listens to sleeps after this.
+const IDLE: Duration = Duration::from_secs(60);
+const TICK: Duration = Duration::from_secs(2);
+/// How long a repeat is looked for in the store before the message goes on as a new one.
+const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
+/// Proposals that wait for a look-up; past it they are refused as unavailable.
+const LOOKING_UP: usize = 1_000;
+
+/// Somebody wants something to happen in the room.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct Propose {
+    pub by: UserId,
+    pub action: Action,
+    pub reply: Reply,
+}
+
+/// Entries of the room, in the order of the log.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Fed(pub Vec<Arc<Entry>>);
+
+/// A proposal that the log did not take, or may not have.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Unpublished {
+    pub id: Uuid,
+    pub error: AppendError,
+}
+
+/// What a member may read that the store may not have yet: the accepted messages from an offset
+/// on, or `None` where this actor does not reach back that far.
+#[derive(Message)]
+#[rtype(result = "Result<Option<Vec<ChatMessage>>, Refusal>")]
+pub struct Look {
+    pub by: UserId,
+    pub from: i64,
+}
+
+/// Somebody is typing. Refused silently for who is no member.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Typing(pub UserId);
+
+/// Somebody is typing on some instance.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct TypingHeard(pub UserId);
+
+/// The result of looking in the store for a message with this `client_id`.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct LookedUp {
+    by: UserId,
+    found: Option<ChatMessage>,
+}
+
+struct Pending {
+    reply: Reply,
+    since: Instant,
+}
+
+pub struct RoomActor {
+    hub: Arc<Hub>,
+    id: RoomId,
+    key: Arc<str>,
+    partition: u16,
+    room: Room,
+    listeners: Vec<Listener>,
+    kept: Kept,
+    /// Published, not read back yet.
+    pending: HashMap<Uuid, Pending>,
+    /// Proposals of a sender whose first one is being looked up: they stay in order.
+    looking_up: HashMap<UserId, VecDeque<Propose>>,
+    used_at: Instant,
+    /// Off the registry; what still comes goes to the actor that took its place.
+    retired: bool,
+}
+
+impl RoomActor {
+    pub fn new(hub: Arc<Hub>, id: RoomId) -> RoomActor {
+        let most = hub.config.limits.resume_events;
+        RoomActor {
+            partition: hub.partition_of(id),
+            key: id.to_string().into(),
+            room: Room::absent(id),
+            listeners: Vec::new(),
+            kept: Kept::new(most),
+            pending: HashMap::new(),
+            looking_up: HashMap::new(),
+            used_at: Instant::now(),
+            retired: false,
+            hub,
+            id,
+        }
+    }
+
+    /// Admits a proposal and publishes it, or answers at once.
+    fn propose(&mut self, propose: Propose, ctx: &mut Context<Self>) {
+        if let Some(queue) = self.looking_up.get_mut(&propose.by) {
+            if queue.len() < LOOKING_UP {
+                queue.push_back(propose);
+            }
+            return;
+        }
+        match self.room.admit(propose.by, &propose.action) {
+            Ok(()) if self.may_be_repeated(&propose.action) => self.look_up(propose, ctx),
+            Ok(()) => self.publish(propose, ctx),
+            Err(refusal) => self.refuse(refusal, propose.reply),
+        }
+    }
+
+    /// Whether the message may repeat one that is older than the window that the fold knows.
+    fn may_be_repeated(&self, action: &Action) -> bool {
+        let marked = matches!(action, Action::Message(post) if post.client_id.is_some());
+        marked && !self.room.recent.is_complete()
+    }
+
+    fn look_up(&mut self, propose: Propose, ctx: &mut Context<Self>) {
+        let Action::Message(post) = &propose.action else { return };
+        let (store, room, by) = (self.hub.store.clone(), self.id, propose.by);
+        let client_id = post.client_id.clone().unwrap_or_default();
+        self.looking_up.insert(by, VecDeque::from([propose]));
+        let me = ctx.address();
+        actix_rt::spawn(async move {
+            let found = store.message_by_client_id(room, by, &client_id);
+            // A live room does not depend on the store: without an answer it goes on.
+            let found = tokio::time::timeout(LOOK_UP_WITHIN, found).await;
+            let found = found.ok().and_then(Result::ok).flatten();
+            me.do_send(LookedUp { by, found });
+        });
+    }
+
+    fn publish(&mut self, propose: Propose, ctx: &mut Context<Self>) {
+        let Propose { by, action, mut reply } = propose;
+        let id = Uuid::now_v7();
+        let record = Record { action, v: VERSION, room: self.id, by, at: now(), id };
+        let publish =
+            Publish { key: self.key.clone(), value: record.encode(), id, room: ctx.address() };
+        let sent = self.hub.bridge().map(|bridge| bridge.try_send(publish));
+        if matches!(sent, Some(Ok(()))) {
+            reply.set_published();
+            self.pending.insert(id, Pending { reply, since: Instant::now() });
+        }
+    }
+
+    /// Folds in an entry that came back from the log, and tells everyone what it did.
+    fn fold(&mut self, entry: &Entry) {
+        let place = self.hub.place(entry.partition, entry.offset);
+        let record = match Record::decode(&entry.key, &entry.value) {
+            Ok(record) => record,
+            Err(error) => {
+                tracing::warn!(room = %self.id, offset = entry.offset, %error, "an unreadable record");
+                return;
+            }
+        };
+        let pending = self.pending.remove(&record.id);
+        match self.room.apply(&record, place) {
+            Ok(event) => {
+                let (position, event) = (place.position(), Arc::new(event));
+                self.announce(position, &event);
+                if let Some(pending) = pending {
+                    metrics::histogram!("rookery_accept_seconds").record(pending.since.elapsed());
+                    pending.reply.answer(Outcome::Accepted { position, event });
+                }
+            }
+            Err(refusal) => {
+                if let Some(pending) = pending {
+                    self.refuse(refusal, pending.reply);
+                }
+            }
+        }
+    }
+
+    /// Encodes once; the same bytes go to every listener.
+    fn announce(&mut self, position: Position, event: &Arc<Event>) {
+        let frame = text_frame(&wire::event(self.id, position, event));
+        self.kept.push(position, event.clone(), frame.clone());
+        match &**event {
+            Event::RoomCreated { info, members, by } => {
+                for member in members {
+                    let view = wire::founders_view(info, member, position);
+                    let frame = text_frame(&wire::room_created(&view, position, *by));
+                    self.listen_all_of(member.person.id);
+                    self.tell_only(member.person.id, &frame);
+                    self.tell_presence(member.person.id, true);
+                }
+                return;
+            }
+            Event::MemberAdded { member, .. } => {
+                self.listen_all_of(member.person.id);
+                self.tell_presence(member.person.id, true);
+            }
+            _ => {}
+        }
+        let told = self.listeners.len() as u64;
+        self.listeners.retain(|listener| listener.outbound.push(frame.clone()));
+        metrics::counter!("rookery_deliveries_total").increment(told);
+        match &**event {
+            // The frame that tells of the removal is the last one of this room.
+            Event::MemberRemoved { member, .. } => self.stop_listening(member.person.id),
+            Event::RoomDeleted { .. } => {
+                self.listeners.clear();
+                self.kept.forget_messages();
+            }
+            _ => {}
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal, reply: Reply) {
+        match refusal {
+            Refusal::Repeat(first) => self.answer_first(first, reply),
+            refusal => reply.answer(Outcome::Refused(refusal)),
+        }
+    }
+
+    /// Answers a repeat with the first message, from memory or from the store.
+    fn answer_first(&self, first: First, reply: Reply) {
+        if let Some(message) = self.kept.message(first.position) {
+            return reply.answer(Outcome::Repeated(Box::new(message)));
+        }
+        let store: Store = self.hub.store.clone();
+        actix_rt::spawn(async move {
+            reply.answer(match store.message(first.id).await {
+                Ok(Some(message)) => Outcome::Repeated(Box::new(message)),
+                // It was accepted, and may have been deleted with its room since.
+                Ok(None) => Outcome::Refused(Refusal::NotFound),
+                Err(_) => Outcome::Failed(Trouble::OutcomeUnknown("the store cannot be reached")),
+            });
+        });
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        self.listeners.retain(|listener| listener.outbound.is_open());
+        let late = |pending: &Pending| pending.since.elapsed() > READ_BACK_WITHIN;
+        let unknown = Trouble::OutcomeUnknown("the log has not confirmed it");
+        let overdue = self.pending.extract_if(|_, pending| late(pending));
+        overdue.for_each(|(_, pending)| pending.reply.answer(Outcome::Failed(unknown)));
+
+        let in_use = !self.listeners.is_empty() || !self.pending.is_empty();
+        if in_use {
+            self.used_at = Instant::now();
+        }
+        let idle = self.used_at.elapsed();
+        if self.retired && idle > IDLE + 2 * TICK {
+            ctx.stop();
+        } else if !self.retired && idle > IDLE {
+            self.retired = true;
+            self.hub.rooms.retire(self.id, &ctx.address());
+        }
+    }
+
+    /// Passes a message that came too late for this actor to the one that took its place.
+    fn forward<M>(&self, message: M)
+    where
+        M: Message + Send + 'static,
+        M::Result: Send,
+        RoomActor: Handler<M>,
+    {
+        // Full: dropped, and whoever waits for an answer is told so.
+        let _ = self.hub.rooms.wake(&self.hub, self.id).try_send(message);
+    }
+
+    fn person(&self, user: UserId) -> Option<&Person> {
+        self.room.members.get(&user).map(|member| &member.person)
+    }
+}
+
+impl Actor for RoomActor {
+    type Context = Context<Self>;
+
+    /// Wakes from the store and the tail of the log; until then the mailbox waits.
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_interval(TICK, Self::tick);
+        let start =
+            wake(self.hub.clone(), self.id, self.partition, self.key.clone(), ctx.address());
+        let started = start.into_actor(self).map(|woken, actor, ctx| match woken {
+            Some(woken) => {
+                actor.room = woken.room;
+                actor.kept.begin(woken.from);
+                woken.tail.iter().for_each(|entry| actor.fold(entry));
+            }
+            None => {
+                actor.hub.rooms.retire(actor.id, &ctx.address());
+                ctx.stop();
+            }
+        });
+        ctx.wait(started);
+    }
+
+    fn stopped(&mut self, ctx: &mut Self::Context) {
+        if let Some(bridge) = self.hub.bridge() {
+            bridge.do_send(Detach { key: self.key.clone(), room: ctx.address() });
+        }
+    }
+}
+
+struct Woken {
+    room: Room,
+    from: i64,
+    tail: Vec<Arc<Entry>>,
+}
+
+/// The store's snapshot, and what the log has after it. `None` when the store cannot be reached.
+async fn wake(
+    hub: Arc<Hub>,
+    id: RoomId,
+    partition: u16,
+    key: Arc<str>,
+    me: Addr<RoomActor>,
+) -> Option<Woken> {
+    let give_up = Instant::now() + super::PATIENCE;
+    while Instant::now() < give_up {
+        let snapshot = match hub.store.snapshot(id, partition).await {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                tracing::warn!(room = %id, %error, "cannot wake a room");
+                return None;
+            }
+        };
+        let from = snapshot.next;
+        let attach = AttachToLog { key: key.clone(), partition, from, room: me.clone() };
+        if let Some(tail) = hub.bridge()?.send(attach).await.ok()? {
+            return Some(Woken { room: snapshot.room, from, tail });
+        }
+        // The tail has moved on since the snapshot: wait until the store has, too.
+        let _ = hub.stored.reach_one(partition, from + 1, Duration::from_millis(500)).await;
+    }
+    None
+}
+
+impl Handler<Propose> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, propose: Propose, ctx: &mut Self::Context) {
+        if self.retired {
+            return self.forward(propose);
+        }
+        self.used_at = Instant::now();
+        self.propose(propose, ctx);
+    }
+}
+
+impl Handler<LookedUp> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, looked_up: LookedUp, ctx: &mut Self::Context) {
+        let Some(mut queue) = self.looking_up.remove(&looked_up.by) else { return };
+        if let Some(first) = queue.pop_front() {
+            match looked_up.found {
+                Some(message) => first.reply.answer(Outcome::Repeated(Box::new(message))),
+                // It may have come in from elsewhere meanwhile, or its sender gone.
+                None => match self.room.admit(first.by, &first.action) {
+                    Ok(()) => self.publish(first, ctx),
+                    Err(refusal) => self.refuse(refusal, first.reply),
+                },
+            }
+        }
+        queue.into_iter().for_each(|propose| self.propose(propose, ctx));
+    }
+}
+
+impl Handler<Fed> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, Fed(entries): Fed, _: &mut Self::Context) {
+        entries.iter().for_each(|entry| self.fold(entry));
+    }
+}
+
+impl Handler<Unpublished> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, unpublished: Unpublished, _: &mut Self::Context) {
+        let Some(pending) = self.pending.remove(&unpublished.id) else { return };
+        tracing::warn!(room = %self.id, error = %unpublished.error, "not published");
+        pending.reply.answer(Outcome::Failed(match unpublished.error {
+            AppendError::NotDone(_) => Trouble::Unavailable("the log does not take messages now"),
+            AppendError::Unknown(_) => Trouble::OutcomeUnknown("the log did not confirm it"),
+        }));
+    }
+}
+
+impl Handler<Look> for RoomActor {
+    type Result = Result<Option<Vec<ChatMessage>>, Refusal>;
+
+    fn handle(&mut self, look: Look, _: &mut Self::Context) -> Self::Result {
+        self.used_at = Instant::now();
+        self.room.require_member(look.by)?;
+        Ok(self.kept.messages_from(look.from))
+    }
+}
+
+impl Handler<Typing> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, Typing(user): Typing, _: &mut Self::Context) {
+        if self.person(user).is_some() {
+            super::signals::Signal::Typing { room: self.id, user }.tell(&*self.hub.bus);
+        }
+    }
+}
+
+impl Handler<TypingHeard> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, TypingHeard(user): TypingHeard, _: &mut Self::Context) {
+        if self.person(user).is_some() {
+            let frame = text_frame(&wire::typing(self.id, user));
+            let others = self.listeners.iter().filter(|listener| listener.user != user);
+            for listener in others {
+                listener.outbound.push(frame.clone());
+            }
+        }
+    }
+}

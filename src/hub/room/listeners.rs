@@ -1,0 +1,316 @@
+//! Who in a room listens here, and how a listener comes in without a gap or a repeat.
+//!
+//! The rule: one turn of the actor hands over what was missed and adds the listener. What this
+//! actor has seen since it woke is kept for that; what is older is replayed from the store.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::prelude::*;
+use bytes::Bytes;
+
+use super::RoomActor;
+use crate::core::follow::SessionId;
+use crate::core::room::{Event, Message as ChatMessage, Standing};
+use crate::core::types::{Position, UserId};
+use crate::core::wire;
+use crate::hub::outbound::{Outbound, text_frame};
+use crate::hub::presence::Membership;
+use crate::hub::registry::SessionHandle;
+use crate::store::Replay;
+
+/// Bytes of one replay at the most; past it the client is told to reload.
+const REPLAY_BYTES: usize = 256 * 1024;
+/// Bytes that a room keeps for those who resume; past it the oldest are dropped.
+const KEPT_BYTES: usize = 1024 * 1024;
+
+/// A socket that hears what happens in the room.
+pub struct Listener {
+    pub session: SessionId,
+    pub user: UserId,
+    pub outbound: Arc<Outbound>,
+}
+
+/// A socket joins: it gets what it missed since a position, then all that follows.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Join {
+    pub session: SessionHandle,
+    pub since: Position,
+}
+
+/// People with sockets here came into the room by the record at this position.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Welcome {
+    pub users: Vec<UserId>,
+    pub position: Position,
+}
+
+struct KeptEvent {
+    position: Position,
+    event: Arc<Event>,
+    frame: Bytes,
+}
+
+/// The accepted events since the actor woke, the newest `most` of them.
+pub struct Kept {
+    events: VecDeque<KeptEvent>,
+    bytes: usize,
+    most: usize,
+    /// Every accepted event from this offset on is here.
+    from: i64,
+}
+
+impl Kept {
+    pub fn new(most: usize) -> Kept {
+        Kept { events: VecDeque::new(), bytes: 0, most, from: i64::MAX }
+    }
+
+    pub fn begin(&mut self, from: i64) {
+        self.from = from;
+    }
+
+    pub fn push(&mut self, position: Position, event: Arc<Event>, frame: Bytes) {
+        self.bytes += frame.len();
+        self.events.push_back(KeptEvent { position, event, frame });
+        while self.events.len() > self.most || self.bytes > KEPT_BYTES {
+            let Some(oldest) = self.events.pop_front() else { break };
+            self.bytes -= oldest.frame.len();
+            self.from = oldest.position.offset() + 1;
+        }
+    }
+
+    /// After the room was deleted: only the record of that is left to tell.
+    pub fn forget_messages(&mut self) {
+        self.events.retain(|kept| matches!(&*kept.event, Event::RoomDeleted { .. }));
+        self.bytes = self.events.iter().map(|kept| kept.frame.len()).sum();
+    }
+
+    /// The message at a position, if it is kept.
+    pub fn message(&self, position: Position) -> Option<ChatMessage> {
+        let at = self.events.binary_search_by_key(&position, |kept| kept.position).ok()?;
+        match &*self.events[at].event {
+            Event::Message { message, .. } => Some(message.clone()),
+            _ => None,
+        }
+    }
+
+    /// The messages from an offset on, or `None` where not all of them are kept.
+    pub fn messages_from(&self, from: i64) -> Option<Vec<ChatMessage>> {
+        let message = |kept: &KeptEvent| match &*kept.event {
+            Event::Message { message, .. } => Some(message.clone()),
+            _ => None,
+        };
+        let events = self.events.iter().filter(|kept| kept.position.offset() >= from);
+        (self.from <= from).then(|| events.filter_map(message).collect())
+    }
+
+    /// Whether everything after a position is kept.
+    fn reaches_back_to(&self, since: Position, epoch: u16) -> bool {
+        since.epoch() == epoch && self.from <= since.offset() + 1
+    }
+
+    fn after(&self, since: Position) -> impl Iterator<Item = &KeptEvent> {
+        let at = self.events.partition_point(|kept| kept.position <= since);
+        self.events.range(at..)
+    }
+}
+
+impl RoomActor {
+    fn join(&mut self, join: Join, ctx: &mut Context<Self>) {
+        let Join { session, since } = join;
+        match self.room.standing(session.user) {
+            Standing::Member(_) => {}
+            _ => return self.tell_of_removal(session, since, ctx),
+        }
+        if self.listeners.iter().any(|listener| listener.session == session.id) {
+            return;
+        }
+        if since == self.room.position {
+            return self.listen(session);
+        }
+        if since > self.room.position {
+            // From a log that was made anew, or made up: what it knows is not ours.
+            return self.reset(session);
+        }
+        match self.kept.reaches_back_to(since, self.hub.epoch) {
+            true => self.replay_kept(session, since),
+            false => self.replay_stored(session, since, ctx),
+        }
+    }
+
+    fn replay_kept(&mut self, session: SessionHandle, since: Position) {
+        let frames: Vec<Bytes> = self.kept.after(since).map(|kept| kept.frame.clone()).collect();
+        self.hand_over(session, frames);
+    }
+
+    fn replay_stored(&mut self, session: SessionHandle, since: Position, ctx: &mut Context<Self>) {
+        let (store, room, partition) = (self.hub.store.clone(), self.id, self.partition);
+        let most = self.hub.config.limits.resume_events;
+        let replay = async move { store.replay(room, partition, since, most).await };
+        let replayed = replay.into_actor(self).map(move |replay, actor, _| match replay {
+            Ok(replay) => actor.hand_over_stored(session, since, replay),
+            Err(error) => {
+                tracing::warn!(room = %actor.id, %error, "cannot replay what was missed");
+                actor.reset(session);
+            }
+        });
+        ctx.spawn(replayed);
+    }
+
+    /// The turn in which a replay from the store meets what this actor kept since.
+    fn hand_over_stored(&mut self, session: SessionHandle, since: Position, replay: Replay) {
+        if !matches!(self.room.standing(session.user), Standing::Member(_)) {
+            return;
+        }
+        let no_gap = self.kept.from <= replay.next;
+        if replay.too_much || !no_gap {
+            return self.reset(session);
+        }
+        let last = replay.events.last().map_or(since, |(position, _)| *position);
+        let stored = replay.events.iter();
+        let mut frames: Vec<Bytes> = stored
+            .map(|(position, event)| text_frame(&wire::event(self.id, *position, event)))
+            .collect();
+        frames.extend(self.kept.after(last).map(|kept| kept.frame.clone()));
+        self.hand_over(session, frames);
+    }
+
+    fn hand_over(&mut self, session: SessionHandle, frames: Vec<Bytes>) {
+        let bytes: usize = frames.iter().map(Bytes::len).sum();
+        if frames.len() > self.hub.config.limits.resume_events || bytes > REPLAY_BYTES {
+            return self.reset(session);
+        }
+        for frame in frames.into_iter() {
+            session.outbound.push(frame);
+        }
+        self.listen(session);
+    }
+
+    fn reset(&mut self, session: SessionHandle) {
+        session.outbound.push(text_frame(&wire::reset(self.id, self.room.position)));
+        self.listen(session);
+    }
+
+    /// One who is no member now, but was at `since`, gets what happened up to the removal.
+    fn tell_of_removal(
+        &mut self,
+        session: SessionHandle,
+        since: Position,
+        ctx: &mut Context<Self>,
+    ) {
+        let (store, room, partition) = (self.hub.store.clone(), self.id, self.partition);
+        let most = self.hub.config.limits.resume_events;
+        let user = session.user;
+        let missed = async move {
+            let removed_at = store.last_removal(room, user).await?;
+            let replay = store.replay(room, partition, since, most).await?;
+            Ok::<_, crate::store::StoreError>((removed_at, replay))
+        };
+        let told = missed.into_actor(self).map(move |missed, actor, _| {
+            // Of a deleted room nothing is told: it is missing from the list, as for a stranger.
+            let Ok((Some(removed_at), replay)) = missed else { return };
+            let missed = replay.events.iter().filter(|(position, _)| {
+                let last = *position == removed_at;
+                last || (*position < removed_at && !replay.too_much)
+            });
+            let frames: Vec<Bytes> = missed
+                .map(|(position, event)| text_frame(&wire::event(actor.id, *position, event)))
+                .collect();
+            if frames.iter().map(Bytes::len).sum::<usize>() <= REPLAY_BYTES {
+                for frame in frames.into_iter() {
+                    session.outbound.push(frame);
+                }
+            }
+        });
+        ctx.spawn(told);
+    }
+
+    fn listen(&mut self, session: SessionHandle) {
+        let SessionHandle { id, user, outbound, .. } = session;
+        if outbound.is_open() && !self.listeners.iter().any(|listener| listener.session == id) {
+            self.listeners.push(Listener { session: id, user, outbound });
+        }
+    }
+
+    pub(super) fn listen_all_of(&mut self, user: UserId) {
+        self.hub.sessions.of(user).into_iter().for_each(|session| self.listen(session));
+    }
+
+    pub(super) fn stop_listening(&mut self, user: UserId) {
+        self.listeners.retain(|listener| listener.user != user);
+        self.tell_presence(user, false);
+    }
+
+    pub(super) fn tell_only(&self, user: UserId, frame: &Bytes) {
+        let own = self.listeners.iter().filter(|listener| listener.user == user);
+        for listener in own {
+            listener.outbound.push(frame.clone());
+        }
+    }
+
+    pub(super) fn tell_presence(&self, user: UserId, is_member: bool) {
+        if let Some(presence) = self.hub.presence() {
+            presence.do_send(Membership { room: self.id, user, is_member });
+        }
+    }
+}
+
+impl Handler<Join> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, join: Join, ctx: &mut Self::Context) {
+        if self.retired {
+            return self.forward(join);
+        }
+        self.used_at = Instant::now();
+        self.join(join, ctx);
+    }
+}
+
+impl Handler<Welcome> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, welcome: Welcome, ctx: &mut Self::Context) {
+        let since = Position(welcome.position.0 - 1);
+        for user in welcome.users {
+            for session in self.hub.sessions.of(user) {
+                self.join(Join { session, since }, ctx);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event() -> Arc<Event> {
+        Arc::new(Event::RoomDeleted { by: UserId(1) })
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_knows_how_far_it_reaches_back() {
+        let mut kept = Kept::new(3);
+        kept.begin(10);
+        for offset in [10, 12, 15] {
+            kept.push(Position::new(0, offset), event(), Bytes::from_static(b"x"));
+        }
+        let after = |kept: &Kept, offset| kept.after(Position::new(0, offset)).count();
+        assert_eq!((after(&kept, 9), after(&kept, 12), after(&kept, 15)), (3, 1, 0));
+        assert!(kept.reaches_back_to(Position::new(0, 9), 0));
+        assert!(!kept.reaches_back_to(Position::new(0, 8), 0));
+        assert!(!kept.reaches_back_to(Position::new(0, 9), 1));
+
+        kept.push(Position::new(0, 16), event(), Bytes::from_static(b"x"));
+        assert!(kept.reaches_back_to(Position::new(0, 10), 0));
+        assert!(!kept.reaches_back_to(Position::new(0, 9), 0));
+        assert_eq!(kept.messages_from(10), None);
+        assert_eq!(kept.messages_from(11), Some(vec![]));
+
+        kept.push(Position::new(0, 17), event(), vec![0; KEPT_BYTES].into());
+        assert_eq!(after(&kept, 0), 1);
+    }
+}

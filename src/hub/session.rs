@@ -1,0 +1,450 @@
+//! The actor of one live socket: reads frames, limits rates, and passes commands on.
+//!
+//! Answers and events do not pass through here: rooms push them to the socket's outbound queue.
+//! A command that has to ask the store holds back the next one, so that a client cannot pile
+//! them up; sends are handed to the room at once and in order.
+
+use std::collections::VecDeque;
+use std::io;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::prelude::*;
+use actix_http::ws::{Frame, Item, ProtocolError};
+use bytes::{Bytes, BytesMut};
+use governor::clock::DefaultClock;
+use governor::state::keyed::DashMapStateStore;
+use governor::{Quota, RateLimiter};
+use serde_json::json;
+
+use super::Hub;
+use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
+use super::presence::{Connect, Disconnect, Follow, Scope};
+use super::registry::SessionHandle;
+use super::reply::{Reply, Trouble};
+use super::room::{Join, Propose, Typing};
+use super::signals::Signal;
+use crate::config::Limits;
+use crate::core::record::{Action, Post};
+use crate::core::text;
+use crate::core::types::{Position, RoomId, UserId};
+use crate::core::wire::{self, Command, Ref};
+use crate::store::{Account, ReadMark, RoomView, StoreError};
+
+const PING_EVERY: Duration = Duration::from_secs(25);
+const PONG_WITHIN: Duration = Duration::from_secs(10);
+const HELLO_WITHIN: Duration = Duration::from_secs(15);
+/// So many refusals for sending too fast within this time end the socket.
+const REFUSALS: usize = 100;
+const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
+/// Between two signs of typing in any room, from one socket.
+const TYPING_EVERY: Duration = Duration::from_millis(500);
+/// Rooms that a snapshot of everyone's presence names; past it only who is online is named.
+const EVERYONE: usize = 1_000;
+
+/// How many messages each user may send, over all sockets and requests to this instance.
+pub type MessageLimiter = RateLimiter<UserId, DashMapStateStore<UserId>, DefaultClock>;
+
+pub fn message_limiter(limits: &Limits) -> MessageLimiter {
+    let least = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
+    let quota = Quota::per_second(least(limits.messages_per_second));
+    RateLimiter::dashmap(quota.allow_burst(least(limits.messages_burst)))
+}
+
+pub struct Session {
+    hub: Arc<Hub>,
+    account: Account,
+    handle: SessionHandle,
+    said_hello: bool,
+    heard_at: Instant,
+    refusals: VecDeque<Instant>,
+    typed_at: Option<Instant>,
+    /// A message that comes in several frames.
+    fragments: Option<BytesMut>,
+}
+
+impl Session {
+    /// A session whose handle is already among the hub's sessions.
+    pub fn new(hub: Arc<Hub>, account: Account, handle: SessionHandle) -> Session {
+        Session {
+            hub,
+            account,
+            handle,
+            said_hello: false,
+            heard_at: Instant::now(),
+            refusals: VecDeque::new(),
+            typed_at: None,
+            fragments: None,
+        }
+    }
+
+    fn user(&self) -> UserId {
+        self.account.person.id
+    }
+
+    fn outbound(&self) -> &Outbound {
+        &self.handle.outbound
+    }
+
+    fn ok(&self, reference: &Ref, fields: serde_json::Value) {
+        self.outbound().push(text_frame(&wire::ok(reference, fields)));
+    }
+
+    fn error(&self, reference: &Ref, code: &str, detail: &str, temporary: bool) {
+        let frame = text_frame(&wire::error(reference, code, detail, temporary));
+        match self.said_hello {
+            true => {
+                self.outbound().push(frame);
+            }
+            // Events wait for the answer to `hello`; this does not.
+            false => self.outbound().push_early(frame),
+        }
+    }
+
+    fn no_such_room(&self, reference: &Ref) {
+        self.error(reference, "not_found", "there is no such room", false);
+    }
+
+    fn hear(&mut self, text: &str, ctx: &mut Context<Self>) {
+        let (reference, command) = match wire::decode(text) {
+            Ok(decoded) => decoded,
+            Err(wrong) => return self.error(&wrong.reference, wrong.code, &wrong.detail, false),
+        };
+        match command {
+            Command::Hello { .. } if self.said_hello => {
+                self.error(&reference, "hello_twice", "hello was said already", false);
+            }
+            Command::Hello { rooms } => self.hello(reference, rooms.unwrap_or_default(), ctx),
+            _ if !self.said_hello => {
+                self.error(&reference, "hello_first", "the first command is hello", false);
+            }
+            Command::Send { room, body, client_id } => self.send(reference, &room, body, client_id),
+            Command::Read { room, position } => self.read(reference, &room, position, ctx),
+            Command::Typing { room } => self.typing(&reference, &room),
+            Command::Presence { users, room, all } => {
+                self.presence(reference, (users, room, all), ctx);
+            }
+            Command::Ping => self.ok(&reference, json!({})),
+        }
+    }
+
+    fn send(&mut self, reference: Ref, room: &str, body: String, client_id: Option<String>) {
+        if self.hub.limiter.check_key(&self.user()).is_err() {
+            return self.refuse_too_many(&reference);
+        }
+        let checked = text::message_body(&body, &self.hub.config.limits.text())
+            .and_then(|body| client_id.as_deref().map_or(Ok(()), text::client_id).map(|()| body));
+        let body = match checked {
+            Ok(body) => body,
+            Err(invalid) => {
+                let code = format!("invalid_{}", invalid.field);
+                return self.error(&reference, &code, &invalid.detail, false);
+            }
+        };
+        let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(&reference) };
+        let post = Post { sender: self.account.person.clone(), body, client_id };
+        let reply = Reply::to_socket(self.handle.outbound.clone(), reference);
+        let propose = Propose { by: self.user(), action: Action::Message(post), reply };
+        // A full mailbox drops the proposal, and the dropped reply says that it is unavailable.
+        let _ = self.hub.rooms.wake(&self.hub, room).try_send(propose);
+    }
+
+    fn refuse_too_many(&mut self, reference: &Ref) {
+        metrics::counter!("rookery_messages_too_many_total").increment(1);
+        let now = Instant::now();
+        self.refusals.push_back(now);
+        while self.refusals.front().is_some_and(|at| now.duration_since(*at) > REFUSALS_WITHIN) {
+            self.refusals.pop_front();
+        }
+        match self.refusals.len() > REFUSALS {
+            true => self.outbound().end(Ending::TooManyMessages),
+            false => {
+                self.error(reference, "too_many_messages", "slow down, and send it again", true)
+            }
+        }
+    }
+
+    fn typing(&mut self, reference: &Ref, room: &str) {
+        let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(reference) };
+        let recently = self.typed_at.is_some_and(|at| at.elapsed() < TYPING_EVERY);
+        if !recently {
+            self.typed_at = Some(Instant::now());
+            // A room that sleeps has nobody here who could be a member.
+            if let Some(addr) = self.hub.rooms.awake(room) {
+                let _ = addr.try_send(Typing(self.user()));
+            }
+        }
+        self.ok(reference, json!({}));
+    }
+
+    fn read(&mut self, reference: Ref, room: &str, position: Position, ctx: &mut Context<Self>) {
+        let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(&reference) };
+        let (hub, user) = (self.hub.clone(), self.user());
+        let marked = async move { mark_read(&hub, room, user, position).await };
+        ctx.wait(marked.into_actor(self).map(move |marked, session, _| match marked {
+            Ok(Some(position)) => session.ok(&reference, json!({"read_position": position})),
+            Ok(None) => session.no_such_room(&reference),
+            Err(trouble) => session.error(&reference, trouble.code(), trouble.detail(), true),
+        }));
+    }
+
+    fn presence(
+        &mut self,
+        reference: Ref,
+        (users, room, all): (Option<Vec<UserId>>, Option<String>, bool),
+        ctx: &mut Context<Self>,
+    ) {
+        let scope = match (users, room, all) {
+            (Some(users), None, false) => Ok((Scope::People, users)),
+            (None, Some(room), false) => match room.parse::<RoomId>() {
+                Ok(room) => Ok((Scope::Room(room), Vec::new())),
+                Err(_) => return self.no_such_room(&reference),
+            },
+            (None, None, true) => Ok((Scope::Everyone, Vec::new())),
+            _ => Err("name one of users, room, or all"),
+        };
+        let (scope, users) = match scope {
+            Ok(scope) => scope,
+            Err(detail) => return self.error(&reference, "bad_request", detail, false),
+        };
+        let (hub, me, session) = (self.hub.clone(), self.user(), self.handle.id);
+        let people = async move {
+            let people = people_in(&hub, &scope, users, me).await?;
+            Ok::<_, StoreError>(people.map(|people| (scope, people)))
+        };
+        ctx.wait(people.into_actor(self).map(move |people, actor, _| match people {
+            Ok(Some((scope, people))) => {
+                if let Some(presence) = actor.hub.presence() {
+                    presence.do_send(Follow { session, reference, scope, people });
+                }
+            }
+            Ok(None) => actor.no_such_room(&reference),
+            Err(_) => actor.error(&reference, "unavailable", "the store cannot be reached", true),
+        }));
+    }
+
+    /// Answers with everything that the client needs to begin, then lets the events through.
+    fn hello(
+        &mut self,
+        reference: Ref,
+        known: std::collections::HashMap<String, Position>,
+        ctx: &mut Context<Self>,
+    ) {
+        // Rooms that this person comes into meanwhile push their events behind the answer.
+        let (hub, user) = (self.hub.clone(), self.user());
+        let rooms = async move {
+            hub.store_up_to_date().await?;
+            let down = |_| Trouble::Unavailable("the store cannot be reached");
+            hub.store.rooms_of(user).await.map_err(down)
+        };
+        ctx.wait(rooms.into_actor(self).map(move |rooms, session, ctx| match rooms {
+            Ok(rooms) => session.begin(reference, rooms, known, ctx),
+            Err(trouble) => session.error(&reference, trouble.code(), trouble.detail(), true),
+        }));
+    }
+
+    fn begin(
+        &mut self,
+        reference: Ref,
+        rooms: Vec<RoomView>,
+        known: std::collections::HashMap<String, Position>,
+        ctx: &mut Context<Self>,
+    ) {
+        let person = &self.account.person;
+        let ok = wire::ok(
+            &reference,
+            json!({"user": person, "rooms": rooms, "session": self.handle.id.to_string()}),
+        );
+        self.outbound().uncork(text_frame(&ok));
+        self.said_hello = true;
+        if let Some(presence) = self.hub.presence() {
+            let outbound = self.handle.outbound.clone();
+            presence.do_send(Connect { session: self.handle.id, user: self.user(), outbound });
+        }
+        let (hub, handle) = (self.hub.clone(), self.handle.clone());
+        ctx.wait(join_all(hub, handle, rooms, known).into_actor(self));
+    }
+
+    fn frame(&mut self, frame: Frame, ctx: &mut Context<Self>) {
+        match frame {
+            Frame::Text(bytes) => self.text(bytes, ctx),
+            Frame::Binary(_) => self.outbound().end(Ending::Unsupported),
+            Frame::Continuation(item) => self.fragment(item, ctx),
+            Frame::Ping(payload) => {
+                self.outbound().push(pong_frame(&payload));
+            }
+            Frame::Pong(_) => {}
+            Frame::Close(_) => {
+                self.outbound().peer_closed();
+                ctx.stop();
+            }
+        }
+    }
+
+    fn text(&mut self, bytes: Bytes, ctx: &mut Context<Self>) {
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => self.hear(text, ctx),
+            Err(_) => self.outbound().end(Ending::InvalidUtf8),
+        }
+    }
+
+    fn fragment(&mut self, item: Item, ctx: &mut Context<Self>) {
+        let most = self.hub.config.limits.body_bytes;
+        match (item, &mut self.fragments) {
+            (Item::FirstText(bytes), None) => self.fragments = Some(BytesMut::from(&bytes[..])),
+            (Item::FirstBinary(_), None) => self.outbound().end(Ending::Unsupported),
+            (Item::Continue(bytes), Some(whole)) => {
+                whole.extend_from_slice(&bytes);
+                if whole.len() > most {
+                    self.outbound().end(Ending::TooBig);
+                }
+            }
+            (Item::Last(bytes), Some(whole)) => {
+                whole.extend_from_slice(&bytes);
+                let whole = self.fragments.take().unwrap_or_default().freeze();
+                match whole.len() > most {
+                    true => self.outbound().end(Ending::TooBig),
+                    false => self.text(whole, ctx),
+                }
+            }
+            _ => self.outbound().end(Ending::ProtocolError),
+        }
+    }
+}
+
+/// Joins the rooms of the list, from where the client knows them or from where the list was made,
+/// and tells of the rooms that it knows and is no longer in.
+async fn join_all(
+    hub: Arc<Hub>,
+    session: SessionHandle,
+    rooms: Vec<RoomView>,
+    mut known: std::collections::HashMap<String, Position>,
+) {
+    for room in rooms {
+        let since = known.remove(&room.id.to_string()).unwrap_or(room.position);
+        join(&hub, &session, room.id, since).await;
+    }
+    for (room, since) in known {
+        let Ok(room) = room.parse::<RoomId>() else { continue };
+        // Strangers to a room do not even wake it.
+        if let Ok(Some(_)) = hub.store.last_removal(room, session.user).await {
+            join(&hub, &session, room, since).await;
+        }
+    }
+}
+
+/// Waits while the socket has much to read already, so that resuming many rooms does not make a
+/// good reader look slow.
+async fn join(hub: &Arc<Hub>, session: &SessionHandle, room: RoomId, since: Position) {
+    let outbound = &session.outbound;
+    while outbound.is_open() && outbound.waiting() > outbound.max_bytes() / 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let join = Join { session: session.clone(), since };
+    if outbound.is_open() && hub.rooms.wake(hub, room).send(join).await.is_err() {
+        let reset = wire::reset(room, since);
+        tracing::warn!(%room, "a room cannot be woken; its members are told to reload");
+        outbound.push(text_frame(&reset));
+    }
+}
+
+/// Moves a read marker, never backwards and at most to the end of the room; tells the person's
+/// other devices. `None` where the person is not a member.
+pub async fn mark_read(
+    hub: &Arc<Hub>,
+    room: RoomId,
+    user: UserId,
+    position: Position,
+) -> Result<Option<Position>, Trouble> {
+    let down = |_| Trouble::Unavailable("the store cannot be reached");
+    // The end of the room is the end as the store knows it: let it know everything.
+    hub.store_up_to_date().await?;
+    hub.store.set_read(&[ReadMark { room, user, position }]).await.map_err(down)?;
+    let position = hub.store.read_position(room, user).await.map_err(down)?;
+    if let Some(position) = position {
+        Signal::Read { room, user, position }.tell(&*hub.bus);
+    }
+    Ok(position)
+}
+
+type People = Vec<(UserId, Option<crate::core::types::Timestamp>)>;
+
+/// The people of a scope with when they were last seen; `None` for a room that is not the
+/// viewer's.
+async fn people_in(
+    hub: &Hub,
+    scope: &Scope,
+    users: Vec<UserId>,
+    viewer: UserId,
+) -> Result<Option<People>, StoreError> {
+    let accounts = match scope {
+        Scope::People => hub.store.users(&users).await?,
+        Scope::Everyone => hub.store.directory("", None, EVERYONE).await?,
+        Scope::Room(room) => {
+            if !hub.store.is_member(*room, viewer).await? {
+                return Ok(None);
+            }
+            hub.store.users(&hub.store.member_ids(*room).await?).await?
+        }
+    };
+    Ok(Some(accounts.iter().map(|account| (account.person.id, account.last_seen)).collect()))
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.run_later(HELLO_WITHIN, |session, _| {
+            if !session.said_hello {
+                session.outbound().end(Ending::Policy);
+            }
+        });
+        ctx.run_interval(PING_EVERY, |session, ctx| {
+            session.outbound().push(ping_frame());
+            let pinged_at = Instant::now();
+            ctx.run_later(PONG_WITHIN, move |session, ctx| {
+                if session.heard_at < pinged_at {
+                    session.outbound().peer_closed();
+                    ctx.stop();
+                }
+            });
+        });
+    }
+
+    fn stopped(&mut self, _: &mut Self::Context) {
+        self.outbound().peer_closed();
+        self.hub.sessions.remove(self.user(), self.handle.id);
+        if let Some(presence) = self.hub.presence() {
+            presence.do_send(Disconnect { session: self.handle.id, user: self.user() });
+        }
+    }
+}
+
+impl StreamHandler<Result<Frame, ProtocolError>> for Session {
+    fn handle(&mut self, frame: Result<Frame, ProtocolError>, ctx: &mut Self::Context) {
+        self.heard_at = Instant::now();
+        if !self.outbound().is_open() {
+            // We have said goodbye; all that matters now is theirs.
+            if matches!(frame, Ok(Frame::Close(_))) {
+                self.outbound().peer_closed();
+                ctx.stop();
+            }
+            return;
+        }
+        match frame {
+            Ok(frame) => self.frame(frame, ctx),
+            Err(ProtocolError::Overflow) => self.outbound().end(Ending::TooBig),
+            Err(ProtocolError::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
+                ctx.stop()
+            }
+            Err(_) => self.outbound().end(Ending::ProtocolError),
+        }
+    }
+
+    /// The connection ended, with or without a close frame.
+    fn finished(&mut self, ctx: &mut Self::Context) {
+        self.outbound().peer_closed();
+        ctx.stop();
+    }
+}

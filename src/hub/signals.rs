@@ -1,0 +1,108 @@
+//! What instances tell each other and nobody must replay: typing, read markers, logouts.
+
+use std::sync::Arc;
+
+use actix::prelude::*;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::Hub;
+use super::outbound::text_frame;
+use super::room::TypingHeard;
+use crate::core::types::{Position, RoomId, UserId};
+use crate::core::wire;
+use crate::log::{Bus, Channel, Heard};
+use crate::store::LoginId;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Signal {
+    Typing {
+        room: RoomId,
+        user: UserId,
+    },
+    /// A person read up to here on one device; the others should know.
+    Read {
+        room: RoomId,
+        user: UserId,
+        position: Position,
+    },
+    /// These logins of a person are over, and so are their sockets.
+    Logout {
+        user: UserId,
+        logins: Vec<i64>,
+    },
+}
+
+impl Signal {
+    pub fn logout(user: UserId, logins: &[LoginId]) -> Signal {
+        Signal::Logout { user, logins: logins.iter().map(|login| login.0).collect() }
+    }
+
+    /// Tells every instance, this one included.
+    pub fn tell(&self, bus: &dyn Bus) {
+        let key = match self {
+            Signal::Typing { room, .. } => room.to_string(),
+            Signal::Read { user, .. } | Signal::Logout { user, .. } => user.to_string(),
+        };
+        // Plain values: serialising them to memory cannot fail.
+        let value = Bytes::from(serde_json::to_vec(self).unwrap_or_default());
+        bus.tell(Channel::Signals, &key, Some(value));
+    }
+}
+
+/// Listens to the signals of all instances and passes each to whom it concerns here.
+pub struct Signals {
+    hub: Arc<Hub>,
+    heard: Option<mpsc::Receiver<Heard>>,
+}
+
+impl Signals {
+    pub fn new(hub: Arc<Hub>, heard: mpsc::Receiver<Heard>) -> Signals {
+        Signals { hub, heard: Some(heard) }
+    }
+
+    fn hear(&self, signal: Signal) {
+        match signal {
+            Signal::Typing { room, user } => {
+                if let Some(addr) = self.hub.rooms.awake(room) {
+                    // A busy room has better things to do than to say who types.
+                    let _ = addr.try_send(TypingHeard(user));
+                }
+            }
+            Signal::Read { room, user, position } => {
+                let frame = text_frame(&wire::read(room, user, position));
+                let devices = self.hub.sessions.of(user);
+                for device in devices {
+                    device.outbound.push(frame.clone());
+                }
+            }
+            Signal::Logout { user, logins } => {
+                self.hub.sessions.log_out(user, |login| logins.contains(&login.0));
+            }
+        }
+    }
+}
+
+impl Actor for Signals {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        if let Some(heard) = self.heard.take() {
+            ctx.add_stream(ReceiverStream::new(heard));
+        }
+    }
+}
+
+impl StreamHandler<Heard> for Signals {
+    fn handle(&mut self, heard: Heard, _: &mut Self::Context) {
+        let Heard::Value { value: Some(value), .. } = heard else { return };
+        match serde_json::from_slice(&value) {
+            Ok(signal) => self.hear(signal),
+            // A newer instance may say what this one does not know yet.
+            Err(error) => tracing::debug!(%error, "an unknown signal"),
+        }
+    }
+}

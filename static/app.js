@@ -1,0 +1,64 @@
+// The chat page: makes the models and the controllers and introduces them to each other.
+
+import { Composer } from "./controllers/composer.js";
+import { Conversation } from "./controllers/conversation.js";
+import { MembersPanel } from "./controllers/members-panel.js";
+import { RoomDialogs } from "./controllers/room-dialogs.js";
+import { RoomHead } from "./controllers/room-head.js";
+import { Sidebar } from "./controllers/sidebar.js";
+import { Stage, logOut } from "./controllers/stage.js";
+import { Banner, Notices } from "./controllers/status.js";
+import { api } from "./lib/api.js";
+import { $, testId } from "./lib/dom.js";
+import { Socket } from "./lib/socket.js";
+import { Chat } from "./models/chat.js";
+
+const url = new URL("/api/v1/socket", location.href);
+url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+
+let socket;
+const chat = new Chat({
+  me: document.body.dataset.userId,
+  api,
+  makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn })),
+});
+const notices = new Notices();
+chat.on("notice", (text) => notices.show(text));
+socket.on("ended", (code) => {
+  if (code === 4501) location.assign("/login" + location.hash);
+});
+
+new Banner(socket);
+new Sidebar(chat);
+const stage = new Stage(chat);
+const dialogs = new RoomDialogs(chat, (roomId) => stage.go(roomId));
+new RoomHead(chat, { openSettings: () => dialogs.settings(chat.room) });
+const conversation = new Conversation(chat);
+new Composer(chat, () => conversation.toBottom());
+new MembersPanel(chat, dialogs);
+stage.start(dialogs);
+
+const opening = {
+  group: () => dialogs.newGroup(),
+  direct: () => dialogs.newDirect(),
+  browse: () => dialogs.browse(),
+};
+testId("new-group").addEventListener("click", opening.group);
+testId("new-direct").addEventListener("click", opening.direct);
+testId("browse-public").addEventListener("click", opening.browse);
+testId("logout").addEventListener("click", () => logOut(chat));
+for (const button of $(".placeholder-actions").children) {
+  button.addEventListener("click", opening[button.dataset.open]);
+}
+
+socket.start();
+
+/** Only a plain "no" counts; a server that does not answer has not logged anyone out. */
+async function isLoggedIn() {
+  try {
+    await api.get("/me");
+    return true;
+  } catch (problem) {
+    return problem.status !== 401;
+  }
+}

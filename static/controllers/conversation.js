@@ -1,0 +1,206 @@
+// The open room: its lines, where one is in them, and when they count as read. The rule of the
+// place: whoever is at the bottom stays there as lines come, whoever reads further up is not moved.
+
+import { $, coalesce, h, testId } from "../lib/dom.js";
+import { isLater } from "../lib/position.js";
+import { rowsOf } from "../models/rows.js";
+import { Lines } from "./lines.js";
+
+const BOTTOM_PX = 60; // this near to the end counts as there
+const TOP_PX = 500; // this near to the beginning asks for older lines
+const READ_PAUSE_MS = 250; // read markers in a burst of lines become one
+
+export class Conversation {
+  #chat;
+  #scroller = testId("messages");
+  #lines;
+  #top = $("[data-history-top]");
+  #toNewest = $("[data-to-newest]");
+  #toNewestText = $("[data-to-newest-text]");
+  #stays = true; // at the bottom, and to be kept there
+  #size = "";
+  #roomId = null;
+  #timeline = null;
+  #unlisten = () => {};
+  #unreadAfter = null; // position of the mark "New"
+  #passed = 0; // lines that came while reading further up
+  #readTimer = 0;
+  #render = coalesce(() => this.#draw());
+
+  constructor(chat) {
+    this.#chat = chat;
+    this.#lines = new Lines($("[data-lines]"), {
+      retry: (clientId) => chat.outbox.retry(clientId),
+      discard: (clientId) => chat.outbox.settle(clientId),
+    });
+    chat.on("room", () => this.#show());
+    chat.on("event", (event) => this.#heard(event));
+    chat.on("connected", () => this.#readSoon());
+    chat.outbox.on("change", (room) => room === this.#roomId && this.#render());
+    this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    this.#toNewest.addEventListener("click", () => this.toBottom());
+    new ResizeObserver(() => this.#resized()).observe(this.#scroller);
+    addEventListener("focus", () => this.#readSoon());
+    addEventListener("blur", () => this.#lookedAway());
+    document.addEventListener("visibilitychange", () => this.#readSoon());
+    setInterval(this.#render, 60_000); // "Today" becomes "Yesterday"
+  }
+
+  /** After one's own line: see it, and nothing is new any more. */
+  toBottom() {
+    this.#stays = true;
+    this.#unreadAfter = null;
+    this.#passed = 0;
+    this.#render();
+  }
+
+  #show() {
+    const { room, timeline } = this.#chat;
+    if (room?.id === this.#roomId && this.#timeline === timeline) return this.#render();
+    this.#unlisten();
+    this.#roomId = room?.id ?? null;
+    this.#timeline = timeline;
+    if (!room) return;
+    this.#unlisten = timeline.on("change", this.#render);
+    this.#unreadAfter = room.unread > 0 ? (room.read_position ?? "0") : null;
+    this.#stays = true;
+    this.#passed = 0;
+    this.#draw();
+  }
+
+  #draw() {
+    const timeline = this.#timeline;
+    if (!timeline || !this.#roomId) return;
+    const { me, outbox } = this.#chat;
+    const anchor = this.#stays ? null : this.#anchor();
+    this.#scroller.setAttribute(
+      "aria-live",
+      timeline.state === "ready" && !timeline.loadingOlder ? "polite" : "off",
+    );
+    this.#lines.draw(
+      rowsOf(timeline.messages, outbox.of(this.#roomId), { me, unreadAfter: this.#unreadAfter }),
+    );
+    this.#top.replaceChildren(...this.#topNote(timeline));
+    if (anchor?.row.isConnected) {
+      this.#scroller.scrollTop += anchor.row.getBoundingClientRect().top - anchor.top;
+    } else {
+      this.#pin(); // also when what was being read is gone, after a reset
+      if (this.#stays) timeline.trim();
+    }
+    this.#pill();
+    this.#askOlder();
+    this.#readSoon();
+  }
+
+  #topNote(timeline) {
+    const { room } = this.#chat;
+    if (timeline.state === "failed") {
+      const again = () => timeline.load();
+      return [
+        note(timeline.problem.detail),
+        h("button", { type: "button", class: "button", onclick: again }, "Try again"),
+      ];
+    }
+    if (timeline.olderFailed) {
+      const again = () => timeline.loadOlder();
+      return [
+        note("Older messages could not be loaded."),
+        h("button", { type: "button", class: "button", onclick: again }, "Try again"),
+      ];
+    }
+    if (timeline.state !== "ready" || timeline.hasOlder) {
+      return [h("span", { class: "spinner", role: "img", "aria-label": "Loading" })];
+    }
+    if (!room) return [];
+    const where = room.kind === "direct" ? `your conversation with ${room.name}` : room.name;
+    const hint =
+      room.kind === "direct"
+        ? "Only the two of you can read this."
+        : "Everyone in the group can read everything from here on.";
+    return [h("p", { class: "beginning" }, `This is the beginning of ${where}.`), note(hint)];
+  }
+
+  /** The first row in sight and where it is, to put it back there after drawing. */
+  #anchor() {
+    const top = this.#scroller.getBoundingClientRect().top;
+    for (const row of this.#scroller.querySelectorAll(".line")) {
+      const box = row.getBoundingClientRect();
+      if (box.bottom > top) return { row, top: box.top };
+    }
+    return null;
+  }
+
+  #pin() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+  }
+
+  #resized() {
+    this.#size = this.#sizeNow();
+    if (this.#stays) this.#pin();
+  }
+
+  #sizeNow() {
+    return `${this.#scroller.clientWidth} ${this.#scroller.clientHeight}`;
+  }
+
+  #scrolled() {
+    // A scroll reported while the frame is changing its size (the composer grew) says nothing about
+    // what the person wants; #resized follows.
+    if (this.#size !== this.#sizeNow()) return;
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    this.#stays = scrollHeight - scrollTop - clientHeight < BOTTOM_PX;
+    if (this.#stays) this.#passed = 0;
+    this.#pill();
+    this.#askOlder();
+    this.#readSoon();
+  }
+
+  #pill() {
+    this.#toNewest.hidden = this.#stays;
+    const count = this.#passed;
+    this.#toNewestText.textContent = count
+      ? `${count} new message${count > 1 ? "s" : ""}`
+      : "Newest";
+    this.#toNewest.classList.toggle("has-new", count > 0);
+  }
+
+  #askOlder() {
+    const timeline = this.#timeline;
+    if (timeline?.olderFailed || this.#scroller.clientHeight === 0) return;
+    if (this.#scroller.scrollTop < TOP_PX) timeline?.loadOlder();
+  }
+
+  #heard({ type, room, message }) {
+    if (type !== "message" || room !== this.#roomId) return;
+    if (message.sender.id === this.#chat.me) this.#unreadAfter = null;
+    else if (!this.#stays) this.#passed += 1;
+  }
+
+  /** Lines that come while nobody looks get the mark "New" before the first of them. */
+  #lookedAway() {
+    const { room } = this.#chat;
+    if (room && room.unread === 0) this.#unreadAfter = this.#timeline?.newest?.position ?? "0";
+  }
+
+  #readSoon() {
+    if (this.#readTimer || !this.#unreadInSight()) return;
+    this.#readTimer = setTimeout(() => {
+      this.#readTimer = 0;
+      const newest = this.#unreadInSight();
+      if (newest) this.#chat.read(this.#roomId, newest.position);
+    }, READ_PAUSE_MS);
+  }
+
+  /** The newest message, if it is unread and a person has it before their eyes. */
+  #unreadInSight() {
+    const { room } = this.#chat;
+    const seen = room && room.id === this.#roomId && this.#stays && this.#scroller.clientHeight > 0;
+    if (!seen || document.hidden || !document.hasFocus()) return null;
+    const newest = this.#timeline?.newest;
+    return newest && isLater(newest.position, room.read_position) ? newest : null;
+  }
+}
+
+function note(text) {
+  return h("p", { class: "history-note" }, text);
+}

@@ -1,0 +1,125 @@
+// One dialog at a time, made when it is asked for and removed when it closes. A dialog is a form with
+// one way to go on; what refuses to go on is said inside it, and the dialog stays.
+
+import { h, icon } from "../lib/dom.js";
+
+/**
+ * Opens a dialog around `content`. `submit()` may be async; the dialog closes when it resolves, and
+ * shows the problem's `detail` when it rejects. Without `submitLabel` there is only Close.
+ */
+export function openDialog({
+  title,
+  content,
+  submitLabel = null,
+  danger = false,
+  submit,
+  wide = false,
+}) {
+  const problem = h("p", { class: "dialog-problem", role: "alert" });
+  const form = h(
+    "form",
+    { method: "dialog", novalidate: true },
+    h(
+      "header",
+      { class: "dialog-head" },
+      h("h2", { id: "dialog-title" }, title),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "icon-button",
+          "aria-label": "Close",
+          onclick: () => dialog.close(),
+        },
+        icon("close"),
+      ),
+    ),
+    h("div", { class: "dialog-body" }, ...content),
+    problem,
+    submitLabel &&
+      h(
+        "footer",
+        { class: "dialog-foot" },
+        h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Cancel"),
+        h(
+          "button",
+          {
+            type: "submit",
+            class: danger ? "button danger" : "button primary",
+            "data-testid": "dialog-submit",
+          },
+          submitLabel,
+        ),
+      ),
+  );
+  const dialog = h(
+    "dialog",
+    { class: wide ? "dialog wide" : "dialog", "aria-labelledby": "dialog-title" },
+    form,
+  );
+
+  const attempt = async (action) => {
+    if (form.getAttribute("aria-busy")) return;
+    form.setAttribute("aria-busy", "true");
+    problem.textContent = "";
+    try {
+      await action();
+      dialog.close();
+    } catch (error) {
+      if (!error.detail) throw error;
+      problem.textContent = error.detail;
+    } finally {
+      form.removeAttribute("aria-busy");
+    }
+  };
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    if (submit) attempt(submit);
+  });
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  return { close: () => dialog.close(), attempt };
+}
+
+/** Asks before something that cannot be taken back. */
+export function confirm({ title, text, submitLabel, submit }) {
+  openDialog({ title, content: [h("p", {}, text)], submitLabel, submit, danger: true });
+}
+
+/** A labelled text field. */
+export function textField(label, attributes, hint = null) {
+  const input = h("input", { autocomplete: "off", ...attributes });
+  return {
+    input,
+    field: h(
+      "label",
+      { class: "field" },
+      h("span", {}, label),
+      input,
+      hint && h("span", { class: "field-hint" }, hint),
+    ),
+  };
+}
+
+/** Choices of which one holds: `[{ value, label, hint }]`. */
+export function choiceField(legend, name, choices, chosen) {
+  const inputs = choices.map(({ value }) =>
+    h("input", { type: "radio", name, value, checked: value === chosen }),
+  );
+  const field = h(
+    "fieldset",
+    { class: "choices" },
+    h("legend", {}, legend),
+    choices.map(({ label, hint }, index) =>
+      h(
+        "label",
+        { class: "choice" },
+        inputs[index],
+        h("span", {}, h("strong", {}, label), h("span", { class: "field-hint" }, hint)),
+      ),
+    ),
+  );
+  return { field, value: () => inputs.find((input) => input.checked)?.value };
+}

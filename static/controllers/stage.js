@@ -1,0 +1,122 @@
+// Which room the address names (`/#ROOM`) is the one on the page. A room that is not mine may be a
+// public group to join; one that nobody knows leads back to the list.
+
+import { api, path } from "../lib/api.js";
+import { avatar } from "../lib/avatar.js";
+import { $, h, testId } from "../lib/dom.js";
+import { people } from "./room-dialogs.js";
+
+export class Stage {
+  #chat;
+  #dialogs;
+  #outsider = $("[data-outsider]");
+  #stages = [...document.querySelectorAll("[data-stage]")];
+  #tried = null; // the room not mine that was last asked about
+
+  constructor(chat) {
+    this.#chat = chat;
+    addEventListener("hashchange", () => this.#route());
+    chat.on("connected", () => this.#route());
+    chat.on("room", () => this.#draw());
+    chat.on("gone", () => this.go(null, { replace: true }));
+    $(".back").addEventListener("click", (event) => {
+      event.preventDefault();
+      this.go(null);
+    });
+    testId("room-list").addEventListener("click", (event) => {
+      // A link to the room that is open already changes no address, but may have to show it.
+      if (event.target.closest("a")?.hash === location.hash) this.#route();
+    });
+    $("[data-skip]").addEventListener("click", () =>
+      (chat.room ? testId("composer") : $(".stage")).focus(),
+    );
+  }
+
+  start(dialogs) {
+    this.#dialogs = dialogs;
+    this.#route();
+  }
+
+  /** Opens a room (null: none). Going through the address gives the browser's back button its sense. */
+  go(roomId, { replace = false } = {}) {
+    const address = roomId === null ? location.pathname : `#${encodeURIComponent(roomId)}`;
+    if (replace || roomId === null) {
+      history[replace ? "replaceState" : "pushState"](null, "", address);
+      this.#route();
+    } else if (roomId === this.#named()) {
+      this.#route();
+    } else {
+      location.hash = address;
+    }
+  }
+
+  #named() {
+    try {
+      return decodeURIComponent(location.hash.slice(1)) || null;
+    } catch {
+      return null;
+    }
+  }
+
+  #route() {
+    const roomId = this.#named();
+    if (roomId !== this.#chat.roomId) this.#tried = null;
+    document.body.dataset.view = roomId ? "room" : "list";
+    if (roomId !== this.#chat.roomId || this.#chat.room) this.#chat.open(roomId);
+    if (roomId && !this.#chat.room && this.#chat.rooms.loaded) this.#visit(roomId);
+  }
+
+  #draw() {
+    const { room, roomId } = this.#chat;
+    const stage = room ? "room" : roomId ? "outsider" : "welcome";
+    if (!room) this.#outsider.replaceChildren();
+    for (const section of this.#stages) section.hidden = section.dataset.stage !== stage;
+  }
+
+  async #visit(roomId) {
+    if (this.#tried === roomId) return;
+    this.#tried = roomId;
+    try {
+      const room = await this.#chat.fetchRoom(roomId);
+      if (this.#chat.roomId === roomId && !this.#chat.room) this.#offer(room);
+    } catch (problem) {
+      if (this.#chat.roomId !== roomId || this.#chat.room) return;
+      this.#chat.emit(
+        "notice",
+        problem.status === 404 ? "There is no such conversation." : problem.detail,
+      );
+      this.go(null, { replace: true });
+    }
+  }
+
+  #offer(room) {
+    const join = () =>
+      this.#dialogs.join(room).catch((problem) => this.#chat.emit("notice", problem.detail));
+    this.#outsider.replaceChildren(
+      avatar(room.id, room.name, { group: true, size: "large" }),
+      h("h2", {}, room.name),
+      h("p", {}, [people(room.member_count), room.topic].filter(Boolean).join(" · ")),
+      h(
+        "p",
+        {},
+        h(
+          "button",
+          { type: "button", class: "button primary", "data-testid": "join", onclick: join },
+          "Join the group",
+        ),
+      ),
+      h("p", {}, h("a", { href: "/" }, "Back to my conversations")),
+    );
+  }
+}
+
+/** Logs out and leaves nothing of this person behind in the tab. */
+export async function logOut(chat) {
+  try {
+    await api.delete(path`/sessions/current`);
+  } catch (problem) {
+    if (problem.status !== 401) return chat.emit("notice", problem.detail);
+  }
+  chat.outbox.clear();
+  location.assign("/login");
+}

@@ -1,0 +1,65 @@
+// Times as people say them: "14:05" today, "Tue" this week, a date before that. The exact one is
+// always in the element's title and `datetime`.
+
+import { h } from "./dom.js";
+
+const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const weekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: "short" });
+const longWeekdayFormat = new Intl.DateTimeFormat(undefined, { weekday: "long" });
+const dateFormat = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
+const dateYearFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const dayFormat = new Intl.DateTimeFormat(undefined, {
+  weekday: "long",
+  day: "numeric",
+  month: "long",
+});
+const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
+
+/** `<time>` for an RFC 3339 string, saying `text`, or the hour and minute. */
+export function timeElement(iso, text = clock(iso), className = null) {
+  const title = fullFormat.format(new Date(iso));
+  return h("time", { datetime: iso, title, class: className }, text);
+}
+
+export function clock(iso) {
+  return clockFormat.format(new Date(iso));
+}
+
+/** For a list, where space is short. */
+export function brief(iso, now = new Date()) {
+  const date = new Date(iso);
+  const days = daysBetween(date, now);
+  if (days <= 0) return clockFormat.format(date);
+  if (days === 1) return "Yesterday";
+  if (days < 7) return weekdayFormat.format(date);
+  return (date.getFullYear() === now.getFullYear() ? dateFormat : dateYearFormat).format(date);
+}
+
+/** For the divider between two days. */
+export function dayName(iso, now = new Date()) {
+  const date = new Date(iso);
+  const days = daysBetween(date, now);
+  if (days === 0) return "Today";
+  if (days === 1) return "Yesterday";
+  if (days > 1 && days < 7) return longWeekdayFormat.format(date);
+  return (date.getFullYear() === now.getFullYear() ? dayFormat : dateYearFormat).format(date);
+}
+
+export function ago(iso, now = Date.now()) {
+  const minutes = Math.floor((now - new Date(iso).getTime()) / 60_000);
+  if (minutes < 1) return "just now";
+  if (minutes < 60) return `${minutes} min ago`;
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ago`;
+  return brief(iso, new Date(now));
+}
+
+/** The local calendar day, to tell whether two times fall on the same one. */
+export function dayKey(iso) {
+  const date = new Date(iso);
+  return `${date.getFullYear()}-${date.getMonth()}-${date.getDate()}`;
+}
+
+function daysBetween(earlier, later) {
+  const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
+  return Math.round((midnight(later) - midnight(earlier)) / 86_400_000);
+}

@@ -1,0 +1,228 @@
+// The whole of what this page knows, and the one place where events meet models. Controllers ask the
+// models here and call the few things a person can do; nothing else talks to the socket.
+
+import { path } from "../lib/api.js";
+import { Emitter } from "../lib/emitter.js";
+import { isLater } from "../lib/position.js";
+import { Members } from "./members.js";
+import { Outbox } from "./outbox.js";
+import { People } from "./people.js";
+import { Presence } from "./presence.js";
+import { Rooms } from "./rooms.js";
+import { Timeline } from "./timeline.js";
+
+const TIMELINES = 20; // rooms whose lines are held; the one opened longest ago is let go first
+
+/** Emits `room` (the open one changed), `event`, `notice` with a text, and `connected`. */
+export class Chat extends Emitter {
+  #api;
+  #socket;
+  #timelines = new Map(); // room id → Timeline, the last opened at the end
+  #seen = new Map(); // room id → the highest position seen: where to resume
+  #named = new Set(); // rooms named in the hello under way: what they missed is yet to come
+  #early = new Map(); // room id → events of a room that is still being fetched
+  roomId = null;
+
+  constructor({ me, api, makeSocket }) {
+    super();
+    this.me = me;
+    this.#api = api;
+    this.rooms = new Rooms(me);
+    this.people = new People(api);
+    this.presence = new Presence();
+    this.members = new Members(api);
+    this.outbox = new Outbox({
+      me,
+      storage: sessionStorage,
+      send: async ({ room, clientId: client_id, body }) => {
+        const { message } = await this.#socket.command("send", { room, client_id, body });
+        return { ...message, client_id };
+      },
+    });
+    this.#socket = makeSocket(() => this.#resumeFrom());
+    this.#socket.on("open", (hello) => this.#welcome(hello));
+    this.#socket.on("event", (event) => this.#receive(event));
+    this.outbox.on("sent", (message) => this.#timelines.get(message.room_id)?.add(message));
+    this.rooms.on("uncertain", (room) => this.fetchRoom(room));
+  }
+
+  get room() {
+    return this.rooms.get(this.roomId);
+  }
+
+  get connected() {
+    return this.#socket.state === "open";
+  }
+
+  /** Shows this room (null: none). Its history is loaded the first time. */
+  open(roomId) {
+    this.roomId = roomId;
+    const { timeline } = this;
+    if (timeline?.state === "empty" || timeline?.state === "failed") timeline.load();
+    this.emit("room");
+  }
+
+  /** The open room's lines. */
+  get timeline() {
+    return this.room ? this.#timeline(this.roomId) : null;
+  }
+
+  typing(room) {
+    this.#socket.command("typing", { room }).catch(() => {});
+  }
+
+  /** Read up to `position`; told to the server, which never goes back. */
+  read(room, position) {
+    if (!this.connected || !this.rooms.markRead(room, position)) return;
+    this.#socket.command("read", { room, position }).catch(() => {});
+  }
+
+  /** A room as the server has it now; it becomes one of mine if I am a member. */
+  async fetchRoom(id) {
+    const { room } = await this.#api.get(path`/rooms/${id}`);
+    if (room.role) this.#takeRoom(room);
+    return room;
+  }
+
+  /** A room from the answer to making or joining it. */
+  async entered(room) {
+    if (room.role) this.#takeRoom(room);
+    else await this.fetchRoom(room.id);
+  }
+
+  /** Removes a room from this page; the notice says why. */
+  left(id, notice = "") {
+    const room = this.rooms.remove(id);
+    this.#timelines.delete(id);
+    this.#seen.delete(id);
+    this.outbox.drop(id);
+    if (room && notice) this.emit("notice", notice);
+    if (id === this.roomId) this.emit("gone", id);
+  }
+
+  #timeline(roomId) {
+    const timeline = this.#timelines.get(roomId) ?? new Timeline(roomId, this.#api);
+    this.#timelines.delete(roomId);
+    this.#timelines.set(roomId, timeline);
+    if (this.#timelines.size > TIMELINES)
+      this.#timelines.delete(this.#timelines.keys().next().value);
+    return timeline;
+  }
+
+  /** Only rooms whose lines are held need what was missed; the others' counts come with hello. */
+  #resumeFrom() {
+    const held = [...this.#timelines.keys()].filter((room) => this.#seen.has(room));
+    this.#named = new Set(held);
+    return held.length
+      ? Object.fromEntries(held.map((room) => [room, this.#seen.get(room)]))
+      : null;
+  }
+
+  #welcome({ user, rooms }) {
+    if (user.id !== this.me) return location.reload(); // someone else has logged in meanwhile
+    for (const room of rooms) {
+      this.#learnFrom(room);
+      // A named room's events from where it was are still to come: its place must not jump ahead.
+      if (!this.#named.has(room.id)) this.#seen.set(room.id, room.position ?? "0");
+    }
+    const gone = this.rooms.replaceAll(rooms);
+    for (const room of gone) this.left(room.id, `You are no longer in “${room.name}”.`);
+    for (const room of this.outbox.rooms()) if (!this.rooms.get(room)) this.outbox.drop(room);
+    for (const [room, timeline] of this.#timelines) if (!this.#named.has(room)) timeline.load();
+    this.emit("connected");
+    this.open(this.roomId);
+    this.#socket
+      .command("presence", { all: true })
+      .then(({ users }) => this.presence.replaceAll(users))
+      .catch(() => {});
+    this.outbox.flush();
+  }
+
+  #receive(event) {
+    if (event.type === "presence") return this.presence.update(event.users);
+    if (event.type === "typing") return this.#typed(event);
+    if (event.type === "reset") return this.#reset(event);
+    if (event.position) {
+      // Positions only grow, so one that is not later was seen before.
+      if (this.#seen.has(event.room) && !isLater(event.position, this.#seen.get(event.room)))
+        return;
+      this.#seen.set(event.room, event.position);
+    }
+    this.#early.get(event.room)?.push(event);
+    this.#settle(event);
+    this.rooms.apply(event);
+    this.members.apply(event);
+    this.#timelines.get(event.room)?.apply(event);
+    HANDLERS[event.type]?.call(this, event);
+    this.emit("event", event);
+  }
+
+  #typed({ room, user_id }) {
+    if (user_id !== this.me) this.presence.typed(room, user_id);
+  }
+
+  /** Too much was missed to be told one by one: look at the room anew. */
+  #reset({ room, position }) {
+    this.#seen.set(room, position);
+    this.fetchRoom(room).catch(() => {});
+    this.#timelines.get(room)?.load();
+    if (this.members.room === room) this.members.load(room);
+  }
+
+  #settle({ type, message }) {
+    if (type !== "message") return;
+    this.people.learn(message.sender.id, message.sender.display_name);
+    this.presence.stopped(message.room_id, message.sender.id);
+    if (message.sender.id === this.me && message.client_id) this.outbox.settle(message.client_id);
+  }
+
+  #takeRoom(room) {
+    this.#learnFrom(room);
+    this.rooms.put(room);
+    for (const event of this.#early.get(room.id) ?? []) this.rooms.apply(event);
+    this.#early.delete(room.id);
+    if (room.id === this.roomId) this.open(room.id);
+  }
+
+  #learnFrom(room) {
+    for (const member of room.members ?? []) this.people.learn(member.user_id, member.display_name);
+    const sender = room.last_message?.sender;
+    if (sender) this.people.learn(sender.id, sender.display_name);
+  }
+
+  /** I am in a room that this page does not know: fetch it, and keep what happens meanwhile. */
+  async discover(id) {
+    if (this.rooms.get(id) || this.#early.has(id)) return;
+    this.#early.set(id, []);
+    await this.fetchRoom(id).catch(() => {});
+    this.#early.delete(id);
+  }
+
+  roomCreated(info) {
+    if (info?.role) this.#takeRoom(info);
+    else if (info) this.discover(info.id);
+  }
+}
+
+/** What an event means beyond the models: rooms that come and go. */
+const HANDLERS = {
+  room_created({ info }) {
+    this.roomCreated(info);
+  },
+
+  room_deleted({ room, by }) {
+    const name = this.rooms.get(room)?.name;
+    this.left(room, by === this.me ? `“${name}” is deleted.` : `“${name}” was deleted.`);
+  },
+
+  member_added({ room, member }) {
+    this.people.learn(member.user_id, member.display_name);
+    if (member.user_id === this.me) this.discover(room);
+  },
+
+  member_removed({ room, member, by }) {
+    if (member.user_id !== this.me) return;
+    const name = this.rooms.get(room)?.name;
+    this.left(room, by === this.me ? `You left “${name}”.` : `You were removed from “${name}”.`);
+  },
+};

@@ -1,0 +1,136 @@
+// What I wrote and the server has not confirmed yet. A line keeps its `client_id` through every try,
+// so that however often it is sent, exactly one message comes of it. Lines of a room go out one after
+// the other, in the order they were written; they outlive a lost connection and a reload of the page.
+
+import { Emitter } from "../lib/emitter.js";
+
+const UNKNOWN_PAUSE_MS = 1_500; // before asking again after "outcome unknown"
+const MOST = 200; // unconfirmed lines held; one more is not accepted
+
+export class Outbox extends Emitter {
+  #send;
+  #storage;
+  #key;
+  #lines = [];
+  #busy = new Set(); // rooms whose lines are going out right now
+
+  /** `send(line)` resolves with the message or rejects with a `CommandError`. */
+  constructor({ me, send, storage }) {
+    super();
+    this.#send = send;
+    this.#storage = storage;
+    this.#key = `rookery.outbox.${me}`;
+    this.#lines = this.#stored();
+  }
+
+  of(room) {
+    return this.#lines.filter((line) => line.room === room);
+  }
+
+  rooms() {
+    return new Set(this.#lines.map((line) => line.room));
+  }
+
+  /** Answers false when too much is waiting already. */
+  add(room, body) {
+    if (this.#lines.length >= MOST) return false;
+    const line = { room, clientId: newClientId(), body, writtenAt: new Date().toISOString() };
+    this.#lines.push({ ...line, state: "pending", detail: "" });
+    this.#changed(room);
+    this.#pump(room);
+    return true;
+  }
+
+  retry(clientId) {
+    const line = this.#find(clientId);
+    if (line?.state !== "failed") return;
+    Object.assign(line, { state: "pending", detail: "" });
+    this.#changed(line.room);
+    this.#pump(line.room);
+  }
+
+  /** The message was seen, or the line is not wanted any more. */
+  settle(clientId) {
+    const line = this.#find(clientId);
+    if (!line) return;
+    this.#lines = this.#lines.filter((other) => other !== line);
+    this.#changed(line.room);
+  }
+
+  /** The room is gone; so is what was meant for it. */
+  drop(room) {
+    this.#lines = this.#lines.filter((line) => line.room !== room);
+    this.#changed(room);
+  }
+
+  /** Connected (again): everything that waits goes out. */
+  flush() {
+    for (const room of this.rooms()) this.#pump(room);
+  }
+
+  clear() {
+    this.#lines = [];
+    this.#store();
+  }
+
+  async #pump(room) {
+    if (this.#busy.has(room)) return;
+    this.#busy.add(room);
+    try {
+      for (let line; (line = this.of(room).find((each) => each.state === "pending"));) {
+        if (!(await this.#deliver(line))) return;
+      }
+    } finally {
+      this.#busy.delete(room);
+    }
+  }
+
+  /** One try. Answers whether it makes sense to go on with the next line now. */
+  async #deliver(line) {
+    try {
+      this.emit("sent", await this.#send(line));
+      this.settle(line.clientId);
+    } catch (error) {
+      if (error.code === "not_connected" || error.code === "connection_lost") return false;
+      if (error.unknown) {
+        await new Promise((resolve) => setTimeout(resolve, UNKNOWN_PAUSE_MS));
+      } else {
+        Object.assign(line, { state: "failed", detail: error.detail });
+        this.#changed(line.room);
+      }
+    }
+    return true;
+  }
+
+  #find(clientId) {
+    return this.#lines.find((line) => line.clientId === clientId);
+  }
+
+  #changed(room) {
+    this.#store();
+    this.emit("change", room);
+  }
+
+  #store() {
+    try {
+      if (this.#lines.length) this.#storage.setItem(this.#key, JSON.stringify(this.#lines));
+      else this.#storage.removeItem(this.#key);
+    } catch {
+      // Storage is full or forbidden: the lines still live as long as the page does.
+    }
+  }
+
+  #stored() {
+    try {
+      return JSON.parse(this.#storage.getItem(this.#key)) ?? [];
+    } catch {
+      return [];
+    }
+  }
+}
+
+/** Not `crypto.randomUUID`, which a page served over plain HTTP from another machine lacks. */
+function newClientId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,62 @@
+// Who is online, as the server tells it; whoever was never mentioned is offline. With it goes what
+// is just as short-lived: who is typing where.
+
+import { Emitter } from "../lib/emitter.js";
+
+const TYPING_MS = 5_000;
+
+export class Presence extends Emitter {
+  #users = new Map(); // user id → { status, last_seen }
+  #typing = new Map(); // room id → Map(user id → timer)
+
+  statusOf(userId) {
+    return this.#users.get(userId)?.status ?? "offline";
+  }
+
+  lastSeen(userId) {
+    return this.#users.get(userId)?.last_seen ?? null;
+  }
+
+  /** After a new connection nothing known before is certain. */
+  replaceAll(users) {
+    this.#users.clear();
+    this.update(users);
+  }
+
+  update(users) {
+    for (const { user_id, status, last_seen } of users) {
+      this.#users.set(user_id, { status, last_seen });
+      if (status === "offline") this.#stopEverywhere(user_id);
+    }
+    this.emit("change");
+  }
+
+  typingIn(room) {
+    return [...(this.#typing.get(room)?.keys() ?? [])];
+  }
+
+  typed(room, userId) {
+    if (!this.#typing.has(room)) this.#typing.set(room, new Map());
+    const typists = this.#typing.get(room);
+    clearTimeout(typists.get(userId));
+    typists.set(
+      userId,
+      setTimeout(() => this.stopped(room, userId), TYPING_MS),
+    );
+    this.emit("typing", room);
+  }
+
+  /** The line came, or nothing did for a while. */
+  stopped(room, userId) {
+    const typists = this.#typing.get(room);
+    if (!typists?.has(userId)) return;
+    clearTimeout(typists.get(userId));
+    typists.delete(userId);
+    if (typists.size === 0) this.#typing.delete(room);
+    this.emit("typing", room);
+  }
+
+  #stopEverywhere(userId) {
+    for (const room of [...this.#typing.keys()]) this.stopped(room, userId);
+  }
+}

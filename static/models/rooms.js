@@ -1,0 +1,156 @@
+// My rooms, as the sidebar shows them: what they are called, what was said last, how much is unread.
+// Each room is the server's object of GET /rooms, kept up to date by the events that are later than
+// its `position`; the earlier ones are already counted in it.
+
+import { Emitter } from "../lib/emitter.js";
+import { isLater, latest } from "../lib/position.js";
+
+/** The fields that are the same for every member; `info` of an event may carry just these. */
+const SHARED = ["kind", "name", "topic", "visibility", "member_count"];
+
+export class Rooms extends Emitter {
+  #me;
+  #rooms = new Map();
+  #touched = new Map(); // room id → when it came to us, to sort rooms without a line in them
+  loaded = false;
+
+  constructor(me) {
+    super();
+    this.#me = me;
+  }
+
+  get(id) {
+    return this.#rooms.get(id);
+  }
+
+  /** The last active first. */
+  sorted() {
+    return [...this.#rooms.values()].sort((a, b) => {
+      const [left, right] = [this.#activity(a), this.#activity(b)];
+      return left === right ? a.name.localeCompare(b.name) : left < right ? 1 : -1;
+    });
+  }
+
+  unreadTotal() {
+    return [...this.#rooms.values()].reduce((sum, room) => sum + (room.unread ?? 0), 0);
+  }
+
+  /** The direct room with this person, if there is one. */
+  directWith(userId) {
+    return [...this.#rooms.values()].find(
+      (room) => otherPerson(room, this.#me)?.user_id === userId,
+    );
+  }
+
+  /** Takes the server's whole list; answers the rooms that were mine and no longer are. */
+  replaceAll(rooms) {
+    const now = new Set(rooms.map((room) => room.id));
+    const gone = [...this.#rooms.values()].filter((room) => !now.has(room.id));
+    this.#rooms = new Map(rooms.map((room) => [room.id, withDefaults(room)]));
+    this.loaded = true;
+    this.emit("change");
+    return gone;
+  }
+
+  /** Takes one room from an answer of the server, which may be older than what events told since. */
+  put(room) {
+    const known = this.#rooms.get(room.id);
+    if (!known) this.#touched.set(room.id, new Date().toISOString());
+    if (known && isLater(known.position, room.position)) {
+      const { unread, last_message, read_position, position } = known;
+      room = { ...room, unread, last_message, read_position, position };
+    }
+    this.#rooms.set(room.id, { ...withDefaults(known ?? {}), ...withDefaults(room) });
+    this.emit("change");
+  }
+
+  remove(id) {
+    const room = this.#rooms.get(id);
+    this.#rooms.delete(id);
+    this.#touched.delete(id);
+    if (room) this.emit("change");
+    return room;
+  }
+
+  /** Applies an event of a room that is mine; one that the room already counts changes nothing. */
+  apply(event) {
+    const room = this.#rooms.get(event.room);
+    if (!room) return;
+    if (event.type === "read") return this.#readElsewhere(room, event);
+    if (!event.position || !isLater(event.position, room.position)) return;
+    room.position = event.position;
+    HANDLERS[event.type]?.(room, event, this.#me);
+    this.emit("change");
+  }
+
+  /** I have read up to here. Answers whether that was news. */
+  markRead(id, position) {
+    const room = this.#rooms.get(id);
+    if (!room || !isLater(position, room.read_position)) return false;
+    room.read_position = position;
+    if (!isLater(room.last_message?.position, position)) room.unread = 0;
+    this.emit("change");
+    return true;
+  }
+
+  #readElsewhere(room, { user_id, read_position }) {
+    if (user_id !== this.#me || !this.markRead(room.id, read_position)) return;
+    if (room.unread > 0) this.emit("uncertain", room.id); // read in part: only the server can count
+  }
+
+  #activity(room) {
+    const touched = this.#touched.get(room.id) ?? "";
+    const said = room.last_message?.sent_at ?? "";
+    return touched > said ? touched : said;
+  }
+}
+
+const HANDLERS = {
+  message(room, { message }, me) {
+    room.last_message = message;
+    if (message.sender.id === me) {
+      room.unread = 0;
+      room.read_position = latest(room.read_position, message.position);
+    } else if (isLater(message.position, room.read_position)) {
+      room.unread += 1;
+    }
+  },
+
+  edited(room, { message }) {
+    if (room.last_message?.id === message.id) room.last_message = message;
+  },
+
+  deleted(room, { message }, me) {
+    if (room.last_message?.id === message.id) room.last_message = message;
+    const wasUnread = message.sender?.id !== me && isLater(message.position, room.read_position);
+    if (wasUnread) room.unread = Math.max(0, room.unread - 1);
+  },
+
+  room_updated(room, { info }) {
+    for (const field of SHARED) if (info?.[field] !== undefined) room[field] = info[field];
+  },
+
+  member_added(room) {
+    room.member_count += 1;
+  },
+
+  member_updated(room, { member }, me) {
+    if (member.user_id === me) room.role = member.role;
+  },
+
+  member_removed(room) {
+    room.member_count = Math.max(0, room.member_count - 1);
+  },
+};
+
+/** In a direct room, the one who is not me. */
+export function otherPerson(room, me) {
+  if (room?.kind !== "direct") return undefined;
+  return room.members?.find((member) => member.user_id !== me);
+}
+
+function withDefaults(room) {
+  const defaults = { name: "", topic: "", unread: 0, position: "0", member_count: 0 };
+  const given = Object.entries(room).filter(([, value]) => value !== null && value !== undefined);
+  return { ...defaults, ...Object.fromEntries(given) };
+}

@@ -1,0 +1,82 @@
+// From messages to what stands on the page: day dividers, the mark where the unread ones begin, and
+// lines that know whether they open or close a group of one sender's. Pure, so that it can be tested
+// without a page.
+
+import { dayKey } from "../lib/time.js";
+import { isLater } from "../lib/position.js";
+
+const GROUP_MS = 5 * 60_000;
+
+/**
+ * `messages` in order, `waiting` the outbox's lines of the room, `unreadAfter` the position after
+ * which lines count as new (or null). Each row has a `key` that stays the same when a waiting line
+ * becomes a message.
+ */
+export function rowsOf(messages, waiting, { me, unreadAfter }) {
+  const sent = new Set(messages.filter((m) => m.sender.id === me).map((m) => m.client_id));
+  const lines = [
+    ...messages.map((message) => messageLine(message, me)),
+    ...waiting.filter((line) => !sent.has(line.clientId)).map((line) => waitingLine(line, me)),
+  ];
+  return withDividers(lines, unreadAfter);
+}
+
+function messageLine(message, me) {
+  const mine = message.sender.id === me;
+  return {
+    kind: "line",
+    key: mine && message.client_id ? `c:${message.client_id}` : `m:${message.id}`,
+    id: message.id,
+    clientId: message.client_id ?? null,
+    position: message.position,
+    mine,
+    senderId: message.sender.id,
+    senderName: message.sender.display_name,
+    body: message.deleted ? null : message.body,
+    at: message.sent_at,
+    state: "sent",
+    detail: "",
+    edited: Boolean(message.edited_at) && !message.deleted,
+  };
+}
+
+function waitingLine(line, me) {
+  return {
+    kind: "line",
+    key: `c:${line.clientId}`,
+    id: null,
+    clientId: line.clientId,
+    position: null,
+    mine: true,
+    senderId: me,
+    senderName: "",
+    body: line.body,
+    at: line.writtenAt,
+    state: line.state,
+    detail: line.detail,
+    edited: false,
+  };
+}
+
+function withDividers(lines, unreadAfter) {
+  const rows = [];
+  let unreadMarked = unreadAfter === null;
+  let previous = null;
+  for (const line of lines) {
+    const newDay = !previous || dayKey(previous.at) !== dayKey(line.at);
+    const startsUnread = !unreadMarked && !line.mine && isLater(line.position, unreadAfter);
+    if (newDay) rows.push({ kind: "day", key: `d:${dayKey(line.at)}:${line.key}`, at: line.at });
+    if (startsUnread) rows.push({ kind: "unread", key: "unread" });
+    unreadMarked ||= startsUnread;
+    line.first = newDay || startsUnread || !sameGroup(previous, line);
+    line.last = true;
+    if (previous && !line.first) previous.last = false;
+    rows.push(line);
+    previous = line;
+  }
+  return rows;
+}
+
+function sameGroup(a, b) {
+  return a.senderId === b.senderId && Math.abs(new Date(b.at) - new Date(a.at)) < GROUP_MS;
+}
