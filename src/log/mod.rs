@@ -106,7 +106,10 @@ pub trait Log: Send + Sync {
 
     /// This instance's share of all entries, from the stored offsets on: each partition belongs
     /// to one instance of the hub at a time.
-    async fn share(&self, stored: Arc<dyn StoredOffsets>) -> Result<mpsc::Receiver<Share>, LogError>;
+    async fn share(
+        &self,
+        stored: Arc<dyn StoredOffsets>,
+    ) -> Result<mpsc::Receiver<Share>, LogError>;
 
     /// The end of each partition: the offset that the next entry will get. Every entry whose
     /// append was confirmed before the call lies before it, whichever instance appended it.
@@ -139,7 +142,10 @@ pub enum Channel {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
     /// `None` takes back the key.
-    Value { key: Arc<str>, value: Option<Bytes> },
+    Value {
+        key: Arc<str>,
+        value: Option<Bytes>,
+    },
     CaughtUp,
 }
 
