@@ -23,6 +23,7 @@ use crate::hub::outbound::Ending;
 use crate::hub::persister::Persister;
 use crate::hub::presence::{Farewell, PresenceActor};
 use crate::hub::signals::Signals;
+use crate::log::kafka::{KafkaLog, KafkaSettings};
 use crate::log::local::{LocalBus, LocalLog};
 use crate::log::{Bus, Channel, Log, LogError};
 use crate::store::{Store, StoreError};
@@ -42,8 +43,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("store.url: {0}")]
-    Store(#[from] StoreError),
-    #[error("log.brokers: {0}")]
+    Store(StoreError),
+    #[error("log.brokers: {}", .0.0)]
+    Kafka(LogError),
+    #[error("data.dir: {0}: {1}")]
+    Local(String, String),
+    #[error("cannot start: {0}")]
     Log(#[from] LogError),
     #[error("data.dir: cannot use {0}: {1}")]
     Data(String, io::Error),
@@ -60,10 +65,18 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
     match config.store.kind {
         StoreKind::Sqlite => {
             make_data_dir(config)?;
-            Ok(Store::sqlite(&config.data.dir.join("rookery.db")).await?)
+            let store = Store::sqlite(&config.data.dir.join("rookery.db")).await;
+            store.map_err(|error| local(config, &error))
         }
-        StoreKind::Mysql => Ok(Store::mysql(&config.store.url, config.store.connections).await?),
+        StoreKind::Mysql => {
+            let store = Store::mysql(&config.store.url, config.store.connections).await;
+            store.map_err(StartError::Store)
+        }
     }
+}
+
+fn local(config: &Config, error: &dyn std::error::Error) -> StartError {
+    StartError::Local(config.data.dir.display().to_string(), error.to_string())
 }
 
 fn make_data_dir(config: &Config) -> Result<(), StartError> {
@@ -75,14 +88,30 @@ async fn open_log(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), Start
     match config.log.kind {
         LogKind::Local => {
             make_data_dir(config)?;
-            Ok((LocalLog::open(&config.data.dir)?, LocalBus::new()))
+            let log = LocalLog::open(&config.data.dir).map_err(|error| local(config, &error))?;
+            Ok((log, LocalBus::new()))
         }
         LogKind::Kafka => open_kafka(config).await,
     }
 }
 
-async fn open_kafka(_: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), StartError> {
-    Err(LogError("Kafka is to come".into()).into())
+async fn open_kafka(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), StartError> {
+    const MS_AN_HOUR: i64 = 3_600_000;
+    let settings = &config.log;
+    let kafka = KafkaLog::open(KafkaSettings {
+        brokers: settings.brokers.clone(),
+        topic_prefix: settings.topic_prefix.clone(),
+        partitions: settings.partitions,
+        instance: config.server.instance.clone(),
+        message_retention_ms: match settings.retention_hours {
+            hours if hours < 0 => -1,
+            hours => hours.saturating_mul(MS_AN_HOUR),
+        },
+        extra: settings.properties.clone(),
+    })
+    .await
+    .map_err(StartError::Kafka)?;
+    Ok((kafka.clone(), kafka))
 }
 
 /// Runs one instance until SIGTERM or SIGINT, then stops it in order.
@@ -92,11 +121,11 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let store = open_store(&config).await?;
     let (log, bus) = open_log(&config).await?;
     // In this order: what others append and store meanwhile must not look like a shorter log.
-    let offsets = store.offsets().await?;
+    let offsets = store.offsets().await.map_err(StartError::Store)?;
     let ends = log.ends().await?;
-    let epoch = store.open_log(&offsets, &ends, log.is_new()).await?;
+    let epoch = store.open_log(&offsets, &ends, log.is_new()).await.map_err(StartError::Store)?;
     let mut stored = vec![0; ends.len()];
-    for (partition, _, next) in store.offsets().await? {
+    for (partition, _, next) in store.offsets().await.map_err(StartError::Store)? {
         if let Some(mark) = stored.get_mut(usize::from(partition)) {
             *mark = next;
         }

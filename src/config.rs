@@ -213,7 +213,10 @@ impl Default for Limits {
 
 impl Default for Logging {
     fn default() -> Self {
-        Logging { format: LogFormat::Text, filter: "info,refinery_core=warn,actix_server=warn,tracing_actix_web=warn".into() }
+        Logging {
+            format: LogFormat::Text,
+            filter: "info,refinery_core=warn,actix_server=warn,tracing_actix_web=warn".into(),
+        }
     }
 }
 

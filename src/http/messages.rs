@@ -48,7 +48,9 @@ pub async fn list(
         (None, Some(position), None) => PageOf::After(position),
         (None, None, Some(position)) => PageOf::Around(position),
         _ => {
-            return Err(Problem::bad_request("the query: one of before, after, around at the most"));
+            return Err(Problem::bad_request(
+                "the query: one of before, after, around at the most",
+            ));
         }
     };
     let page = history::page(&hub, room, viewer.id(), of, limit).await?;

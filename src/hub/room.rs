@@ -104,6 +104,8 @@ pub struct RoomActor {
     pending: HashMap<Uuid, Pending>,
     /// Proposals of a sender whose first one is being looked up: they stay in order.
     looking_up: HashMap<UserId, VecDeque<Propose>>,
+    /// The first offset that this actor's state does not have.
+    next: i64,
     used_at: Instant,
     /// Off the registry; what still comes goes to the actor that took its place.
     retired: bool,
@@ -120,6 +122,7 @@ impl RoomActor {
             kept: Kept::new(most),
             pending: HashMap::new(),
             looking_up: HashMap::new(),
+            next: 0,
             used_at: Instant::now(),
             retired: false,
             hub,
@@ -178,6 +181,11 @@ impl RoomActor {
 
     /// Folds in an entry that came back from the log, and tells everyone what it did.
     fn fold(&mut self, entry: &Entry) {
+        // The snapshot may have been ahead of what this instance had read of the log.
+        if entry.offset < self.next {
+            return;
+        }
+        self.next = entry.offset + 1;
         let place = self.hub.place(entry.partition, entry.offset);
         let record = match Record::decode(&entry.key, &entry.value) {
             Ok(record) => record,
@@ -310,6 +318,7 @@ impl Actor for RoomActor {
         let started = start.into_actor(self).map(|woken, actor, ctx| match woken {
             Some(woken) => {
                 actor.room = woken.room;
+                actor.next = woken.from;
                 actor.kept.begin(woken.from);
                 woken.tail.iter().for_each(|entry| actor.fold(entry));
             }

@@ -40,6 +40,8 @@ const REFUSALS: usize = 100;
 const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
 /// Between two signs of typing in any room, from one socket.
 const TYPING_EVERY: Duration = Duration::from_millis(500);
+/// How long the list in the answer to `hello` waits for the store to have everything.
+const LIST_WITHIN: Duration = Duration::from_secs(1);
 /// Rooms that a snapshot of everyone's presence names; past it only who is online is named.
 const EVERYONE: usize = 1_000;
 
@@ -234,7 +236,8 @@ impl Session {
         // Rooms that this person comes into meanwhile push their events behind the answer.
         let (hub, user) = (self.hub.clone(), self.user());
         let rooms = async move {
-            hub.store_up_to_date().await?;
+            // A list that is a little behind is made up for by the events that follow it.
+            let _ = tokio::time::timeout(LIST_WITHIN, hub.store_up_to_date()).await;
             let down = |_| Trouble::Unavailable("the store cannot be reached");
             hub.store.rooms_of(user).await.map_err(down)
         };

@@ -1,6 +1,7 @@
 //! Pages, replays, and finding a message again.
 
-use rookery::core::room::Event;
+use rookery::core::recent::WINDOW;
+use rookery::core::room::{Event, Refusal};
 use rookery::core::types::{MessageId, Position, RoomId, Visibility};
 use rookery::store::{Page, PageOf};
 
@@ -101,6 +102,22 @@ pub async fn a_message_is_found_by_its_names(place: &Place) {
     world.store.set_display_name(ann.id, "Anna").await.unwrap();
     let again = world.store.message(first.id).await.unwrap().unwrap();
     assert_eq!(again.sender.display_name, "Anna");
+}
+
+pub async fn of_two_sends_under_one_name_the_first_counts(place: &Place) {
+    let mut world = World::new(place).await;
+    let ann = world.person("ann").await;
+    let room = world.group("Busy", Visibility::Private, &[&ann]).await;
+    let first = world.say_as(room, &ann, "first", Some("a")).unwrap();
+    assert!(matches!(world.say_as(room, &ann, "again", Some("a")), Err(Refusal::Repeat(_))));
+    // The fold alone has forgotten it after this; the store has not.
+    for _ in 0..WINDOW {
+        world.say(room, &ann, "hi");
+    }
+    world.say_as(room, &ann, "much later", Some("a")).unwrap();
+    world.write().await;
+    let found = world.store.message_by_client_id(room, ann.id, "a").await.unwrap();
+    assert_eq!(found, Some(first));
 }
 
 pub async fn texts_come_back_as_they_were_sent(place: &Place) {

@@ -1,10 +1,10 @@
 //! The store as a fold of the log: fences, epochs, and many at once.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rookery::core::batch::Batch;
-use rookery::core::types::{Position, Timestamp, Visibility};
-use rookery::store::{PageOf, StoreError};
+use rookery::core::types::{Person, Position, Timestamp, Visibility};
+use rookery::store::{PageOf, ReadMark, StoreError};
 
 use crate::world::{PARTITION, PARTITIONS, Place, World};
 
@@ -154,6 +154,52 @@ pub async fn many_write_at_once(place: &Place) {
     println!("{} writes in {:?}", WRITERS * EACH, started.elapsed());
     let expected = WRITERS * EACH / 2 + 1;
     assert_eq!(store.accounts(None, 1_000).await.unwrap().len(), expected);
+}
+
+pub async fn readers_and_writers_of_one_room_do_not_fail_each_other(place: &Place) {
+    let mut world = World::new(place).await;
+    let mut people = Vec::new();
+    for n in 0..20 {
+        people.push(world.person(&format!("user{n}")).await);
+    }
+    let room = world.group("Busy", Visibility::Private, &people.iter().collect::<Vec<_>>()).await;
+    world.write().await;
+    let mut others = Vec::new();
+    for n in 0..4 {
+        let (store, mut users) = (place.open().await, people.clone());
+        users.rotate_left(n);
+        others.push(tokio::spawn(async move {
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while store.next_offset(PARTITION).await.unwrap() < 401 {
+                assert!(Instant::now() < deadline);
+                let position = Position(i64::MAX);
+                let mark = |user: &Person| ReadMark { room, user: user.id, position };
+                store.set_read(&users.iter().map(mark).collect::<Vec<_>>()).await.unwrap();
+                let seen: Vec<_> = users.iter().map(|user| (user.id, Timestamp(9))).collect();
+                store.set_last_seen(&seen).await.unwrap();
+            }
+        }));
+    }
+    for _ in 0..2 {
+        let store = world.store.clone();
+        others.push(tokio::spawn(async move {
+            let mut next = 0;
+            while next < 401 {
+                // One state: the room ends just where the offset says.
+                let snapshot = store.snapshot(room, PARTITION).await.unwrap();
+                next = snapshot.next;
+                assert_eq!(snapshot.room.position.offset() + 1, next);
+            }
+        }));
+    }
+    for n in 0..400 {
+        world.say(room, &people[n % 20], "hi");
+        world.write().await;
+    }
+    for other in others {
+        other.await.unwrap();
+    }
+    world.assert_restored(room).await;
 }
 
 pub async fn a_large_batch_is_written_whole(place: &Place) {

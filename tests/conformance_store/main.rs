@@ -4,6 +4,7 @@
 //! (`mysql://user:password@host:port`); `tests/services` starts one.
 
 mod accounts;
+mod faults;
 mod history;
 mod log;
 mod rooms;
@@ -60,6 +61,7 @@ stories! {
         pages_have_edges,
         a_page_around_a_message_has_both_sides,
         a_message_is_found_by_its_names,
+        of_two_sends_under_one_name_the_first_counts,
         texts_come_back_as_they_were_sent,
         a_replay_has_everything_in_one_order,
         a_removal_is_where_a_replay_ends;
@@ -72,5 +74,6 @@ stories! {
         another_number_of_partitions_is_refused,
         two_instances_migrate_at_once,
         many_write_at_once,
+        readers_and_writers_of_one_room_do_not_fail_each_other,
         a_large_batch_is_written_whole;
 }

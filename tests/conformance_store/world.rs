@@ -27,10 +27,7 @@ impl Place {
     }
 
     pub async fn mysql() -> Place {
-        let server = std::env::var("ROOKERY_TEST_MYSQL").unwrap_or_else(|_| {
-            panic!("ROOKERY_TEST_MYSQL is not set: start one with tests/services/up, then source its env")
-        });
-        let server = server.trim_end_matches('/').to_owned();
+        let server = server();
         let database = format!("rookery_store_{}", Uuid::now_v7().simple());
         let sql = format!("CREATE DATABASE {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
         on_server(&server, &sql).await;
@@ -71,6 +68,14 @@ impl Place {
             }
         }
     }
+}
+
+/// `mysql://user:password@host:port`.
+pub fn server() -> String {
+    let server = std::env::var("ROOKERY_TEST_MYSQL").unwrap_or_else(|_| {
+        panic!("ROOKERY_TEST_MYSQL is not set: tests/services/up starts a server and tells its URL")
+    });
+    server.trim_end_matches('/').to_owned()
 }
 
 async fn on_server(server: &str, sql: &str) {

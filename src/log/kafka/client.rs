@@ -1,8 +1,8 @@
 //! What all clients of the brokers have in common: properties, logging, and whether the brokers
 //! can be reached.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::RDKafkaLogLevel;
@@ -11,7 +11,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, ClientContext};
 
 use super::KafkaSettings;
-use crate::log::LogError;
+use crate::log::{LogError, lock};
 
 /// Without any answer for so long, the brokers count as down. The probe asks twice a second.
 const DOWN_AFTER: Duration = Duration::from_millis(2_500);
@@ -118,6 +118,8 @@ pub(super) struct Health {
     answered: AtomicU64,
     /// All connections are gone, and none has answered since.
     cut_off: AtomicBool,
+    /// What librdkafka said last about why.
+    reason: Mutex<String>,
     was_up: AtomicBool,
 }
 
@@ -127,6 +129,7 @@ impl Default for Health {
             started: Instant::now(),
             answered: AtomicU64::new(0),
             cut_off: AtomicBool::new(false),
+            reason: Mutex::default(),
             was_up: AtomicBool::new(true),
         }
     }
@@ -153,8 +156,14 @@ impl Health {
     pub fn report(&self, brokers: &str) {
         let is_up = self.is_up();
         match (self.was_up.swap(is_up, Ordering::SeqCst), is_up) {
-            (true, false) => tracing::error!(brokers, "Kafka cannot be reached"),
-            (false, true) => tracing::info!(brokers, "Kafka can be reached again"),
+            (true, false) => {
+                let reason = lock(&self.reason);
+                tracing::error!(brokers, %reason, "Kafka cannot be reached");
+            }
+            (false, true) => {
+                lock(&self.reason).clear();
+                tracing::info!(brokers, "Kafka can be reached again");
+            }
             _ => {}
         }
     }
@@ -188,10 +197,14 @@ impl ClientContext for Context {
 
 impl ConsumerContext for Context {}
 
-/// librdkafka calls a lost connection an error; it mends that itself, so here it is a warning.
+/// librdkafka calls a lost connection an error, and every client tells of each attempt. It mends
+/// that itself, and `Health` says once what an operator should know.
 pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     use RDKafkaLogLevel::*;
     match level {
+        _ if matches!(facility, "FAIL" | "REQTMOUT" | "GETPID" | "METADATAUPDATE") => {
+            tracing::debug!(facility, "librdkafka: {message}");
+        }
         Emerg | Alert | Critical => tracing::error!(facility, "librdkafka: {message}"),
         Error | Warning => tracing::warn!(facility, "librdkafka: {message}"),
         Notice | Info => tracing::info!(facility, "librdkafka: {message}"),
@@ -200,10 +213,11 @@ pub(super) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
 }
 
 pub(super) fn heard_error(health: Option<&Health>, error: &KafkaError, reason: &str) {
-    if let Some(health) = health
-        && error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown)
-    {
-        health.cut_off();
+    if let Some(health) = health {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AllBrokersDown) => health.cut_off(),
+            _ => reason.clone_into(&mut lock(&health.reason)),
+        }
     }
     tracing::debug!(%error, reason, "librdkafka");
 }

@@ -6,7 +6,8 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
@@ -20,6 +21,7 @@ use crate::log::LogError;
 /// Those who may wait for an answer.
 const ASKING: usize = 10_000;
 const PATIENCE: Duration = Duration::from_secs(2);
+const TRY_AGAIN: Duration = Duration::from_millis(20);
 const PROBE_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) type Ask = oneshot::Sender<Result<Vec<i64>, LogError>>;
@@ -78,19 +80,37 @@ fn run(shared: &Shared, probe: &BaseConsumer<Context>, asked: &Receiver<Ask>) {
     }
 }
 
-/// `Offset::Beginning` or `Offset::End` of these partitions, in one request to each broker.
+/// `Offset::Beginning` or `Offset::End` of these partitions, in one request to each broker. Tries
+/// again for a while: the first request after a partition has moved goes to the wrong broker.
 pub(super) fn offsets<C: ConsumerContext>(
     client: &BaseConsumer<C>,
     topic: &str,
     partitions: &[u16],
     which: Offset,
 ) -> KafkaResult<Vec<i64>> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match offsets_once(client, topic, partitions, which, left) {
+            Err(_) if Instant::now() + TRY_AGAIN < deadline => thread::sleep(TRY_AGAIN),
+            outcome => return outcome,
+        }
+    }
+}
+
+fn offsets_once<C: ConsumerContext>(
+    client: &BaseConsumer<C>,
+    topic: &str,
+    partitions: &[u16],
+    which: Offset,
+    patience: Duration,
+) -> KafkaResult<Vec<i64>> {
     // The protocol has the two as special points in time.
     let mut list = TopicPartitionList::with_capacity(partitions.len());
     for partition in partitions {
         list.add_partition_offset(topic, i32::from(*partition), which)?;
     }
-    let list = client.offsets_for_times(list, PATIENCE)?;
+    let list = client.offsets_for_times(list, patience)?;
     partitions
         .iter()
         .map(|partition| {

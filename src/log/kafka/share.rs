@@ -85,7 +85,9 @@ fn consume(sharing: &Arc<Sharing>) -> KafkaResult<()> {
         &for_reading(&shared.config, &shared.names.group),
         &[
             ("partition.assignment.strategy", "range"),
-            ("session.timeout.ms", "10000"),
+            // The shortest that brokers allow by default: so long nobody writes what a crashed
+            // instance should have. After an outage the old membership lasts as long, too.
+            ("session.timeout.ms", "6000"),
             ("heartbeat.interval.ms", "1000"),
             ("max.poll.interval.ms", "60000"),
         ],

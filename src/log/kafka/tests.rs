@@ -59,7 +59,7 @@ async fn while_the_broker_is_away_appends_are_refused_and_then_it_goes_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_never_left_is_not_done_and_what_may_have_arrived_is_unknown() {
+async fn an_append_whose_answer_never_comes_has_an_unknown_outcome() {
     let (cluster, log) = open().await;
     assert_eq!(log.append("7", "x".into()).unwrap().await.unwrap(), Ok(0));
     // The answer is lost, and so is every later one until the time is up.
