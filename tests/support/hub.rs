@@ -1,0 +1,214 @@
+//! One instance of the real binary, on a free port with a folder of its own.
+
+use std::net::TcpListener;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::unique;
+
+/// A debug build that migrates a fresh database on a busy machine takes its time.
+const READY_WITHIN: Duration = Duration::from_secs(40);
+
+pub struct Hub {
+    pub base: String,
+    port: u16,
+    env: Vec<(String, String)>,
+    dir: TempDir,
+    child: Option<Child>,
+}
+
+impl Hub {
+    /// A hub with its log and store in files, and nothing else.
+    pub async fn embedded() -> Hub {
+        Hub::embedded_with(&[]).await
+    }
+
+    pub async fn embedded_with(env: &[(&str, &str)]) -> Hub {
+        Hub::with(env).await
+    }
+
+    /// A hub with these settings in the environment, ready. Panics with its log if it never is.
+    pub async fn with(env: &[(&str, &str)]) -> Hub {
+        for _ in 0..3 {
+            let mut hub = Hub::stopped(env);
+            match hub.try_start().await {
+                Ok(()) => return hub,
+                // Another process was quicker to take the port.
+                Err(_) if hub.log().contains("cannot listen") => continue,
+                Err(why) => panic!("the hub did not start: {why}\n{}", hub.log()),
+            }
+        }
+        panic!("no free port found");
+    }
+
+    /// A hub that was never started yet; `start` does.
+    pub fn stopped(env: &[(&str, &str)]) -> Hub {
+        let dir = TempDir::with_prefix("rookery-test-").expect("a temporary folder");
+        let port = free_port();
+        let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let base = format!("http://127.0.0.1:{port}");
+        Hub { base, port, env: env.collect(), dir, child: None }
+    }
+
+    /// Starts it (again) on its port and with its data, and waits until it is ready.
+    pub async fn start(&mut self) {
+        if let Err(why) = self.try_start().await {
+            panic!("the hub did not start: {why}\n{}", self.log());
+        }
+    }
+
+    /// Starts it without waiting for anything.
+    pub fn spawn(&mut self) {
+        assert!(self.child.is_none(), "the hub runs already");
+        let log = std::fs::File::options().create(true).append(true).open(self.log_file());
+        let child = Command::new(env!("CARGO_BIN_EXE_rookery"))
+            .arg("serve")
+            .env_clear()
+            .env("ROOKERY_SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
+            .env("ROOKERY_DATA__DIR", self.dir.path().join("data"))
+            .env("RUST_BACKTRACE", "1")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log.expect("the log file of the hub"))
+            .spawn();
+        self.child = Some(child.expect("the rookery binary starts"));
+    }
+
+    async fn try_start(&mut self) -> Result<(), String> {
+        self.spawn();
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.exited() {
+                return Err(format!("it ended: {status}"));
+            }
+            if self.is_ready().await {
+                return Ok(());
+            }
+            if started.elapsed() > READY_WITHIN {
+                return Err(format!("not ready after {READY_WITHIN:?}"));
+            }
+            tokio::time::sleep(Duration::from_millis(15)).await;
+        }
+    }
+
+    /// Whether `/readyz` says 200.
+    pub async fn is_ready(&self) -> bool {
+        self.readyz().await == Some(200)
+    }
+
+    /// The status of `/readyz`; `None` where nobody answers.
+    pub async fn readyz(&self) -> Option<u16> {
+        let asked = reqwest::Client::new().get(format!("{}/readyz", self.base));
+        let answer = asked.timeout(Duration::from_secs(5)).send().await;
+        answer.ok().map(|answer| answer.status().as_u16())
+    }
+
+    /// Changes a setting for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.env.retain(|(known, _)| known != name);
+        self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the hub runs").id()
+    }
+
+    /// Sends a signal, as in `libc::SIGSTOP`.
+    pub fn signal(&self, signal: i32) {
+        // SAFETY: a plain system call; the child is ours and not yet waited for.
+        let sent = unsafe { libc::kill(self.pid() as i32, signal) };
+        assert_eq!(sent, 0, "signal {signal} to the hub");
+    }
+
+    /// Asks it to stop, and waits until it did.
+    pub async fn terminate(&mut self) -> ExitStatus {
+        self.signal(libc::SIGTERM);
+        self.ended().await
+    }
+
+    /// Waits until the process is gone by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.exited() {
+                self.child = None;
+                return status;
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "the hub does not stop");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// As a crash would end it.
+    pub fn kill9(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended already, which is as good.
+            let _ = child.kill();
+            let status = child.wait().expect("the hub is our child");
+            assert!(status.signal().is_some() || status.code().is_some());
+        }
+    }
+
+    /// An orderly stop, and a start on the same port with the same data.
+    pub async fn restart(&mut self) {
+        let status = self.terminate().await;
+        assert!(status.success(), "the hub stopped with {status}\n{}", self.log());
+        self.start().await;
+    }
+
+    /// How it ended, if it did.
+    pub fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut()?.try_wait().expect("the hub is our child")
+    }
+
+    pub fn is_running(&mut self) -> bool {
+        self.child.is_some() && self.exited().is_none()
+    }
+
+    /// The folder that all of its files are in.
+    pub fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub fn log_file(&self) -> PathBuf {
+        self.dir.path().join("stderr.log")
+    }
+
+    /// The end of what it logged.
+    pub fn log(&self) -> String {
+        tail_of(&self.log_file())
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.kill9();
+        if std::thread::panicking() {
+            eprintln!("--- {} logged:\n{}", self.base, self.log());
+        }
+    }
+}
+
+/// The last lines of a log.
+pub fn tail_of(file: &Path) -> String {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(60)..].join("\n")
+}
+
+/// A port that nobody listens on, below those that the kernel gives to outgoing connections.
+fn free_port() -> u16 {
+    loop {
+        let random = u64::from_str_radix(&unique(), 16).expect("hexadecimal digits");
+        let port = 10_000 + (random % 22_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
