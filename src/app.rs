@@ -121,6 +121,10 @@ async fn open_kafka(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), Sta
 pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<(), StartError> {
     let started = Instant::now();
     let (mut config, incarnation) = name_instance(config)?;
+    // First of all, so that a taken port leaves nothing half started.
+    let listen = config.server.listen;
+    let listener = listener(listen).map_err(|error| StartError::Listen(listen, error))?;
+    let address = format!("http://{}", listener.local_addr()?);
     let store = open_store(&config).await?;
     let (log, bus) = open_log(&config).await?;
     // In this order: what others append and store meanwhile must not look like a shorter log.
@@ -141,7 +145,6 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
         config.server.workers = std::thread::available_parallelism().map_or(1, usize::from);
     }
     let workers = config.server.workers;
-    let listen = config.server.listen;
     let hub = Hub::new(config, incarnation, (log, bus, store), epoch, stored);
     let arbiters: Vec<Arbiter> = (0..workers).map(|_| Arbiter::new()).collect();
     hub.rooms.run_on(arbiters.iter().map(Arbiter::handle).collect());
@@ -154,8 +157,6 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let persister = Persister::new(hub.clone());
     Persister::start_in_arbiter(&Arbiter::new().handle(), |_| persister);
 
-    let listener = listener(listen).map_err(|error| StartError::Listen(listen, error))?;
-    let address = format!("http://{}", listener.local_addr()?);
     let server = serve_on(&hub, listener, figures)?;
     let handle = server.handle();
     tracing::info!(%address, took = ?started.elapsed(), "rookery is listening");
