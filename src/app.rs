@@ -1,7 +1,7 @@
 //! Wiring: opens log and store, starts the actors and the server, and stops it all in order.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use actix_service::{fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::web;
 use metrics_exporter_prometheus::PrometheusHandle;
+use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, LogKind, StoreKind};
@@ -23,6 +24,7 @@ use crate::hub::outbound::Ending;
 use crate::hub::persister::Persister;
 use crate::hub::presence::{Farewell, PresenceActor};
 use crate::hub::signals::Signals;
+use crate::log::kafka::{KafkaLog, KafkaSettings};
 use crate::log::local::{LocalBus, LocalLog};
 use crate::log::{Bus, Channel, Log, LogError};
 use crate::store::{Store, StoreError};
@@ -36,14 +38,20 @@ const SOCKETS_A_STEP: usize = 50;
 /// Requests that are being answered may take this long to finish, in seconds.
 const FINISH_REQUESTS_WITHIN: u64 = 3;
 const SLOW_REQUEST_HEAD: Duration = Duration::from_secs(10);
+/// Connections that the kernel holds until they are accepted.
+const BACKLOG: i32 = 4_096;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Why the hub cannot start, in one line that names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("store.url: {0}")]
-    Store(#[from] StoreError),
-    #[error("log.brokers: {0}")]
+    Store(StoreError),
+    #[error("log.brokers: {}", .0.0)]
+    Kafka(LogError),
+    #[error("data.dir: {0}: {1}")]
+    Local(String, String),
+    #[error("cannot start: {0}")]
     Log(#[from] LogError),
     #[error("data.dir: cannot use {0}: {1}")]
     Data(String, io::Error),
@@ -60,10 +68,18 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
     match config.store.kind {
         StoreKind::Sqlite => {
             make_data_dir(config)?;
-            Ok(Store::sqlite(&config.data.dir.join("rookery.db")).await?)
+            let store = Store::sqlite(&config.data.dir.join("rookery.db")).await;
+            store.map_err(|error| local(config, &error))
         }
-        StoreKind::Mysql => Ok(Store::mysql(&config.store.url, config.store.connections).await?),
+        StoreKind::Mysql => {
+            let store = Store::mysql(&config.store.url, config.store.connections).await;
+            store.map_err(StartError::Store)
+        }
     }
+}
+
+fn local(config: &Config, error: &dyn std::error::Error) -> StartError {
+    StartError::Local(config.data.dir.display().to_string(), error.to_string())
 }
 
 fn make_data_dir(config: &Config) -> Result<(), StartError> {
@@ -75,14 +91,30 @@ async fn open_log(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), Start
     match config.log.kind {
         LogKind::Local => {
             make_data_dir(config)?;
-            Ok((LocalLog::open(&config.data.dir)?, LocalBus::new()))
+            let log = LocalLog::open(&config.data.dir).map_err(|error| local(config, &error))?;
+            Ok((log, LocalBus::new()))
         }
         LogKind::Kafka => open_kafka(config).await,
     }
 }
 
-async fn open_kafka(_: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), StartError> {
-    Err(LogError("Kafka is to come".into()).into())
+async fn open_kafka(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), StartError> {
+    const MS_AN_HOUR: i64 = 3_600_000;
+    let settings = &config.log;
+    let kafka = KafkaLog::open(KafkaSettings {
+        brokers: settings.brokers.clone(),
+        topic_prefix: settings.topic_prefix.clone(),
+        partitions: settings.partitions,
+        instance: config.server.instance.clone(),
+        message_retention_ms: match settings.retention_hours {
+            hours if hours < 0 => -1,
+            hours => hours.saturating_mul(MS_AN_HOUR),
+        },
+        extra: settings.properties.clone(),
+    })
+    .await
+    .map_err(StartError::Kafka)?;
+    Ok((kafka.clone(), kafka))
 }
 
 /// Runs one instance until SIGTERM or SIGINT, then stops it in order.
@@ -92,11 +124,11 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let store = open_store(&config).await?;
     let (log, bus) = open_log(&config).await?;
     // In this order: what others append and store meanwhile must not look like a shorter log.
-    let offsets = store.offsets().await?;
+    let offsets = store.offsets().await.map_err(StartError::Store)?;
     let ends = log.ends().await?;
-    let epoch = store.open_log(&offsets, &ends, log.is_new()).await?;
+    let epoch = store.open_log(&offsets, &ends, log.is_new()).await.map_err(StartError::Store)?;
     let mut stored = vec![0; ends.len()];
-    for (partition, _, next) in store.offsets().await? {
+    for (partition, _, next) in store.offsets().await.map_err(StartError::Store)? {
         if let Some(mark) = stored.get_mut(usize::from(partition)) {
             *mark = next;
         }
@@ -122,9 +154,10 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let persister = Persister::new(hub.clone());
     Persister::start_in_arbiter(&Arbiter::new().handle(), |_| persister);
 
-    let server = listen_on(&hub, listen, figures)?;
+    let listener = listener(listen).map_err(|error| StartError::Listen(listen, error))?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let server = serve_on(&hub, listener, figures)?;
     let handle = server.handle();
-    let address = format!("http://{listen}");
     tracing::info!(%address, took = ?started.elapsed(), "rookery is listening");
     let stopped = actix_rt::spawn(async move {
         until_told_to_stop().await;
@@ -152,10 +185,18 @@ fn name_instance(mut config: Config) -> Result<(Config, String), StartError> {
     Ok((config, incarnation))
 }
 
-/// Listens, and returns once the address is taken.
-fn listen_on(
+/// Takes the address. After a storm of lost connections many come back at once, hence the backlog.
+fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(listen), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&listen.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn serve_on(
     hub: &Arc<Hub>,
-    listen: SocketAddr,
+    listener: TcpListener,
     figures: Option<PrometheusHandle>,
 ) -> Result<Server, StartError> {
     let edge = web::Data::new(Edge::new(&hub.config));
@@ -182,8 +223,7 @@ fn listen_on(
         .workers(hub.config.server.workers)
         .shutdown_timeout(FINISH_REQUESTS_WITHIN)
         .disable_signals()
-        .bind("rookery", listen, service)
-        .map_err(|error| StartError::Listen(listen, error))?;
+        .listen("rookery", listener, service)?;
     Ok(server.run())
 }
 

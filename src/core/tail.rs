@@ -82,6 +82,15 @@ impl Tail {
         Some(entries.filter(|entry| entry.offset >= from).cloned().collect())
     }
 
+    /// At most `most` entries of a partition from an offset on, or `None` if some may have been
+    /// dropped.
+    pub fn from(&self, partition: u16, from: i64, most: usize) -> Option<Vec<Arc<Entry>>> {
+        let partition = self.partitions.get(usize::from(partition))?;
+        let at = partition.entries.partition_point(|entry| entry.offset < from);
+        let entries = partition.entries.range(at..).take(most);
+        (from >= partition.floor).then(|| entries.cloned().collect())
+    }
+
     /// The offset after the newest entry of each partition.
     pub fn next(&self) -> Vec<i64> {
         self.partitions.iter().map(|partition| partition.next).collect()
@@ -112,6 +121,8 @@ mod tests {
         assert_eq!(offsets(tail.after(0, "a", 6)), Some(vec![7]));
         assert_eq!(offsets(tail.after(0, "c", 8)), Some(vec![]));
         assert_eq!(tail.after(0, "a", 4), None, "it began later");
+        assert_eq!(offsets(tail.from(0, 6, 1)), Some(vec![6]));
+        assert_eq!(tail.from(0, 4, 9), None);
         tail.trim(0, 7);
         assert_eq!(tail.after(0, "a", 6), None);
         assert_eq!(offsets(tail.after(0, "a", 7)), Some(vec![7]));

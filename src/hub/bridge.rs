@@ -45,6 +45,16 @@ pub struct Attach {
     pub room: Addr<RoomActor>,
 }
 
+/// What the tail has of a partition from an offset on, a batch at the most; `None` if some of it
+/// may have been dropped.
+#[derive(Message)]
+#[rtype(result = "Option<Vec<Arc<Entry>>>")]
+pub struct TailOf {
+    pub partition: u16,
+    pub from: i64,
+    pub most: usize,
+}
+
 /// Feed this room no more, unless another actor has taken its place.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -184,7 +194,7 @@ impl Handler<Publish> for Bridge {
             Ok(receipt) => {
                 let failure = async move {
                     match receipt.await {
-                        Ok(Ok(_)) => return,
+                        Ok(Ok(_)) => {}
                         Ok(Err(error)) => room.do_send(Unpublished { id, error }),
                         Err(_) => {
                             let error = AppendError::Unknown("the log was closed".to_owned());
@@ -213,6 +223,14 @@ impl Handler<Attach> for Bridge {
         let entries = self.tail.after(attach.partition, &attach.key, attach.from)?;
         self.rooms.insert(attach.key, attach.room);
         Some(entries)
+    }
+}
+
+impl Handler<TailOf> for Bridge {
+    type Result = Option<Vec<Arc<Entry>>>;
+
+    fn handle(&mut self, of: TailOf, _: &mut Self::Context) -> Self::Result {
+        self.tail.from(of.partition, of.from, of.most)
     }
 }
 

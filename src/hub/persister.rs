@@ -4,8 +4,8 @@
 //! does, and commits the rows and the offset reached in one transaction. The offset is also the
 //! fence: a persister that was frozen while another took over cannot write behind its back.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use tokio::sync::mpsc;
 
 use super::Hub;
+use super::bridge::TailOf;
 use crate::core::batch::{Batch, Change};
 use crate::core::record::Record;
 use crate::core::room::Room;
@@ -28,6 +29,8 @@ const RETRY_EVERY: Duration = Duration::from_millis(250);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The same, while somebody waits for it.
 const LOOK_OFTEN: Duration = Duration::from_millis(5);
+/// A persister that has written nothing of what there is for so long is stood in for.
+const SILENT_AFTER: Duration = Duration::from_secs(1);
 
 #[async_trait]
 impl StoredOffsets for Store {
@@ -36,13 +39,17 @@ impl StoredOffsets for Store {
     }
 }
 
+/// The partitions that this instance's share has now.
+type Owned = Arc<Mutex<BTreeSet<u16>>>;
+
 pub struct Persister {
     hub: Arc<Hub>,
+    owned: Owned,
 }
 
 impl Persister {
     pub fn new(hub: Arc<Hub>) -> Persister {
-        Persister { hub }
+        Persister { hub, owned: Owned::default() }
     }
 }
 
@@ -50,18 +57,20 @@ impl Actor for Persister {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.spawn(write_shares(self.hub.clone()).into_actor(self));
-        ctx.spawn(watch_the_store(self.hub.clone()).into_actor(self));
+        let (hub, owned) = (&self.hub, &self.owned);
+        ctx.spawn(write_shares(hub.clone(), owned.clone()).into_actor(self));
+        ctx.spawn(watch_the_store(hub.clone()).into_actor(self));
+        ctx.spawn(stand_in(hub.clone(), owned.clone()).into_actor(self));
     }
 }
 
 /// Takes a share of the log and writes it, for ever; a fresh share whenever it lost its way.
-async fn write_shares(hub: Arc<Hub>) {
+async fn write_shares(hub: Arc<Hub>, owned: Owned) {
     loop {
         match hub.log.share(Arc::new(hub.store.clone())).await {
             Ok(share) => {
-                let mut writer = Writer { hub: hub.clone(), partitions: HashMap::new() };
-                writer.run(share).await;
+                Writer::new(hub.clone(), owned.clone()).run(share).await;
+                lock(&owned).clear();
             }
             Err(error) => tracing::warn!(%error, "cannot read the log for the store"),
         }
@@ -87,6 +96,50 @@ async fn watch_the_store(hub: Arc<Hub>) {
     }
 }
 
+/// Writes for a partition whose persister has fallen silent, until the group has given it to
+/// another: any instance may, since each has the tail of the log and the fence lets one through.
+/// Without it room lists and changes would wait for the group's session time-out.
+async fn stand_in(hub: Arc<Hub>, owned: Owned) {
+    let mut stalled: HashMap<u16, (i64, Instant)> = HashMap::new();
+    while !hub.is_draining() {
+        tokio::time::sleep(LOOK_EVERY).await;
+        for (partition, followed) in hub.followed.all().into_iter().enumerate() {
+            let partition = partition as u16;
+            let stored = hub.stored.next(partition);
+            let (at, since) = *stalled.entry(partition).or_insert((stored, Instant::now()));
+            if stored >= followed || stored != at {
+                stalled.remove(&partition);
+            } else if since.elapsed() > SILENT_AFTER && !lock(&owned).contains(&partition) {
+                write_tail(&hub, partition).await;
+            }
+        }
+    }
+}
+
+/// Writes a batch of the tail of a partition that is another instance's to write.
+async fn write_tail(hub: &Arc<Hub>, partition: u16) {
+    let most = hub.config.store.batch_size;
+    let Ok(from) = hub.store.next_offset(partition).await else { return };
+    let Some(bridge) = hub.bridge() else { return };
+    let Ok(Some(tail)) = bridge.send(TailOf { partition, from, most }).await else { return };
+    let mut writer = Writer::new(hub.clone(), Owned::default());
+    let batch = Batch::starting_at(partition, from);
+    writer.partitions.insert(partition, Partition { batch, rooms: HashMap::new() });
+    for entry in &tail {
+        if writer.fold(entry).await.is_err() {
+            return;
+        }
+    }
+    if writer.write().await.is_ok() && !tail.is_empty() {
+        tracing::info!(partition, entries = tail.len(), "wrote in place of a silent persister");
+    }
+}
+
+fn lock(owned: &Owned) -> MutexGuard<'_, BTreeSet<u16>> {
+    // A panic while holding it leaves a set that is still a set.
+    owned.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The fold of one partition, and the batch that is being gathered.
 struct Partition {
     batch: Batch,
@@ -95,6 +148,7 @@ struct Partition {
 
 struct Writer {
     hub: Arc<Hub>,
+    owned: Owned,
     partitions: HashMap<u16, Partition>,
 }
 
@@ -102,6 +156,10 @@ struct Writer {
 struct OutOfStep;
 
 impl Writer {
+    fn new(hub: Arc<Hub>, owned: Owned) -> Writer {
+        Writer { hub, owned, partitions: HashMap::new() }
+    }
+
     async fn run(&mut self, mut share: mpsc::Receiver<Share>) {
         let (most, age) = (self.hub.config.store.batch_size, self.hub.config.store.batch_age_ms);
         let age = Duration::from_millis(age);
@@ -139,13 +197,17 @@ impl Writer {
                         .await?;
                     let batch = Batch::starting_at(partition, from);
                     self.partitions.insert(partition, Partition { batch, rooms: HashMap::new() });
+                    lock(&self.owned).insert(partition);
                 }
             }
             Share::Revoked(partitions) => {
-                partitions.iter().for_each(|partition| drop(self.partitions.remove(partition)));
+                for partition in partitions {
+                    self.partitions.remove(&partition);
+                    lock(&self.owned).remove(&partition);
+                }
             }
             Share::Entries(entries) => {
-                for entry in entries {
+                for entry in &entries {
                     self.fold(entry).await?;
                 }
             }
@@ -153,7 +215,7 @@ impl Writer {
         Ok(())
     }
 
-    async fn fold(&mut self, entry: Entry) -> Result<(), OutOfStep> {
+    async fn fold(&mut self, entry: &Entry) -> Result<(), OutOfStep> {
         let Some(partition) = self.partitions.get(&entry.partition) else { return Ok(()) };
         if entry.offset < partition.batch.next {
             return Ok(());
@@ -168,14 +230,14 @@ impl Writer {
             );
         }
         let change = match Record::decode(&entry.key, &entry.value) {
-            Ok(record) => self.apply(&record, &entry).await?,
+            Ok(record) => self.apply(&record, entry).await?,
             Err(error) => {
                 tracing::warn!(
                     partition = entry.partition, offset = entry.offset, %error,
                     "an unreadable record goes to quarantine"
                 );
                 metrics::counter!("rookery_quarantined_total").increment(1);
-                self.hub.log.quarantine(&entry, &error.to_string());
+                self.hub.log.quarantine(entry, &error.to_string());
                 None
             }
         };
@@ -228,20 +290,35 @@ impl Writer {
                 continue;
             }
             let (batch, started) = (&partition.batch, Instant::now());
-            self.retry("write a batch", || self.hub.store.write(batch)).await?;
-            metrics::histogram!("rookery_store_write_seconds").record(started.elapsed());
-            metrics::counter!("rookery_stored_total").increment(batch.changes.len() as u64);
-            let next = batch.next;
+            let next = match self.retry("write a batch", || self.hub.store.write(batch)).await {
+                Ok(()) => {
+                    metrics::histogram!("rookery_store_write_seconds").record(started.elapsed());
+                    metrics::counter!("rookery_stored_total").increment(batch.changes.len() as u64);
+                    batch.next
+                }
+                Err(out_of_step) => self.overtaken(index, out_of_step).await?,
+            };
             self.hub.stored.advance(index, next);
             self.hub.log.stored(index, next);
             if let Some(partition) = self.partitions.get_mut(&index) {
+                let overtaken = partition.batch.next != next;
                 partition.batch = Batch::starting_at(index, next);
-                if partition.rooms.len() > ROOMS_KEPT {
+                if overtaken || partition.rooms.len() > ROOMS_KEPT {
                     partition.rooms.clear();
                 }
             }
         }
         Ok(())
+    }
+
+    /// Another instance wrote this batch. Where it wrote all of it, or more, there is nothing to
+    /// make up for: go on from there.
+    async fn overtaken(&self, index: u16, out_of_step: OutOfStep) -> Result<i64, OutOfStep> {
+        let next = self.retry("read its offset", || self.hub.store.next_offset(index)).await?;
+        match self.partitions.get(&index) {
+            Some(partition) if next >= partition.batch.next => Ok(next),
+            _ => Err(out_of_step),
+        }
     }
 
     /// Tries until the store answers. Fenced, or broken, is out of step.

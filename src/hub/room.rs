@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::bridge::{Attach as AttachToLog, Detach, Publish};
 use super::outbound::text_frame;
 use super::reply::{Outcome, Reply, Trouble};
+use super::signals::Signal;
 use super::{Hub, now};
 use crate::core::recent::First;
 use crate::core::record::{Action, Record, VERSION};
@@ -69,10 +70,13 @@ pub struct Look {
     pub from: i64,
 }
 
-/// Somebody is typing. Refused silently for who is no member.
+/// Somebody is typing.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Typing(pub UserId);
+pub struct Typing {
+    pub by: UserId,
+    pub reply: Reply,
+}
 
 /// Somebody is typing on some instance.
 #[derive(Message)]
@@ -104,6 +108,8 @@ pub struct RoomActor {
     pending: HashMap<Uuid, Pending>,
     /// Proposals of a sender whose first one is being looked up: they stay in order.
     looking_up: HashMap<UserId, VecDeque<Propose>>,
+    /// The first offset that this actor's state does not have.
+    next: i64,
     used_at: Instant,
     /// Off the registry; what still comes goes to the actor that took its place.
     retired: bool,
@@ -120,6 +126,7 @@ impl RoomActor {
             kept: Kept::new(most),
             pending: HashMap::new(),
             looking_up: HashMap::new(),
+            next: 0,
             used_at: Instant::now(),
             retired: false,
             hub,
@@ -178,6 +185,11 @@ impl RoomActor {
 
     /// Folds in an entry that came back from the log, and tells everyone what it did.
     fn fold(&mut self, entry: &Entry) {
+        // The snapshot may have been ahead of what this instance had read of the log.
+        if entry.offset < self.next {
+            return;
+        }
+        self.next = entry.offset + 1;
         let place = self.hub.place(entry.partition, entry.offset);
         let record = match Record::decode(&entry.key, &entry.value) {
             Ok(record) => record,
@@ -310,6 +322,7 @@ impl Actor for RoomActor {
         let started = start.into_actor(self).map(|woken, actor, ctx| match woken {
             Some(woken) => {
                 actor.room = woken.room;
+                actor.next = woken.from;
                 actor.kept.begin(woken.from);
                 woken.tail.iter().for_each(|entry| actor.fold(entry));
             }
@@ -427,10 +440,15 @@ impl Handler<Look> for RoomActor {
 impl Handler<Typing> for RoomActor {
     type Result = ();
 
-    fn handle(&mut self, Typing(user): Typing, _: &mut Self::Context) {
-        if self.person(user).is_some() {
-            super::signals::Signal::Typing { room: self.id, user }.tell(&*self.hub.bus);
-        }
+    fn handle(&mut self, typing: Typing, _: &mut Self::Context) {
+        self.used_at = Instant::now();
+        typing.reply.answer(match self.room.require_member(typing.by) {
+            Ok(_) => {
+                Signal::Typing { room: self.id, user: typing.by }.tell(&*self.hub.bus);
+                Outcome::Done
+            }
+            Err(refusal) => Outcome::Refused(refusal),
+        });
     }
 }
 

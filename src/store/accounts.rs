@@ -1,6 +1,7 @@
 //! People, their passwords and their logins: the part of the store that is no fold of the log.
 
-use super::database::{Row, Statement, in_lists, values};
+use super::bulk::in_lists;
+use super::database::{Row, Statement, values};
 use super::{Account, Credentials, LoginId, Result, Store, TokenHash};
 use crate::core::types::{Person, Timestamp, UserId};
 

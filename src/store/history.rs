@@ -69,12 +69,13 @@ impl Store {
         sender: UserId,
         client_id: &str,
     ) -> Result<Option<Message>> {
+        // Sorted here: asked to, a database may rather walk through the room in order.
         let sql = format!(
-            "SELECT {MESSAGE} {FROM} WHERE m.room_id = ? AND m.sender_id = ? AND m.client_id = ?
-             ORDER BY m.position LIMIT 1"
+            "SELECT {MESSAGE} {FROM} WHERE m.room_id = ? AND m.sender_id = ? AND m.client_id = ?"
         );
-        let row = self.db.query_one(Statement::new(sql, values![room, sender, client_id])).await?;
-        row.map(|row| message(&row, 0)).transpose()
+        let rows = self.db.query(Statement::new(sql, values![room, sender, client_id])).await?;
+        let found = rows.iter().map(|row| message(row, 0)).collect::<Result<Vec<_>>>()?;
+        Ok(found.into_iter().min_by_key(|message| message.position))
     }
 
     /// What happened in a room after a position: messages and other events in one order. Messages

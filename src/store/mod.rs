@@ -1,14 +1,17 @@
 //! The store: what the log adds up to, and accounts. One set of queries for both databases.
 //!
 //! SQLite and MySQL (or MariaDB) differ in a few words of SQL and in how they are reached, so the
-//! queries are written once, in `accounts`, `rooms`, `history` and `persist`, over the small
-//! `Database` trait; `sqlite` and `mysql` implement that, and one conformance suite runs on both.
+//! queries are written once, in `accounts`, `rooms`, `history`, `persist` and `offsets`, over the
+//! small `Database` trait; `sqlite` and `mysql` implement that, and one conformance suite runs on
+//! both.
 
 mod accounts;
+mod bulk;
 pub mod database;
 mod history;
 mod migrations;
 mod mysql;
+mod offsets;
 mod persist;
 mod plan;
 mod rooms;
@@ -20,11 +23,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::core::room::{Event, Message, Room};
-use crate::core::types::{Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility};
+use crate::core::types::{
+    Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility, as_members,
+};
 use database::Database;
 
 /// Why the store could not do something. None of them leaves anything half done.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// Cannot be reached, or too busy: worth trying again.
     #[error("the store cannot be reached: {0}")]
@@ -91,7 +96,7 @@ pub struct RoomView {
     pub member_count: i64,
     pub created_at: Timestamp,
     /// The two people of a direct room; empty for groups.
-    #[serde(rename = "members", skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "members", with = "as_members", skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Person>,
 }
 

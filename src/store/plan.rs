@@ -170,7 +170,7 @@ mod tests {
         ]);
         let room = &plan(&batch)[&ROOM];
         assert_eq!(room.seats[&UserId(2)], Seat::Left);
-        assert_eq!(room.bans[&UserId(2)], true);
+        assert!(room.bans[&UserId(2)]);
         assert_eq!((room.messages.len(), room.events.len()), (1, 2));
         assert_eq!((room.last_message, room.position), (Some(MessageId(2)), Position(3)));
     }

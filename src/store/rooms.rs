@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::accounts::person;
-use super::database::{Row, Statement, Value, in_lists, values};
+use super::bulk::in_lists;
+use super::database::{Row, Statement, Value, values};
 use super::history::{MESSAGE, MESSAGE_COLUMNS, message, next, next_of};
 use super::{ReadMark, Result, RoomView, Snapshot, Store};
 use crate::core::recent::{self, First};

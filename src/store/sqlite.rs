@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -26,8 +26,8 @@ const READERS: usize = 4;
 /// How long to wait for another process, such as `rookery user`, to finish its write.
 const BUSY: Duration = Duration::from_secs(5);
 const PREPARED: usize = 256;
-/// How often to try to open a file that another process opens at the same moment.
-const OPENINGS: usize = 20;
+/// How long to go on trying to open a file that another process opens at the same moment.
+const OPENING: Duration = Duration::from_secs(3);
 
 struct Job<T> {
     statements: Vec<Statement>,
@@ -97,7 +97,7 @@ fn write_all(mut connection: Connection, queue: &Receiver<Write>) {
             group.into_iter().map(|job| (job.statements, job.answer)).unzip();
         let results = match write_group(&mut connection, &jobs) {
             Ok(results) => results,
-            Err(error) => jobs.iter().map(|_| Err(copy(&error))).collect(),
+            Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
         };
         for (answer, result) in answers.into_iter().zip(results) {
             // Whoever does not wait any more does not need to know.
@@ -186,15 +186,14 @@ fn fetch(
 /// Two processes may find the same empty file. SQLite lets one of them through at a time; the
 /// other fails somewhere in between, and finds everything done the next time.
 fn open_migrated(file: &Path) -> Result<Connection> {
-    let mut tries = 0;
+    let started = Instant::now();
     loop {
-        tries += 1;
         let opened = connect(file).and_then(|mut connection| {
             migrations::sqlite(&mut connection)?;
             Ok(connection)
         });
         match opened {
-            Err(_) if tries < OPENINGS && file.exists() => {
+            Err(_) if started.elapsed() < OPENING && file.exists() => {
                 thread::sleep(Duration::from_millis(50));
             }
             result => return result,
@@ -266,13 +265,4 @@ fn broken(error: impl ToString) -> StoreError {
 
 fn stopped() -> StoreError {
     StoreError::Unavailable("its thread has stopped".into())
-}
-
-fn copy(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable(why) => StoreError::Unavailable(why.clone()),
-        StoreError::Taken => StoreError::Taken,
-        StoreError::Fenced => StoreError::Fenced,
-        StoreError::Broken(why) => StoreError::Broken(why.clone()),
-    }
 }

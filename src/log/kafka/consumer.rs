@@ -1,0 +1,143 @@
+//! What following and sharing have in common: where to go on in each partition, and when to stop.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rdkafka::consumer::{BaseConsumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::ends::offsets;
+use crate::log::{Entry, lock};
+
+/// The offset that comes next in each partition that is read.
+#[derive(Debug, Default)]
+pub(super) struct Positions {
+    pub next: BTreeMap<u16, i64>,
+    /// Where offsets were missing when last seen, to be read once more from there.
+    gap: Option<(u16, i64)>,
+}
+
+impl From<BTreeMap<u16, i64>> for Positions {
+    fn from(next: BTreeMap<u16, i64>) -> Positions {
+        Positions { next, gap: None }
+    }
+}
+
+impl Positions {
+    /// The entry, unless it is none of those that come next: of a partition that was taken
+    /// away, or read already. A gap is an error at first, as if the place were lost: the reader
+    /// starts again from there, and a gap that is still there has nothing in it.
+    pub fn accept(&mut self, message: &BorrowedMessage) -> KafkaResult<Option<Entry>> {
+        let partition = message.partition() as u16;
+        let Some(next) = self.next.get_mut(&partition) else { return Ok(None) };
+        let offset = message.offset();
+        if offset < *next {
+            return Ok(None);
+        }
+        if offset > *next {
+            let from = *next;
+            if self.gap.replace((partition, from)) != Some((partition, from)) {
+                return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset));
+            }
+            tracing::warn!(partition, from, to = offset, "these offsets have no entries");
+        }
+        *next = offset + 1;
+        let key = String::from_utf8_lossy(message.key().unwrap_or_default());
+        let value = Bytes::copy_from_slice(message.payload().unwrap_or_default());
+        Ok(Some(Entry { partition, offset, key: key.into(), value }))
+    }
+
+    /// Moves what the topic no longer has, or does not have yet, to the earliest that it has.
+    pub fn fit<C: ConsumerContext>(
+        &mut self,
+        client: &BaseConsumer<C>,
+        topic: &str,
+    ) -> KafkaResult<()> {
+        if self.next.is_empty() {
+            return Ok(());
+        }
+        let partitions: Vec<u16> = self.next.keys().copied().collect();
+        let first = offsets(client, topic, &partitions, Offset::Beginning)?;
+        let end = offsets(client, topic, &partitions, Offset::End)?;
+        for ((partition, next), (first, end)) in
+            self.next.iter_mut().zip(first.into_iter().zip(end))
+        {
+            if *next < first || *next > end {
+                let from = *next;
+                tracing::warn!(partition, from, to = first, "the log has no such offset; going on");
+                *next = first;
+            }
+        }
+        Ok(())
+    }
+
+    pub fn assignment(&self, topic: &str) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::with_capacity(self.next.len());
+        for (partition, next) in &self.next {
+            list.add_partition_offset(topic, i32::from(*partition), Offset::Offset(*next))?;
+        }
+        Ok(list)
+    }
+}
+
+/// Whether a consumer cannot go on by itself: its place is gone, or librdkafka gave it up.
+pub(super) fn is_lost(error: &KafkaError) -> bool {
+    matches!(error, KafkaError::MessageConsumptionFatal(_))
+        || matches!(
+            error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::AutoOffsetReset
+                    | RDKafkaErrorCode::OffsetOutOfRange
+                    | RDKafkaErrorCode::Fatal
+            )
+        )
+}
+
+/// When the threads end.
+#[derive(Default)]
+pub(super) struct Stop {
+    asked: AtomicBool,
+    /// Where the feeds may end, and when they do so at the latest.
+    at: Mutex<Option<(Vec<i64>, Instant)>>,
+}
+
+impl Stop {
+    /// Appends are refused from now on.
+    pub fn refuse_more(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+    }
+
+    /// The feeds end when they have reached these offsets, or after this time.
+    pub fn at(&self, ends: Vec<i64>, patience: Duration) {
+        self.refuse_more();
+        lock(&self.at).get_or_insert((ends, Instant::now() + patience));
+    }
+
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Whether what belongs to no partition ends now.
+    pub fn is_now(&self) -> bool {
+        self.is_asked() && lock(&self.at).is_some()
+    }
+
+    /// Whether a feed that has come so far ends now.
+    pub fn is_now_at(&self, positions: &Positions) -> bool {
+        if !self.is_asked() {
+            return false;
+        }
+        match &*lock(&self.at) {
+            Some((_, deadline)) if Instant::now() >= *deadline => true,
+            Some((ends, _)) => positions.next.iter().all(|(partition, next)| {
+                ends.get(usize::from(*partition)).is_none_or(|end| next >= end)
+            }),
+            None => false,
+        }
+    }
+}

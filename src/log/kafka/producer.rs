@@ -1,0 +1,205 @@
+//! Sending: hands records to librdkafka, and turns what became of them into receipts.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::thread;
+use std::time::Duration;
+
+use rdkafka::bindings::{rd_kafka_message_status, rd_kafka_msg_status_t};
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
+use rdkafka::producer::{
+    BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer,
+};
+use rdkafka::{ClientConfig, ClientContext};
+use tokio::sync::oneshot;
+
+use super::client::{self, Health};
+use super::{Shared, spawn};
+use crate::log::{AppendError, Channel, Entry, LogError, count};
+
+/// One record on its way to a topic.
+pub(super) struct Outgoing<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub key: &'a str,
+    pub value: Option<&'a [u8]>,
+    pub headers: Option<OwnedHeaders>,
+}
+
+/// Who waits to hear what became of a record.
+pub(super) enum Purpose {
+    Append(oneshot::Sender<Result<i64, AppendError>>),
+    Tell(Channel),
+    Quarantine,
+}
+
+/// A producer that is replaced by a new one should librdkafka give it up.
+pub(super) struct Producer {
+    config: ClientConfig,
+    health: Arc<Health>,
+    current: RwLock<Arc<ThreadedProducer<Deliveries>>>,
+}
+
+impl Producer {
+    pub fn new(config: ClientConfig, health: &Arc<Health>) -> Result<Producer, LogError> {
+        let current = RwLock::new(start(&config, health)?);
+        Ok(Producer { config, health: health.clone(), current })
+    }
+
+    /// Queues a record and returns at once.
+    pub fn send(&self, outgoing: Outgoing, purpose: Purpose) -> Result<(), RDKafkaErrorCode> {
+        let Outgoing { topic, partition, key, value, headers } = outgoing;
+        let mut record =
+            BaseRecord::with_opaque_to(topic, Box::new(purpose)).key(key).partition(partition);
+        record.payload = value;
+        record.headers = headers;
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        current.send(record).map_err(|(error, _)| {
+            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+            if code == RDKafkaErrorCode::Fatal {
+                current.context().given_up.store(true, Ordering::SeqCst);
+            }
+            code
+        })
+    }
+
+    /// Waits until all that was queued is delivered or has failed; says whether it is.
+    pub fn flush(&self, patience: Duration) -> bool {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
+        current.flush(patience).is_ok()
+    }
+
+    /// After a fatal error librdkafka takes nothing more. What was in flight has an unknown
+    /// outcome then, and those who wait for it hear so.
+    pub fn replace_if_given_up(&self) {
+        let given_up = |producer: &ThreadedProducer<Deliveries>| {
+            producer.context().given_up.load(Ordering::SeqCst)
+        };
+        if !given_up(&self.current.read().unwrap_or_else(PoisonError::into_inner)) {
+            return;
+        }
+        match start(&self.config, &self.health) {
+            Ok(new) => {
+                tracing::warn!("the producer failed for good; here is a new one");
+                let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+                let old = std::mem::replace(&mut *current, new);
+                drop(current);
+                // Ending it takes a while, and a flush may still hold it.
+                let ended = spawn("kafka-given-up", move || {
+                    while Arc::strong_count(&old) > 1 {
+                        thread::sleep(Duration::from_millis(10));
+                    }
+                });
+                if let Err(error) = ended {
+                    tracing::warn!(%error, "the old producer ended at once");
+                }
+            }
+            Err(error) => tracing::error!(%error, "there is no new producer"),
+        }
+    }
+
+    #[cfg(test)]
+    pub fn give_up(&self) {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        // SAFETY: the client lives as long as the guard, and the reason is a C string.
+        unsafe {
+            rdkafka::bindings::rd_kafka_test_fatal_error(
+                current.client().native_ptr(),
+                rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                c"a test".as_ptr(),
+            );
+        }
+    }
+}
+
+fn start(
+    config: &ClientConfig,
+    health: &Arc<Health>,
+) -> Result<Arc<ThreadedProducer<Deliveries>>, LogError> {
+    let deliveries = Deliveries { health: health.clone(), given_up: AtomicBool::new(false) };
+    config
+        .create_with_context(deliveries)
+        .map(Arc::new)
+        .map_err(|error| LogError(format!("cannot start a producer: {error}")))
+}
+
+/// Hears what became of each record, on the producer's thread.
+struct Deliveries {
+    health: Arc<Health>,
+    given_up: AtomicBool,
+}
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        client::log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            tracing::error!(reason, "the producer failed");
+            self.given_up.store(true, Ordering::SeqCst);
+        }
+        client::heard_error(Some(&self.health), &error, reason);
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Box<Purpose>;
+
+    fn delivery(&self, delivery: &DeliveryResult, purpose: Box<Purpose>) {
+        if delivery.is_ok() {
+            self.health.answered();
+        }
+        match (*purpose, delivery) {
+            (Purpose::Append(receipt), Ok(message)) => {
+                count::appended(1);
+                // Who no longer waits for a receipt misses nothing.
+                let _ = receipt.send(Ok(message.offset()));
+            }
+            (Purpose::Append(receipt), Err((error, message))) => {
+                count::failed(1);
+                let why = error.to_string();
+                let outcome = if surely_not_there(message) {
+                    AppendError::NotDone(why)
+                } else {
+                    AppendError::Unknown(why)
+                };
+                let _ = receipt.send(Err(outcome));
+            }
+            (Purpose::Tell(channel), Err(_)) => count::dropped(channel),
+            (Purpose::Quarantine, Err((error, _))) => {
+                tracing::warn!(%error, "an unreadable entry was not copied to quarantine");
+            }
+            (Purpose::Tell(_) | Purpose::Quarantine, Ok(_)) => {}
+        }
+    }
+}
+
+/// Whether a record that failed never left for a broker, or was refused by it.
+fn surely_not_there(message: &BorrowedMessage) -> bool {
+    // SAFETY: the pointer is that of a live message from a delivery report, as is asked for.
+    let status = unsafe { rd_kafka_message_status(message.ptr()) };
+    status == rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED
+}
+
+/// Sends a copy, with where it came from and why in its headers.
+pub(super) fn quarantine(shared: &Shared, entry: &Entry, reason: &str) {
+    let place = (entry.partition.to_string(), entry.offset.to_string());
+    let headers = OwnedHeaders::new()
+        .insert(Header { key: "reason", value: Some(reason) })
+        .insert(Header { key: "partition", value: Some(&place.0) })
+        .insert(Header { key: "offset", value: Some(&place.1) });
+    let outgoing = Outgoing {
+        topic: &shared.names.quarantine,
+        partition: 0,
+        key: &entry.key,
+        value: Some(&entry.value),
+        headers: Some(headers),
+    };
+    if let Err(error) = shared.producer.send(outgoing, Purpose::Quarantine) {
+        let Entry { partition, offset, .. } = entry;
+        tracing::warn!(%error, partition, offset, reason, "no room to quarantine an entry");
+    }
+}

@@ -1,0 +1,95 @@
+//! What a broker in this process can show: losing it, finding it again, and a producer that
+//! fails. The conformance suite runs on a real one.
+
+use std::time::Instant;
+
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::DefaultProducerContext;
+
+use super::*;
+use crate::log::AppendError;
+
+async fn open() -> (MockCluster<'static, DefaultProducerContext>, Arc<KafkaLog>) {
+    let cluster = MockCluster::new(1).unwrap();
+    for topic in ["chat-presence", "chat-signals", "chat-quarantine"] {
+        cluster.create_topic(topic, 1, 1).unwrap();
+    }
+    cluster.create_topic("chat-messages", 3, 1).unwrap();
+    let settings = KafkaSettings {
+        brokers: cluster.bootstrap_servers(),
+        partitions: 3,
+        ..KafkaSettings::default()
+    };
+    let log = KafkaLog::open(settings).await.unwrap();
+    assert!(!log.is_new());
+    (cluster, log)
+}
+
+async fn until(what: &str, met: impl Fn() -> bool) -> Duration {
+    let started = Instant::now();
+    while !met() {
+        assert!(started.elapsed() < Duration::from_secs(20), "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    started.elapsed()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_broker_is_away_appends_are_refused_and_then_it_goes_on() {
+    let (cluster, log) = open().await;
+    let mut feed = log.follow(vec![0; 3]).await.unwrap();
+    let append = |value: &'static str| log.append("7", value.into());
+    assert_eq!(append("before").unwrap().await.unwrap(), Ok(0));
+
+    cluster.broker_down(1).unwrap();
+    until("the loss is noticed", || !log.is_up()).await;
+    assert_eq!(append("during").unwrap_err(), Refused::Down);
+    assert!(log.ends().await.is_err());
+
+    cluster.broker_up(1).unwrap();
+    let took = until("it is back", || log.is_up()).await;
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(append("after").unwrap().await.unwrap(), Ok(1));
+    let mut heard = Vec::new();
+    while heard.len() < 2 {
+        let batch = tokio::time::timeout(Duration::from_secs(20), feed.recv()).await;
+        heard.extend(batch.unwrap().unwrap().into_iter().map(|entry| entry.value));
+    }
+    assert_eq!(heard, ["before", "after"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_append_whose_answer_never_comes_has_an_unknown_outcome() {
+    let (cluster, log) = open().await;
+    assert_eq!(log.append("7", "x".into()).unwrap().await.unwrap(), Ok(0));
+    // The answer is lost, and so is every later one until the time is up.
+    cluster.broker_round_trip_time(1, Duration::from_secs(60)).unwrap();
+    let outcome = log.append("7", "x".into()).unwrap().await.unwrap();
+    assert!(matches!(outcome, Err(AppendError::Unknown(_))), "{outcome:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_failed_for_good_is_replaced() {
+    let (_cluster, log) = open().await;
+    assert_eq!(log.append("7", "x".into()).unwrap().await.unwrap(), Ok(0));
+    log.shared.producer.give_up();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        assert!(Instant::now() < deadline);
+        if let Ok(receipt) = log.append("7", "x".into())
+            && receipt.await.unwrap().is_ok()
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_broker_the_start_fails_soon_and_says_where_it_looked() {
+    let settings = KafkaSettings { brokers: "127.0.0.1:1".to_owned(), ..KafkaSettings::default() };
+    let started = Instant::now();
+    let error = KafkaLog::open(settings).await.err().unwrap().to_string();
+    assert!(started.elapsed() < Duration::from_secs(7));
+    assert!(error.contains("127.0.0.1:1") && !error.contains('\n'), "{error}");
+}

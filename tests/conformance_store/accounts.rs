@@ -1,0 +1,140 @@
+//! People, passwords and logins.
+
+use rookery::core::types::{Timestamp, UserId};
+use rookery::store::{Account, LoginId, StoreError};
+
+use crate::world::{Place, World};
+
+const NOW: Timestamp = Timestamp(1_700_000_000_000);
+
+pub async fn a_name_belongs_to_one_person_whatever_its_case(place: &Place) {
+    let store = place.open().await;
+    let zoe = store.create_user("Zoë", "Zoë Ø", "hash", NOW).await.unwrap();
+    for again in ["Zoë", "zoë", "ZOË"] {
+        let result = store.create_user(again, "Another", "hash", NOW).await;
+        assert!(matches!(result, Err(StoreError::Taken)), "{again}: {result:?}");
+        let found = store.credentials(again).await.unwrap().unwrap();
+        assert_eq!((found.account.person.id, found.password_hash.as_str()), (zoe, "hash"));
+        assert_eq!(found.account.person.username, "Zoë");
+    }
+    // Another letter is another name, for databases that would rather not look closely too.
+    let zoe_too = store.create_user("Zoe", "Zoe", "hash", NOW).await.unwrap();
+    assert!(zoe_too > zoe);
+    assert!(store.credentials("nobody").await.unwrap().is_none());
+
+    store.set_display_name(zoe, "Zoë 🦉").await.unwrap();
+    let account = store.user(zoe).await.unwrap().unwrap();
+    assert_eq!(account.person.display_name, "Zoë 🦉");
+    assert_eq!((account.created_at, account.disabled, account.last_seen), (NOW, false, None));
+    assert!(store.user(UserId(99)).await.unwrap().is_none());
+    let all = store.accounts(None, 10).await.unwrap();
+    assert_eq!(names(&all), ["Zoë", "Zoe"]);
+    assert_eq!(names(&store.accounts(Some(zoe), 10).await.unwrap()), ["Zoe"]);
+}
+
+pub async fn the_directory_takes_a_query_literally(place: &Place) {
+    let store = place.open().await;
+    for (username, display_name) in [
+        ("bob_1", "Bob"),
+        ("Ann", "100% Ann"),
+        ("bobby", "It's \\ Bobby"),
+        ("zoë", "ZOË"),
+        ("gone", "Bob"),
+    ] {
+        store.create_user(username, display_name, "hash", NOW).await.unwrap();
+    }
+    let gone = store.credentials("gone").await.unwrap().unwrap().account.person.id;
+    store.set_disabled(gone, Some(NOW)).await.unwrap();
+
+    let found = async |query: &str| names(&store.directory(query, None, 10).await.unwrap());
+    assert_eq!(found("").await, ["Ann", "bob_1", "bobby", "zoë"]);
+    assert_eq!(found("BOB").await, ["bob_1", "bobby"]);
+    assert_eq!(found("_").await, ["bob_1"]);
+    assert_eq!(found("%").await, ["Ann"]);
+    assert_eq!(found("\\").await, ["bobby"]);
+    assert_eq!(found("'").await, ["bobby"]);
+    assert_eq!(found("Oë").await, ["zoë"]);
+    assert_eq!(found("oe").await, [""; 0]);
+
+    let page = store.directory("", Some("ANN"), 2).await.unwrap();
+    assert_eq!(names(&page), ["bob_1", "bobby"]);
+    assert_eq!(names(&store.directory("", Some("bobby"), 2).await.unwrap()), ["zoë"]);
+}
+
+pub async fn a_login_lives_until_it_is_ended(place: &Place) {
+    let world = World::new(place).await;
+    let ann = world.person("ann").await;
+    let login = world.store.create_login(ann.id, &[1; 32], NOW).await.unwrap();
+    let (found, account) = world.store.login(&[1; 32]).await.unwrap().unwrap();
+    assert_eq!((found, account.person), (login, ann));
+    assert!(world.store.login(&[2; 32]).await.unwrap().is_none());
+    assert!(world.store.delete_login(login).await.unwrap());
+    assert!(!world.store.delete_login(login).await.unwrap());
+    assert!(world.store.login(&[1; 32]).await.unwrap().is_none());
+}
+
+pub async fn a_new_password_ends_the_other_logins(place: &Place) {
+    let world = World::new(place).await;
+    let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+    let mut logins = Vec::new();
+    for token in 0..3 {
+        logins.push(world.store.create_login(ann.id, &[token; 32], NOW).await.unwrap());
+    }
+    let of_bob = world.store.create_login(bob.id, &[9; 32], NOW).await.unwrap();
+
+    let ended = world.store.set_password(ann.id, "new", Some(logins[1])).await.unwrap();
+    assert_eq!(ended, [logins[0], logins[2]]);
+    assert!(world.store.login(&[0; 32]).await.unwrap().is_none());
+    assert_eq!(login_of(&world, 1).await, Some(logins[1]));
+    assert_eq!(login_of(&world, 9).await, Some(of_bob));
+    let now = world.store.credentials_of(ann.id).await.unwrap().unwrap();
+    assert_eq!(now.password_hash, "new");
+    assert_eq!(world.store.set_password(ann.id, "newer", None).await.unwrap(), [logins[1]]);
+}
+
+pub async fn a_disabled_person_is_out_at_once(place: &Place) {
+    let world = World::new(place).await;
+    let ann = world.person("ann").await;
+    let login = world.store.create_login(ann.id, &[1; 32], NOW).await.unwrap();
+    assert_eq!(world.store.set_disabled(ann.id, Some(NOW)).await.unwrap(), [login]);
+    assert!(world.store.login(&[1; 32]).await.unwrap().is_none());
+    assert!(world.store.user(ann.id).await.unwrap().unwrap().disabled);
+
+    // A login that was being made meanwhile does not count either.
+    world.store.create_login(ann.id, &[2; 32], NOW).await.unwrap();
+    assert!(world.store.login(&[2; 32]).await.unwrap().is_none());
+    assert_eq!(world.store.set_disabled(ann.id, None).await.unwrap(), []);
+    assert!(!world.store.user(ann.id).await.unwrap().unwrap().disabled);
+}
+
+pub async fn last_seen_never_goes_back(place: &Place) {
+    let world = World::new(place).await;
+    let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+    let seen = async |user| world.store.user(user).await.unwrap().unwrap().last_seen;
+    world.store.set_last_seen(&[(bob.id, Timestamp(7)), (ann.id, Timestamp(5))]).await.unwrap();
+    world.store.set_last_seen(&[(bob.id, Timestamp(6)), (ann.id, Timestamp(6))]).await.unwrap();
+    assert_eq!(seen(ann.id).await, Some(Timestamp(6)));
+    assert_eq!(seen(bob.id).await, Some(Timestamp(7)));
+    world.store.set_last_seen(&[]).await.unwrap();
+}
+
+pub async fn many_people_are_found_at_once(place: &Place) {
+    let world = World::new(place).await;
+    let mut ids = Vec::new();
+    for n in 0..200 {
+        ids.push(world.person(&format!("user{n}")).await.id);
+    }
+    let backwards: Vec<UserId> = ids.iter().rev().chain(&ids).copied().collect();
+    let found = world.store.users(&backwards).await.unwrap();
+    assert_eq!(found.iter().map(|account| account.person.id).collect::<Vec<_>>(), ids);
+    assert_eq!(world.store.users(&[]).await.unwrap(), []);
+    assert_eq!(world.store.users(&[UserId(9_999)]).await.unwrap(), []);
+}
+
+async fn login_of(world: &World, token: u8) -> Option<LoginId> {
+    world.store.login(&[token; 32]).await.unwrap().map(|(login, _)| login)
+}
+
+fn names(accounts: &[Account]) -> Vec<String> {
+    accounts.iter().map(|account| account.person.username.clone()).collect()
+}

@@ -1,0 +1,391 @@
+//! The rules of rooms as small stories, told through the public core: what a room admits and
+//! what a record does when it comes back from the log.
+
+use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat, VERSION};
+use rookery::core::room::{Event, MAX_MEMBERS, Refusal, Room, Standing};
+use rookery::core::types::{
+    Person, Place, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
+};
+use uuid::Uuid;
+
+const ANN: UserId = UserId(1);
+const BOB: UserId = UserId(2);
+const CAT: UserId = UserId(3);
+const DAN: UserId = UserId(4);
+
+fn person(user: UserId) -> Person {
+    let name = match user {
+        ANN => "ann".to_owned(),
+        BOB => "bob".to_owned(),
+        CAT => "cat".to_owned(),
+        DAN => "dan".to_owned(),
+        UserId(number) => format!("user{number}"),
+    };
+    Person { id: user, username: name.clone(), display_name: name }
+}
+
+/// A room and the log that makes it: each action is a record at the next offset.
+struct Story {
+    room: Room,
+    next: i64,
+}
+
+impl Story {
+    fn about(id: RoomId) -> Story {
+        Story { room: Room::absent(id), next: 0 }
+    }
+
+    /// A group that ann runs, with others in it.
+    fn group(visibility: Visibility, others: &[UserId]) -> Story {
+        let mut story = Story::about(RoomId::Group(7));
+        story.did(ANN, founding(RoomKind::Group, visibility, ANN, others));
+        story
+    }
+
+    /// The two of a direct room.
+    fn direct() -> Story {
+        let mut story = Story::about(RoomId::direct(ANN, BOB).unwrap());
+        story.did(ANN, founding(RoomKind::Direct, Visibility::Private, ANN, &[BOB]));
+        story
+    }
+
+    /// What became of an action, asked before and told after: the two must agree.
+    fn tries(&mut self, by: UserId, action: Action) -> Result<Event, Refusal> {
+        let admitted = self.room.admit(by, &action);
+        let before = self.room.position;
+        let place = Place { epoch: 0, partition: 0, offset: self.next };
+        self.next += 1;
+        let (v, at) = (VERSION, Timestamp(self.next));
+        let record = Record { action, v, room: self.room.id, by, at, id: Uuid::now_v7() };
+        let applied = self.room.apply(&record, place);
+        assert_eq!(admitted, applied.as_ref().map(|_| ()).map_err(|refusal| *refusal));
+        let moved = if applied.is_ok() { place.position() } else { before };
+        assert_eq!(self.room.position, moved, "only what was accepted moves the position");
+        applied
+    }
+
+    fn did(&mut self, by: UserId, action: Action) -> Event {
+        self.tries(by, action).expect("accepted")
+    }
+
+    fn refused(&mut self, by: UserId, action: Action) -> Refusal {
+        self.tries(by, action).expect_err("refused")
+    }
+
+    fn role(&self, user: UserId) -> Option<Role> {
+        self.room.members.get(&user).map(|member| member.role)
+    }
+}
+
+fn founding(kind: RoomKind, visibility: Visibility, by: UserId, others: &[UserId]) -> Action {
+    let seat = |user, role| Seat { person: person(user), role };
+    let mut members = vec![seat(by, Role::Admin)];
+    members.extend(others.iter().map(|user| seat(*user, Role::Member)));
+    let name = (kind == RoomKind::Group).then(|| "birds".to_owned());
+    Action::RoomCreated(Founding { kind, name, visibility, members })
+}
+
+fn says(by: UserId, body: &str) -> Action {
+    Action::Message(Post { sender: person(by), body: body.into(), client_id: None })
+}
+
+fn says_once(by: UserId, body: &str, client_id: &str) -> Action {
+    let client_id = Some(client_id.to_owned());
+    Action::Message(Post { sender: person(by), body: body.into(), client_id })
+}
+
+fn seats(user: UserId, role: Role) -> Action {
+    Action::MemberSet { member: person(user), role }
+}
+
+fn removes(user: UserId) -> Action {
+    Action::MemberRemoved { member: person(user), ban: false }
+}
+
+fn bans(user: UserId) -> Action {
+    Action::MemberRemoved { member: person(user), ban: true }
+}
+
+fn renames(name: &str) -> Action {
+    Action::RoomUpdated(Changes { name: Some(name.into()), ..Changes::default() })
+}
+
+fn opens(visibility: Visibility) -> Action {
+    Action::RoomUpdated(Changes { visibility: Some(visibility), ..Changes::default() })
+}
+
+fn joins(user: UserId) -> Action {
+    seats(user, Role::Member)
+}
+
+#[test]
+fn ann_makes_a_group_and_runs_it_and_bob_speaks() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    assert_eq!((story.role(ANN), story.role(BOB)), (Some(Role::Admin), Some(Role::Member)));
+    let Event::Message { message, .. } = story.did(BOB, says(BOB, "hi")) else { panic!() };
+    assert_eq!((message.body.as_deref(), message.sender.id), (Some("hi"), BOB));
+    assert_eq!(message.position, Position::new(0, 1));
+    assert_eq!(
+        story.refused(ANN, founding(RoomKind::Group, Visibility::Public, ANN, &[])),
+        Refusal::Exists
+    );
+}
+
+#[test]
+fn a_room_that_nobody_made_does_not_exist() {
+    let mut story = Story::about(RoomId::Group(7));
+    for action in [says(ANN, "hi"), joins(ANN), removes(ANN), renames("x"), Action::RoomDeleted] {
+        assert_eq!(story.refused(ANN, action), Refusal::NotFound);
+    }
+}
+
+#[test]
+fn a_direct_room_has_its_two_people_for_ever() {
+    let mut story = Story::direct();
+    let unchangeable = || {
+        [
+            joins(CAT),
+            removes(BOB),
+            removes(ANN),
+            bans(BOB),
+            seats(BOB, Role::Admin),
+            renames("x"),
+            opens(Visibility::Public),
+            Action::RoomDeleted,
+        ]
+    };
+    for action in unchangeable() {
+        assert_eq!(story.refused(ANN, action), Refusal::DirectRoom);
+    }
+    for action in unchangeable() {
+        assert_eq!(story.refused(CAT, action), Refusal::NotFound, "it is none of cat's business");
+    }
+    story.did(BOB, says(BOB, "still here"));
+    story.did(ANN, says(ANN, "me too"));
+    assert_eq!(story.refused(CAT, says(CAT, "and me?")), Refusal::NotFound);
+    assert_eq!(story.room.visibility, Visibility::Private);
+}
+
+#[test]
+fn a_direct_room_is_of_its_own_pair() {
+    let id = RoomId::direct(ANN, BOB).unwrap();
+    let made = |kind, by, others: &[UserId]| {
+        Story::about(id).tries(by, founding(kind, Visibility::Private, by, others))
+    };
+    assert!(made(RoomKind::Direct, BOB, &[ANN]).is_ok());
+    assert_eq!(made(RoomKind::Direct, ANN, &[]), Err(Refusal::Nonsense));
+    assert_eq!(made(RoomKind::Direct, ANN, &[CAT]), Err(Refusal::Nonsense));
+    assert_eq!(made(RoomKind::Direct, ANN, &[BOB, CAT]), Err(Refusal::Nonsense));
+    assert_eq!(made(RoomKind::Group, ANN, &[BOB]), Err(Refusal::Nonsense));
+}
+
+#[test]
+fn a_direct_room_stays_private_whatever_its_record_says() {
+    let mut story = Story::about(RoomId::direct(ANN, BOB).unwrap());
+    story.did(ANN, founding(RoomKind::Direct, Visibility::Public, ANN, &[BOB]));
+    assert_eq!(story.room.standing(CAT), Standing::Stranger);
+    assert_eq!(story.refused(CAT, joins(CAT)), Refusal::NotFound);
+}
+
+#[test]
+fn the_last_admin_hands_over_before_leaving() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    assert_eq!(story.refused(ANN, removes(ANN)), Refusal::LastAdmin);
+    assert_eq!(story.refused(ANN, seats(ANN, Role::Member)), Refusal::LastAdmin);
+    story.did(ANN, seats(BOB, Role::Admin));
+    story.did(BOB, seats(ANN, Role::Member));
+    assert_eq!(story.refused(BOB, seats(BOB, Role::Member)), Refusal::LastAdmin);
+    story.did(ANN, removes(ANN));
+    assert_eq!(story.room.members.len(), 1);
+}
+
+#[test]
+fn the_last_one_may_go_and_who_comes_into_the_empty_group_runs_it() {
+    let mut story = Story::group(Visibility::Public, &[]);
+    story.did(ANN, removes(ANN));
+    assert_eq!(story.refused(ANN, says(ANN, "hello?")), Refusal::NotAMember);
+    let Event::MemberAdded { member, by } = story.did(CAT, joins(CAT)) else { panic!() };
+    assert_eq!((member.role, by), (Role::Admin, CAT));
+    story.did(BOB, joins(BOB));
+    assert_eq!(story.role(BOB), Some(Role::Member));
+    story.did(CAT, renames("cat's"));
+}
+
+#[test]
+fn the_banned_stay_out_until_an_admin_adds_them() {
+    let mut story = Story::group(Visibility::Public, &[BOB]);
+    story.did(ANN, bans(BOB));
+    assert_eq!(story.refused(BOB, joins(BOB)), Refusal::Banned);
+    assert_eq!(story.refused(ANN, bans(BOB)), Refusal::Unchanged);
+    story.did(ANN, seats(BOB, Role::Member));
+    story.did(BOB, removes(BOB));
+    story.did(BOB, joins(BOB));
+    assert_eq!(story.role(BOB), Some(Role::Member), "the ban was lifted for good");
+}
+
+#[test]
+fn removing_is_not_banning() {
+    let mut story = Story::group(Visibility::Public, &[BOB]);
+    story.did(ANN, removes(BOB));
+    story.did(BOB, joins(BOB));
+    story.did(BOB, removes(BOB));
+    story.did(ANN, bans(BOB));
+    assert_eq!(story.refused(BOB, joins(BOB)), Refusal::Banned, "who left can be kept out, too");
+}
+
+#[test]
+fn nobody_bans_themselves() {
+    let mut story = Story::group(Visibility::Public, &[BOB]);
+    let Event::MemberRemoved { ban, .. } = story.did(BOB, bans(BOB)) else { panic!() };
+    assert!(!ban);
+    story.did(BOB, joins(BOB));
+}
+
+#[test]
+fn a_public_group_is_open_and_a_private_one_does_not_exist_for_strangers() {
+    let mut story = Story::group(Visibility::Private, &[]);
+    assert_eq!(story.room.standing(BOB), Standing::Stranger);
+    assert_eq!(story.refused(BOB, joins(BOB)), Refusal::NotFound);
+    assert_eq!(story.refused(BOB, says(BOB, "hi")), Refusal::NotFound);
+    assert_eq!(story.refused(BOB, renames("bob's")), Refusal::NotFound);
+
+    story.did(ANN, opens(Visibility::Public));
+    assert_eq!(story.room.standing(BOB), Standing::Outsider);
+    assert_eq!(story.refused(BOB, says(BOB, "hi")), Refusal::NotAMember);
+    assert_eq!(story.refused(BOB, removes(ANN)), Refusal::NotAMember);
+    assert_eq!(story.refused(BOB, seats(BOB, Role::Admin)), Refusal::Forbidden);
+    story.did(BOB, joins(BOB));
+
+    story.did(ANN, opens(Visibility::Private));
+    story.did(BOB, says(BOB, "I am in"));
+    assert_eq!(story.refused(CAT, joins(CAT)), Refusal::NotFound);
+}
+
+#[test]
+fn only_admins_change_a_group() {
+    let mut story = Story::group(Visibility::Public, &[BOB, CAT]);
+    for action in [
+        seats(DAN, Role::Member),
+        seats(CAT, Role::Admin),
+        seats(BOB, Role::Admin),
+        removes(CAT),
+        bans(CAT),
+        renames("bob's"),
+        Action::RoomDeleted,
+    ] {
+        assert_eq!(story.refused(BOB, action), Refusal::Forbidden);
+    }
+    story.did(ANN, seats(BOB, Role::Admin));
+    story.did(BOB, seats(DAN, Role::Member));
+    story.did(BOB, removes(ANN));
+    assert_eq!(story.refused(ANN, renames("mine")), Refusal::NotAMember);
+}
+
+#[test]
+fn nobody_speaks_after_their_removal_even_if_they_asked_before_it() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    let late = says(BOB, "too late");
+    assert_eq!(story.room.admit(BOB, &late), Ok(()));
+    story.did(ANN, removes(BOB));
+    assert_eq!(story.refused(BOB, late), Refusal::NotFound);
+}
+
+#[test]
+fn a_repeat_gets_the_first_message_whatever_its_text() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    let Event::Message { message, .. } = story.did(ANN, says_once(ANN, "one", "k")) else {
+        panic!()
+    };
+    for text in ["one", "two"] {
+        let Refusal::Repeat(first) = story.refused(ANN, says_once(ANN, text, "k")) else {
+            panic!()
+        };
+        assert_eq!((first.id, first.position), (message.id, message.position));
+    }
+    story.did(BOB, says_once(BOB, "one", "k"));
+    story.did(ANN, says_once(ANN, "one", "K"));
+    story.did(ANN, says(ANN, "one"));
+    story.did(ANN, says(ANN, "one"));
+}
+
+#[test]
+fn a_repeat_by_who_was_removed_is_not_told_of_the_first() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    story.did(BOB, says_once(BOB, "one", "k"));
+    story.did(ANN, removes(BOB));
+    assert_eq!(story.refused(BOB, says_once(BOB, "one", "k")), Refusal::NotFound);
+    story.did(ANN, seats(BOB, Role::Member));
+    assert!(matches!(story.refused(BOB, says_once(BOB, "one", "k")), Refusal::Repeat(_)));
+}
+
+#[test]
+fn nobody_speaks_in_anothers_name() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    assert_eq!(story.refused(BOB, says(ANN, "I resign")), Refusal::Nonsense);
+}
+
+#[test]
+fn what_is_so_already_is_said_to_be() {
+    let mut story = Story::group(Visibility::Public, &[BOB]);
+    assert_eq!(story.refused(BOB, joins(BOB)), Refusal::Unchanged);
+    assert_eq!(story.refused(ANN, seats(BOB, Role::Member)), Refusal::Unchanged);
+    assert_eq!(story.refused(ANN, seats(ANN, Role::Admin)), Refusal::Unchanged);
+    assert_eq!(story.refused(ANN, removes(CAT)), Refusal::NotFound);
+}
+
+#[test]
+fn a_deleted_room_never_comes_back() {
+    let mut story = Story::group(Visibility::Public, &[BOB]);
+    story.did(BOB, says_once(BOB, "one", "k"));
+    story.did(ANN, Action::RoomDeleted);
+    assert_eq!(story.room.standing(ANN), Standing::Stranger);
+    for action in [
+        says_once(BOB, "one", "k"),
+        joins(ANN),
+        Action::RoomDeleted,
+        founding(RoomKind::Group, Visibility::Public, ANN, &[]),
+    ] {
+        let by = if matches!(action, Action::Message(_)) { BOB } else { ANN };
+        assert_eq!(story.refused(by, action), Refusal::NotFound);
+    }
+}
+
+#[test]
+fn a_founding_that_contradicts_itself_makes_nothing() {
+    let made = |by, others: &[UserId]| {
+        let founding = founding(RoomKind::Group, Visibility::Private, ANN, others);
+        Story::about(RoomId::Group(7)).tries(by, founding)
+    };
+    assert!(made(ANN, &[BOB]).is_ok());
+    assert_eq!(made(ANN, &[BOB, BOB]), Err(Refusal::Nonsense), "one person sits once");
+    assert_eq!(made(CAT, &[BOB]), Err(Refusal::Nonsense), "who makes a room is in it");
+}
+
+#[test]
+fn a_full_group_takes_nobody_in_but_lets_its_members_change() {
+    let others: Vec<UserId> = (2..=MAX_MEMBERS as i64).map(UserId).collect();
+    let mut story = Story::group(Visibility::Public, &others);
+    let outsider = UserId(MAX_MEMBERS as i64 + 1);
+    assert_eq!(story.refused(outsider, joins(outsider)), Refusal::RoomFull);
+    assert_eq!(story.refused(ANN, joins(outsider)), Refusal::RoomFull);
+    story.did(ANN, seats(BOB, Role::Admin));
+    story.did(BOB, removes(BOB));
+    story.did(outsider, joins(outsider));
+
+    let mut many = others;
+    many.push(outsider);
+    let founding = founding(RoomKind::Group, Visibility::Public, ANN, &many);
+    assert_eq!(Story::about(RoomId::Group(8)).refused(ANN, founding), Refusal::RoomFull);
+}
+
+#[test]
+fn a_mention_names_members_and_only_an_admin_calls_everyone() {
+    let mut story = Story::group(Visibility::Private, &[BOB, CAT]);
+    let mut called = |by: UserId, text: &str| {
+        let Event::Message { mentions, .. } = story.did(by, says(by, text)) else { panic!() };
+        (mentions.all, mentions.users)
+    };
+    assert_eq!(called(BOB, "@Ann, @CAT. and @dan"), (false, vec![ANN, CAT]));
+    assert_eq!(called(BOB, "@bob mails bob@ann and @all"), (false, vec![]));
+    assert_eq!(called(ANN, "@all: @bob"), (true, vec![BOB]));
+}
