@@ -226,8 +226,7 @@ impl Default for Logging {
 pub struct ConfigError(String);
 
 impl Config {
-    /// Reads the file (if given; else `config/rookery.toml` is not looked for), the environment,
-    /// and checks the whole.
+    /// Reads the file (if given), then the environment, and checks the whole.
     pub fn load(file: Option<&Path>) -> Result<Config, ConfigError> {
         let mut figment = Figment::from(Serialized::defaults(Config::default()));
         if let Some(file) = file {
@@ -394,6 +393,18 @@ mod tests {
         config.log.properties.insert("sasl.password".into(), "hush".into());
         assert!(!config.masked().contains("hush"));
         assert!(config.masked().contains("limits.page = 100"));
+    }
+
+    #[test]
+    fn the_sample_file_is_every_default() {
+        let sample: Config =
+            Figment::from(Toml::string(include_str!("../config/rookery.toml"))).extract().unwrap();
+        assert_eq!(sample.masked(), Config::default().masked());
+        let names = |text: &str| text.lines().filter(|line| line.contains(" = ")).count();
+        let settings = names(&Config::default().masked()) - 1;
+        let written = include_str!("../config/rookery.toml").lines();
+        let written = written.filter(|line| !line.starts_with('#') && line.contains(" = ")).count();
+        assert_eq!(written, settings, "log.properties is a section of its own");
     }
 
     #[test]

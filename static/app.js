@@ -25,7 +25,8 @@ const chat = new Chat({
 const notices = new Notices();
 chat.on("notice", (text) => notices.show(text));
 socket.on("ended", (code) => {
-  if (code === 4501) location.assign("/login" + location.hash);
+  // Logging out here leads to /login by itself; twice at once would break off the first.
+  if (code === 4501 && !chat.loggingOut) location.assign("/login" + location.hash);
 });
 
 new Banner(socket);

@@ -14,6 +14,7 @@ use super::record::{Action, Changes, Founding, Post, Record};
 use super::text;
 use super::types::{
     MessageId, Person, Place, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
+    as_members,
 };
 
 /// Members of one group. One more is refused with `room_full`.
@@ -102,7 +103,12 @@ pub struct Info {
     pub visibility: Visibility,
     pub member_count: usize,
     /// The two people of a direct room; absent for groups.
-    #[serde(default, rename = "members", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        rename = "members",
+        with = "as_members",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     pub people: Vec<Person>,
 }
 

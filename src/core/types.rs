@@ -270,6 +270,35 @@ pub struct Person {
     pub display_name: String,
 }
 
+/// People written as lists of members are: `user_id` where a person alone has `id`.
+pub mod as_members {
+    use super::*;
+
+    #[derive(Serialize, Deserialize)]
+    struct Member {
+        user_id: UserId,
+        username: String,
+        display_name: String,
+    }
+
+    pub fn serialize<S: Serializer>(people: &[Person], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(people.iter().cloned().map(|person| Member {
+            user_id: person.id,
+            username: person.username,
+            display_name: person.display_name,
+        }))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<Person>, D::Error> {
+        let members = Vec::<Member>::deserialize(deserializer)?;
+        let person =
+            |Member { user_id: id, username, display_name }| Person { id, username, display_name };
+        Ok(members.into_iter().map(person).collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -44,7 +44,7 @@ fn split_port(authority: &str, default: u16) -> Option<(String, u16)> {
     (!host.is_empty() && host.chars().all(plain)).then(|| (host.to_ascii_lowercase(), port))
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: impl header::AsHeaderName) -> Option<&'a str> {
+fn text(headers: &HeaderMap, name: impl header::AsHeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 

@@ -194,7 +194,7 @@ impl Handler<Publish> for Bridge {
             Ok(receipt) => {
                 let failure = async move {
                     match receipt.await {
-                        Ok(Ok(_)) => return,
+                        Ok(Ok(_)) => {}
                         Ok(Err(error)) => room.do_send(Unpublished { id, error }),
                         Err(_) => {
                             let error = AppendError::Unknown("the log was closed".to_owned());

@@ -23,7 +23,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use crate::core::room::{Event, Message, Room};
-use crate::core::types::{Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility};
+use crate::core::types::{
+    Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility, as_members,
+};
 use database::Database;
 
 /// Why the store could not do something. None of them leaves anything half done.
@@ -94,7 +96,7 @@ pub struct RoomView {
     pub member_count: i64,
     pub created_at: Timestamp,
     /// The two people of a direct room; empty for groups.
-    #[serde(rename = "members", skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "members", with = "as_members", skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Person>,
 }
 

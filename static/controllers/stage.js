@@ -112,10 +112,12 @@ export class Stage {
 
 /** Logs out and leaves nothing of this person behind in the tab. */
 export async function logOut(chat) {
+  chat.loggingOut = true;
   try {
     await api.delete(path`/sessions/current`);
   } catch (problem) {
-    if (problem.status !== 401) return chat.emit("notice", problem.detail);
+    chat.loggingOut = problem.status === 401;
+    if (!chat.loggingOut) return chat.emit("notice", problem.detail);
   }
   chat.outbox.clear();
   location.assign("/login");

@@ -26,6 +26,7 @@ export class Chat extends Emitter {
   constructor({ me, api, makeSocket }) {
     super();
     this.me = me;
+    this.loggingOut = false;
     this.#api = api;
     this.rooms = new Rooms(me);
     this.people = new People(api);
