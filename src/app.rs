@@ -1,7 +1,7 @@
 //! Wiring: opens log and store, starts the actors and the server, and stops it all in order.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use actix_service::{fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::web;
 use metrics_exporter_prometheus::PrometheusHandle;
+use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, LogKind, StoreKind};
@@ -37,6 +38,8 @@ const SOCKETS_A_STEP: usize = 50;
 /// Requests that are being answered may take this long to finish, in seconds.
 const FINISH_REQUESTS_WITHIN: u64 = 3;
 const SLOW_REQUEST_HEAD: Duration = Duration::from_secs(10);
+/// Connections that the kernel holds until they are accepted.
+const BACKLOG: i32 = 4_096;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Why the hub cannot start, in one line that names the setting.
@@ -118,6 +121,10 @@ async fn open_kafka(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), Sta
 pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<(), StartError> {
     let started = Instant::now();
     let (mut config, incarnation) = name_instance(config)?;
+    // First of all, so that a taken port leaves nothing half started.
+    let listen = config.server.listen;
+    let listener = listener(listen).map_err(|error| StartError::Listen(listen, error))?;
+    let address = format!("http://{}", listener.local_addr()?);
     let store = open_store(&config).await?;
     let (log, bus) = open_log(&config).await?;
     // In this order: what others append and store meanwhile must not look like a shorter log.
@@ -138,7 +145,6 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
         config.server.workers = std::thread::available_parallelism().map_or(1, usize::from);
     }
     let workers = config.server.workers;
-    let listen = config.server.listen;
     let hub = Hub::new(config, incarnation, (log, bus, store), epoch, stored);
     let arbiters: Vec<Arbiter> = (0..workers).map(|_| Arbiter::new()).collect();
     hub.rooms.run_on(arbiters.iter().map(Arbiter::handle).collect());
@@ -151,9 +157,8 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let persister = Persister::new(hub.clone());
     Persister::start_in_arbiter(&Arbiter::new().handle(), |_| persister);
 
-    let server = listen_on(&hub, listen, figures)?;
+    let server = serve_on(&hub, listener, figures)?;
     let handle = server.handle();
-    let address = format!("http://{listen}");
     tracing::info!(%address, took = ?started.elapsed(), "rookery is listening");
     let stopped = actix_rt::spawn(async move {
         until_told_to_stop().await;
@@ -181,10 +186,18 @@ fn name_instance(mut config: Config) -> Result<(Config, String), StartError> {
     Ok((config, incarnation))
 }
 
-/// Listens, and returns once the address is taken.
-fn listen_on(
+/// Takes the address. After a storm of lost connections many come back at once, hence the backlog.
+fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(listen), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&listen.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn serve_on(
     hub: &Arc<Hub>,
-    listen: SocketAddr,
+    listener: TcpListener,
     figures: Option<PrometheusHandle>,
 ) -> Result<Server, StartError> {
     let edge = web::Data::new(Edge::new(&hub.config));
@@ -211,8 +224,7 @@ fn listen_on(
         .workers(hub.config.server.workers)
         .shutdown_timeout(FINISH_REQUESTS_WITHIN)
         .disable_signals()
-        .bind("rookery", listen, service)
-        .map_err(|error| StartError::Listen(listen, error))?;
+        .listen("rookery", listener, service)?;
     Ok(server.run())
 }
 

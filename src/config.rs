@@ -378,7 +378,14 @@ fn explain(error: &figment::Error) -> ConfigError {
         let source = metadata.source.as_ref().map(|source| format!(" {source}"));
         format!(" (from {}{})", metadata.name, source.unwrap_or_default())
     });
-    ConfigError(format!("{name}{}{}", error.kind, from.unwrap_or_default()))
+    // A syntax error comes with a drawing of the line; its words fit on one.
+    let kind = error.kind.to_string();
+    let words: Vec<&str> = kind
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.contains('|'))
+        .collect();
+    ConfigError(format!("{name}{}{}", words.join(": "), from.unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -91,6 +91,7 @@ pub async fn send(
             _ => Err(Problem::internal()),
         },
         Outcome::Repeated(message) => Ok(HttpResponse::Ok().json(json!({"message": message}))),
+        Outcome::Done => Err(Problem::internal()),
         Outcome::Refused(refusal) => Err(refusal.into()),
         Outcome::Failed(trouble) => Err(trouble.into()),
     }
@@ -109,7 +110,7 @@ pub async fn read(
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     super::members::require_member(&hub, room, &viewer).await?;
-    mark_read(&hub, room, viewer.id(), up_to.position).await?;
+    mark_read(&hub, room, viewer.id(), up_to.position).await??;
     let room = view(&hub, room, viewer.id()).await?;
     Ok(HttpResponse::Ok().json(json!({"room": room})))
 }

@@ -21,7 +21,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::{Compress, Condition, DefaultHeaders, Next, from_fn};
-use actix_web::{App, Error, HttpResponse, web};
+use actix_web::{App, Error, HttpResponse, Route, guard, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing_actix_web::TracingLogger;
 
@@ -94,15 +94,20 @@ pub fn app(
         .wrap(headers)
         .wrap(Condition::new(true, Compress::default()))
         .wrap(TracingLogger::default())
-        .route("/", web::get().to(pages::chat))
-        .route("/login", web::get().to(pages::login))
-        .route("/signup", web::get().to(pages::signup))
-        .route("/static/{name:.*}", web::get().to(pages::asset))
-        .route("/healthz", web::get().to(ops::healthz))
-        .route("/readyz", web::get().to(ops::readyz))
-        .route("/metrics", web::get().to(ops::metrics))
+        .route("/", look().to(pages::chat))
+        .route("/login", look().to(pages::login))
+        .route("/signup", look().to(pages::signup))
+        .route("/static/{name:.*}", look().to(pages::asset))
+        .route("/healthz", look().to(ops::healthz))
+        .route("/readyz", look().to(ops::readyz))
+        .route("/metrics", look().to(ops::metrics))
         .service(web::scope("/api/v1").configure(api))
         .default_service(web::to(nothing_here))
+}
+
+/// GET, or HEAD, as load balancers like it.
+fn look() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 fn api(api: &mut web::ServiceConfig) {

@@ -33,7 +33,7 @@ pub async fn change(
         Outcome::Refused(Refusal::Unchanged) => Ok(Done::AsBefore),
         Outcome::Refused(refusal) => Err(refusal.into()),
         Outcome::Failed(trouble) => Err(trouble.into()),
-        Outcome::Repeated(_) => Err(Problem::internal()),
+        Outcome::Repeated(_) | Outcome::Done => Err(Problem::internal()),
     }
 }
 
@@ -167,7 +167,7 @@ async fn open_direct(hub: Shared, viewer: Viewer, mut members: Vec<Person>) -> A
         }
         Outcome::Refused(refusal) => Err(refusal.into()),
         Outcome::Failed(trouble) => Err(trouble.into()),
-        Outcome::Repeated(_) => Err(Problem::internal()),
+        Outcome::Repeated(_) | Outcome::Done => Err(Problem::internal()),
     }
 }
 

@@ -54,18 +54,14 @@ pub async fn upgrade(
 ) -> Result<(), actix_http::Error> {
     let response = match admit(&hub, &edge, &request).await {
         Ok((account, login, response)) => {
-            let handle = SessionHandle {
-                id: hub.sessions.next_id(),
-                user: account.person.id,
-                login,
-                outbound: Outbound::new(hub.config.limits.outbound_bytes),
-            };
+            let outbound = Outbound::new(hub.config.limits.outbound_bytes);
+            let id = hub.sessions.next_id();
+            let handle = SessionHandle::new(id, account.person, login, outbound);
             if hub.sessions.add(handle.clone(), hub.config.limits.sockets_per_user) {
                 let user = handle.user;
-                let id = handle.id;
                 let sent = framed.send(h1::Message::Item((response, BodySize::None))).await;
                 match sent {
-                    Ok(()) => begin(hub, account, handle, framed),
+                    Ok(()) => begin(hub, handle, framed),
                     Err(_) => hub.sessions.remove(user, id),
                 }
                 return Ok(());
@@ -155,12 +151,7 @@ async fn refuse(framed: &mut Framed<TcpStream, h1::Codec>, response: Response<Bo
 }
 
 /// Starts the session's actor and its writer on this thread.
-fn begin(
-    hub: Arc<Hub>,
-    account: Account,
-    handle: SessionHandle,
-    framed: Framed<TcpStream, h1::Codec>,
-) {
+fn begin(hub: Arc<Hub>, handle: SessionHandle, framed: Framed<TcpStream, h1::Codec>) {
     let parts = framed.into_parts();
     let socket = socket2::SockRef::from(&parts.io);
     // Only hints to the kernel: without them the socket works, a little slower or larger.
@@ -175,6 +166,6 @@ fn begin(
     metrics::counter!("rookery_sockets_opened_total").increment(1);
     Session::create(|ctx| {
         ctx.add_stream(frames);
-        Session::new(hub, account, handle)
+        Session::new(hub, handle)
     });
 }

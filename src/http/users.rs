@@ -14,7 +14,7 @@ use crate::core::types::{Timestamp, UserId};
 use crate::hub::presence::Ask;
 use crate::hub::signals::Signal;
 use crate::hub::{Hub, now};
-use crate::store::{Account, StoreError};
+use crate::store::{Account, LoginId, StoreError};
 
 impl From<passwords::Busy> for Problem {
     fn from(_: passwords::Busy) -> Problem {
@@ -58,16 +58,22 @@ pub async fn ask_presence(
     presence.send(Ask(people)).await.map_err(|_| stopping())
 }
 
-async fn log_in(hub: &Hub, edge: &Edge, account: &Account) -> Result<HttpResponse, Problem> {
+async fn log_in(
+    hub: &Hub,
+    edge: &Edge,
+    account: &Account,
+) -> Result<(HttpResponse, LoginId), Problem> {
     let token = auth::new_token().map_err(|error| {
         tracing::error!(%error, "no random bytes");
         Problem::internal()
     })?;
-    hub.store.create_login(account.person.id, &auth::token_hash(&token), now()).await?;
-    Ok(HttpResponse::Created()
+    let hash = auth::token_hash(&token);
+    let login = hub.store.create_login(account.person.id, &hash, now()).await?;
+    let answer = HttpResponse::Created()
         .cookie(auth::cookie(Some(token.clone()), edge.is_https()))
         .insert_header((header::CACHE_CONTROL, "no-store"))
-        .json(json!({"user": own_json(account), "token": token})))
+        .json(json!({"user": own_json(account), "token": token}));
+    Ok((answer, login))
 }
 
 #[derive(Deserialize)]
@@ -97,7 +103,7 @@ pub async fn sign_up(hub: Shared, edge: web::Data<Edge>, Body(form): Body<SignUp
     };
     let account = hub.store.user(user).await?.ok_or_else(Problem::internal)?;
     tracing::info!(%user, "signed up");
-    log_in(&hub, &edge, &account).await
+    Ok(log_in(&hub, &edge, &account).await?.0)
 }
 
 #[derive(Deserialize)]
@@ -127,13 +133,29 @@ pub async fn create_session(
     let hash = usable.map(|credentials| credentials.password_hash.clone());
     let right = passwords::is_right(form.password, hash).await?;
     match (right, credentials) {
-        (true, Some(credentials)) => log_in(&hub, &edge, &credentials.account).await,
+        (true, Some(credentials)) => {
+            let (answer, login) = log_in(&hub, &edge, &credentials.account).await?;
+            // The password may have been changed while it was checked, which ended the logins
+            // that were there: this one must not outlive it.
+            let now = hub.store.credentials_of(credentials.account.person.id).await?;
+            match now.is_some_and(|now| now.password_hash == credentials.password_hash) {
+                true => Ok(answer),
+                false => {
+                    hub.store.delete_login(login).await?;
+                    Err(bad_credentials())
+                }
+            }
+        }
         _ => {
             edge.attempts.failed(&form.username, address);
-            let detail = "the user name or the password is wrong";
-            Err(Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail))
+            Err(bad_credentials())
         }
     }
+}
+
+fn bad_credentials() -> Problem {
+    let detail = "the user name or the password is wrong";
+    Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail)
 }
 
 pub async fn delete_session(hub: Shared, edge: web::Data<Edge>, viewer: Viewer) -> Answer {
@@ -154,6 +176,7 @@ pub struct Profile {
 pub async fn update_me(hub: Shared, viewer: Viewer, Body(profile): Body<Profile>) -> Answer {
     let name = text::display_name(&profile.display_name, &hub.config.limits.text())?;
     hub.store.set_display_name(viewer.id(), &name).await?;
+    Signal::Renamed { user: viewer.id(), display_name: name }.tell(&*hub.bus);
     let account = hub.store.user(viewer.id()).await?.ok_or_else(Problem::not_logged_in)?;
     Ok(HttpResponse::Ok().json(json!({"user": own_json(&account)})))
 }

@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use actix::prelude::*;
 use dashmap::DashMap;
@@ -15,7 +15,7 @@ use super::Hub;
 use super::outbound::{Ending, Outbound};
 use super::room::RoomActor;
 use crate::core::follow::SessionId;
-use crate::core::types::{RoomId, UserId};
+use crate::core::types::{Person, RoomId, UserId};
 use crate::store::LoginId;
 
 /// The rooms that someone needs here now, each an actor.
@@ -81,6 +81,23 @@ pub struct SessionHandle {
     pub user: UserId,
     pub login: LoginId,
     pub outbound: Arc<Outbound>,
+    person: Arc<Mutex<Person>>,
+}
+
+impl SessionHandle {
+    pub fn new(id: SessionId, person: Person, login: LoginId, outbound: Arc<Outbound>) -> Self {
+        SessionHandle { id, user: person.id, login, outbound, person: Arc::new(Mutex::new(person)) }
+    }
+
+    /// The person by the name they have now.
+    pub fn person(&self) -> Person {
+        self.person.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn rename(&self, display_name: &str) {
+        let mut person = self.person.lock().unwrap_or_else(PoisonError::into_inner);
+        person.display_name = display_name.to_owned();
+    }
 }
 
 /// The live sockets of this instance, by person.

@@ -47,6 +47,8 @@ pub enum Outcome {
     },
     /// The message that had this `client_id` first.
     Repeated(Box<Message>),
+    /// It was passed on; there is nothing to tell of it.
+    Done,
     Refused(Refusal),
     Failed(Trouble),
 }
@@ -112,6 +114,7 @@ fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
             _ => wire::ok(reference, json!({"position": position})),
         },
         Outcome::Repeated(message) => wire::ok(reference, json!({"message": message})),
+        Outcome::Done => wire::ok(reference, json!({})),
         Outcome::Refused(refusal) => {
             wire::error(reference, refusal.code(), explain(*refusal), false)
         }

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::bridge::{Attach as AttachToLog, Detach, Publish};
 use super::outbound::text_frame;
 use super::reply::{Outcome, Reply, Trouble};
+use super::signals::Signal;
 use super::{Hub, now};
 use crate::core::recent::First;
 use crate::core::record::{Action, Record, VERSION};
@@ -69,10 +70,13 @@ pub struct Look {
     pub from: i64,
 }
 
-/// Somebody is typing. Refused silently for who is no member.
+/// Somebody is typing.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Typing(pub UserId);
+pub struct Typing {
+    pub by: UserId,
+    pub reply: Reply,
+}
 
 /// Somebody is typing on some instance.
 #[derive(Message)]
@@ -436,10 +440,15 @@ impl Handler<Look> for RoomActor {
 impl Handler<Typing> for RoomActor {
     type Result = ();
 
-    fn handle(&mut self, Typing(user): Typing, _: &mut Self::Context) {
-        if self.person(user).is_some() {
-            super::signals::Signal::Typing { room: self.id, user }.tell(&*self.hub.bus);
-        }
+    fn handle(&mut self, typing: Typing, _: &mut Self::Context) {
+        self.used_at = Instant::now();
+        typing.reply.answer(match self.room.require_member(typing.by) {
+            Ok(_) => {
+                Signal::Typing { room: self.id, user: typing.by }.tell(&*self.hub.bus);
+                Outcome::Done
+            }
+            Err(refusal) => Outcome::Refused(refusal),
+        });
     }
 }
 

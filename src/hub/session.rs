@@ -22,15 +22,16 @@ use super::Hub;
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
 use super::presence::{Connect, Disconnect, Follow, Scope};
 use super::registry::SessionHandle;
-use super::reply::{Reply, Trouble};
+use super::reply::{Reply, Trouble, explain};
 use super::room::{Join, Propose, Typing};
 use super::signals::Signal;
 use crate::config::Limits;
 use crate::core::record::{Action, Post};
+use crate::core::room::Refusal;
 use crate::core::text;
 use crate::core::types::{Position, RoomId, UserId};
 use crate::core::wire::{self, Command, Ref};
-use crate::store::{Account, ReadMark, RoomView, StoreError};
+use crate::store::{ReadMark, RoomView, StoreError};
 
 const PING_EVERY: Duration = Duration::from_secs(25);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
@@ -40,6 +41,8 @@ const REFUSALS: usize = 100;
 const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
 /// Between two signs of typing in any room, from one socket.
 const TYPING_EVERY: Duration = Duration::from_millis(500);
+/// Rooms that a client names without being in them, and that are looked into.
+const FORMER_ROOMS: usize = 200;
 /// How long the list in the answer to `hello` waits for the store to have everything.
 const LIST_WITHIN: Duration = Duration::from_secs(1);
 /// Rooms that a snapshot of everyone's presence names; past it only who is online is named.
@@ -56,7 +59,6 @@ pub fn message_limiter(limits: &Limits) -> MessageLimiter {
 
 pub struct Session {
     hub: Arc<Hub>,
-    account: Account,
     handle: SessionHandle,
     said_hello: bool,
     heard_at: Instant,
@@ -68,10 +70,9 @@ pub struct Session {
 
 impl Session {
     /// A session whose handle is already among the hub's sessions.
-    pub fn new(hub: Arc<Hub>, account: Account, handle: SessionHandle) -> Session {
+    pub fn new(hub: Arc<Hub>, handle: SessionHandle) -> Session {
         Session {
             hub,
-            account,
             handle,
             said_hello: false,
             heard_at: Instant::now(),
@@ -82,7 +83,7 @@ impl Session {
     }
 
     fn user(&self) -> UserId {
-        self.account.person.id
+        self.handle.user
     }
 
     fn outbound(&self) -> &Outbound {
@@ -104,8 +105,12 @@ impl Session {
         }
     }
 
+    fn refuse(&self, reference: &Ref, refusal: Refusal) {
+        self.error(reference, refusal.code(), explain(refusal), false);
+    }
+
     fn no_such_room(&self, reference: &Ref) {
-        self.error(reference, "not_found", "there is no such room", false);
+        self.refuse(reference, Refusal::NotFound);
     }
 
     fn hear(&mut self, text: &str, ctx: &mut Context<Self>) {
@@ -123,7 +128,7 @@ impl Session {
             }
             Command::Send { room, body, client_id } => self.send(reference, &room, body, client_id),
             Command::Read { room, position } => self.read(reference, &room, position, ctx),
-            Command::Typing { room } => self.typing(&reference, &room),
+            Command::Typing { room } => self.typing(reference, &room),
             Command::Presence { users, room, all } => {
                 self.presence(reference, (users, room, all), ctx);
             }
@@ -145,7 +150,7 @@ impl Session {
             }
         };
         let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(&reference) };
-        let post = Post { sender: self.account.person.clone(), body, client_id };
+        let post = Post { sender: self.handle.person(), body, client_id };
         let reply = Reply::to_socket(self.handle.outbound.clone(), reference);
         let propose = Propose { by: self.user(), action: Action::Message(post), reply };
         // A full mailbox drops the proposal, and the dropped reply says that it is unavailable.
@@ -167,17 +172,16 @@ impl Session {
         }
     }
 
-    fn typing(&mut self, reference: &Ref, room: &str) {
-        let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(reference) };
-        let recently = self.typed_at.is_some_and(|at| at.elapsed() < TYPING_EVERY);
-        if !recently {
-            self.typed_at = Some(Instant::now());
-            // A room that sleeps has nobody here who could be a member.
-            if let Some(addr) = self.hub.rooms.awake(room) {
-                let _ = addr.try_send(Typing(self.user()));
-            }
+    fn typing(&mut self, reference: Ref, room: &str) {
+        let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(&reference) };
+        if self.typed_at.is_some_and(|at| at.elapsed() < TYPING_EVERY) {
+            return self.ok(&reference, json!({}));
         }
-        self.ok(reference, json!({}));
+        self.typed_at = Some(Instant::now());
+        let reply = Reply::to_socket(self.handle.outbound.clone(), reference);
+        let typing = Typing { by: self.user(), reply };
+        // A full mailbox drops it, and the dropped reply says so.
+        let _ = self.hub.rooms.wake(&self.hub, room).try_send(typing);
     }
 
     fn read(&mut self, reference: Ref, room: &str, position: Position, ctx: &mut Context<Self>) {
@@ -185,8 +189,8 @@ impl Session {
         let (hub, user) = (self.hub.clone(), self.user());
         let marked = async move { mark_read(&hub, room, user, position).await };
         ctx.wait(marked.into_actor(self).map(move |marked, session, _| match marked {
-            Ok(Some(position)) => session.ok(&reference, json!({"read_position": position})),
-            Ok(None) => session.no_such_room(&reference),
+            Ok(Ok(position)) => session.ok(&reference, json!({"read_position": position})),
+            Ok(Err(refusal)) => session.refuse(&reference, refusal),
             Err(trouble) => session.error(&reference, trouble.code(), trouble.detail(), true),
         }));
     }
@@ -216,12 +220,12 @@ impl Session {
             Ok::<_, StoreError>(people.map(|people| (scope, people)))
         };
         ctx.wait(people.into_actor(self).map(move |people, actor, _| match people {
-            Ok(Some((scope, people))) => {
+            Ok(Ok((scope, people))) => {
                 if let Some(presence) = actor.hub.presence() {
                     presence.do_send(Follow { session, reference, scope, people });
                 }
             }
-            Ok(None) => actor.no_such_room(&reference),
+            Ok(Err(refusal)) => actor.refuse(&reference, refusal),
             Err(_) => actor.error(&reference, "unavailable", "the store cannot be reached", true),
         }));
     }
@@ -254,7 +258,7 @@ impl Session {
         known: std::collections::HashMap<String, Position>,
         ctx: &mut Context<Self>,
     ) {
-        let person = &self.account.person;
+        let person = self.handle.person();
         let ok = wire::ok(
             &reference,
             json!({"user": person, "rooms": rooms, "session": self.handle.id.to_string()}),
@@ -328,7 +332,7 @@ async fn join_all(
         let since = known.remove(&room.id.to_string()).unwrap_or(room.position);
         join(&hub, &session, room.id, since).await;
     }
-    for (room, since) in known {
+    for (room, since) in known.into_iter().take(FORMER_ROOMS) {
         let Ok(room) = room.parse::<RoomId>() else { continue };
         // Strangers to a room do not even wake it.
         if let Ok(Some(_)) = hub.store.last_removal(room, session.user).await {
@@ -353,45 +357,55 @@ async fn join(hub: &Arc<Hub>, session: &SessionHandle, room: RoomId, since: Posi
 }
 
 /// Moves a read marker, never backwards and at most to the end of the room; tells the person's
-/// other devices. `None` where the person is not a member.
+/// other devices.
 pub async fn mark_read(
     hub: &Arc<Hub>,
     room: RoomId,
     user: UserId,
     position: Position,
-) -> Result<Option<Position>, Trouble> {
+) -> Result<Result<Position, Refusal>, Trouble> {
     let down = |_| Trouble::Unavailable("the store cannot be reached");
     // The end of the room is the end as the store knows it: let it know everything.
     hub.store_up_to_date().await?;
     hub.store.set_read(&[ReadMark { room, user, position }]).await.map_err(down)?;
-    let position = hub.store.read_position(room, user).await.map_err(down)?;
-    if let Some(position) = position {
-        Signal::Read { room, user, position }.tell(&*hub.bus);
+    match hub.store.read_position(room, user).await.map_err(down)? {
+        Some(position) => {
+            Signal::Read { room, user, position }.tell(&*hub.bus);
+            Ok(Ok(position))
+        }
+        None => Ok(Err(refusal_of_outsider(hub, room, user).await.map_err(down)?)),
     }
-    Ok(position)
+}
+
+/// What one who is not in a room is told of it.
+async fn refusal_of_outsider(hub: &Hub, room: RoomId, user: UserId) -> Result<Refusal, StoreError> {
+    Ok(match hub.store.room_view(room, user).await? {
+        Some(_) => Refusal::NotAMember,
+        None => Refusal::NotFound,
+    })
 }
 
 type People = Vec<(UserId, Option<crate::core::types::Timestamp>)>;
 
-/// The people of a scope with when they were last seen; `None` for a room that is not the
+/// The people of a scope with when they were last seen; refused for a room that is not the
 /// viewer's.
 async fn people_in(
     hub: &Hub,
     scope: &Scope,
     users: Vec<UserId>,
     viewer: UserId,
-) -> Result<Option<People>, StoreError> {
+) -> Result<Result<People, Refusal>, StoreError> {
     let accounts = match scope {
         Scope::People => hub.store.users(&users).await?,
         Scope::Everyone => hub.store.directory("", None, EVERYONE).await?,
         Scope::Room(room) => {
             if !hub.store.is_member(*room, viewer).await? {
-                return Ok(None);
+                return Ok(Err(refusal_of_outsider(hub, *room, viewer).await?));
             }
             hub.store.users(&hub.store.member_ids(*room).await?).await?
         }
     };
-    Ok(Some(accounts.iter().map(|account| (account.person.id, account.last_seen)).collect()))
+    Ok(Ok(accounts.iter().map(|account| (account.person.id, account.last_seen)).collect()))
 }
 
 impl Actor for Session {

@@ -29,6 +29,11 @@ pub enum Signal {
         user: UserId,
         position: Position,
     },
+    /// A person's open sockets are to write under another name.
+    Renamed {
+        user: UserId,
+        display_name: String,
+    },
     /// These logins of a person are over, and so are their sockets.
     Logout {
         user: UserId,
@@ -45,7 +50,9 @@ impl Signal {
     pub fn tell(&self, bus: &dyn Bus) {
         let key = match self {
             Signal::Typing { room, .. } => room.to_string(),
-            Signal::Read { user, .. } | Signal::Logout { user, .. } => user.to_string(),
+            Signal::Read { user, .. }
+            | Signal::Renamed { user, .. }
+            | Signal::Logout { user, .. } => user.to_string(),
         };
         // Plain values: serialising them to memory cannot fail.
         let value = Bytes::from(serde_json::to_vec(self).unwrap_or_default());
@@ -78,6 +85,9 @@ impl Signals {
                 for device in devices {
                     device.outbound.push(frame.clone());
                 }
+            }
+            Signal::Renamed { user, display_name } => {
+                self.hub.sessions.of(user).iter().for_each(|device| device.rename(&display_name));
             }
             Signal::Logout { user, logins } => {
                 self.hub.sessions.log_out(user, |login| logins.contains(&login.0));
