@@ -28,10 +28,12 @@ const AGAIN: Duration = Duration::from_millis(40);
 /// The whole of a test's load, crashes included, takes no longer.
 pub const AT_MOST: Duration = Duration::from_secs(60);
 
-/// Settings that let a crowd speak as fast as it likes.
-pub const FAST: [(&str, &str); 2] = [
+/// Settings that let a crowd speak as fast as it likes, and make some of it reload.
+pub const FAST: [(&str, &str); 3] = [
     ("ROOKERY_LIMITS__MESSAGES_PER_SECOND", "100000"),
     ("ROOKERY_LIMITS__MESSAGES_BURST", "100000"),
+    // Who has missed more than this in a room is told to reload it.
+    ("ROOKERY_LIMITS__RESUME_EVENTS", "100"),
 ];
 
 type Ws = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -125,7 +127,7 @@ impl Crowd {
         for (index, person) in self.people.iter().enumerate() {
             let rooms = self.rooms.iter().filter(|(_, members)| members.contains(&index));
             let rooms: Vec<String> = rooms.map(|(room, _)| room.clone()).collect();
-            let client = Client::new(person, rooms, messages_each, self.tally.clone());
+            let client = Client::new(index, person, rooms, messages_each, self.tally.clone());
             self.clients.push(tokio::spawn(client.live(self.ends.subscribe())));
         }
     }
@@ -284,6 +286,7 @@ struct Client {
     drafts: VecDeque<Draft>,
     waiting: BTreeMap<usize, Draft>,
     said_all: bool,
+    index: usize,
     number: usize,
     base: usize,
     http: reqwest::Client,
@@ -294,7 +297,13 @@ struct Client {
 struct Broken(Option<u16>);
 
 impl Client {
-    fn new(person: &Person, rooms: Vec<String>, messages: usize, tally: Arc<Tally>) -> Client {
+    fn new(
+        index: usize,
+        person: &Person,
+        rooms: Vec<String>,
+        messages: usize,
+        tally: Arc<Tally>,
+    ) -> Client {
         let draft = |number: usize| Draft {
             number,
             room: rooms[number % rooms.len()].clone(),
@@ -308,6 +317,7 @@ impl Client {
             greeted: false,
             waiting: BTreeMap::new(),
             said_all: false,
+            index,
             number: messages,
             base: 0,
             http: reqwest::Client::new(),
@@ -331,7 +341,21 @@ impl Client {
                 self.unknown(draft);
             }
             self.base += 1;
+            self.stay_away().await;
+        }
+    }
+
+    /// Most come back soon; some only after they have missed much, or when it has become quiet.
+    async fn stay_away(&self) {
+        let missed = [0, 0, 0, 300, 1_500][self.index % 5];
+        let acknowledged = || self.tally.acknowledged.load(Ordering::SeqCst);
+        let enough = acknowledged() + missed;
+        let (mut last, mut quiet) = (acknowledged(), 0);
+        tokio::time::sleep(AGAIN).await;
+        while self.greeted && acknowledged() < enough && quiet < 50 {
             tokio::time::sleep(AGAIN).await;
+            quiet = if acknowledged() == last { quiet + 1 } else { 0 };
+            last = acknowledged();
         }
     }
 

@@ -48,25 +48,31 @@ pub fn service(script: &str) {
 }
 
 /// A service that is away until this is dropped, also by a test that fails.
-pub struct Away(&'static str);
+pub struct Away {
+    /// The script that brings it back.
+    back: String,
+}
 
 impl Away {
-    pub fn kill(service_name: &'static str) -> Away {
-        service(&format!("{service_name}/kill"));
-        Away(service_name)
+    /// Killed, as by a crash.
+    pub fn killed(name: &str) -> Away {
+        service(&format!("{name}/kill"));
+        Away { back: format!("{name}/start") }
     }
 
-    pub fn pause(service_name: &'static str) -> Away {
-        service(&format!("{service_name}/pause"));
-        Away(service_name)
+    /// Its connections stay open, and it says nothing.
+    pub fn paused(name: &str) -> Away {
+        service(&format!("{name}/pause"));
+        Away { back: format!("{name}/resume") }
     }
 
-    pub fn back(self) {}
+    pub fn comes_back(self) {}
 }
 
 impl Drop for Away {
     fn drop(&mut self) {
-        let _ = std::panic::catch_unwind(|| service(&format!("{}/start", self.0)));
+        // A second panic while a test fails would hide the first.
+        let _ = std::panic::catch_unwind(|| service(&self.back));
     }
 }
 
