@@ -16,7 +16,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::config::{Config, LogKind, StoreKind};
+use crate::config::{Config, LogKind, StoreKind, mask_password};
 use crate::http::{self, Edge};
 use crate::hub::Hub;
 use crate::hub::bridge::Bridge;
@@ -45,8 +45,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Why the hub cannot start, in one line that names the setting.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("store.url: {0}")]
-    Store(StoreError),
+    #[error("store.url: {0}: {1}")]
+    Store(String, StoreError),
     #[error("log.brokers: {}", .0.0)]
     Kafka(LogError),
     #[error("data.dir: {0}: {1}")]
@@ -73,9 +73,13 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
         }
         StoreKind::Mysql => {
             let store = Store::mysql(&config.store.url, config.store.connections).await;
-            store.map_err(StartError::Store)
+            store.map_err(|error| remote(config, error))
         }
     }
+}
+
+fn remote(config: &Config, error: StoreError) -> StartError {
+    StartError::Store(mask_password(&config.store.url), error)
 }
 
 fn local(config: &Config, error: &dyn std::error::Error) -> StartError {
@@ -127,12 +131,13 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let address = format!("http://{}", listener.local_addr()?);
     let store = open_store(&config).await?;
     let (log, bus) = open_log(&config).await?;
+    let store_failed = |error| remote(&config, error);
     // In this order: what others append and store meanwhile must not look like a shorter log.
-    let offsets = store.offsets().await.map_err(StartError::Store)?;
+    let offsets = store.offsets().await.map_err(store_failed)?;
     let ends = log.ends().await?;
-    let epoch = store.open_log(&offsets, &ends, log.is_new()).await.map_err(StartError::Store)?;
+    let epoch = store.open_log(&offsets, &ends, log.is_new()).await.map_err(store_failed)?;
     let mut stored = vec![0; ends.len()];
-    for (partition, _, next) in store.offsets().await.map_err(StartError::Store)? {
+    for (partition, _, next) in store.offsets().await.map_err(store_failed)? {
         if let Some(mark) = stored.get_mut(usize::from(partition)) {
             *mark = next;
         }

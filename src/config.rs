@@ -323,7 +323,8 @@ fn toml_lines(config: &Config) -> String {
     lines.join("\n")
 }
 
-fn mask_password(url: &str) -> String {
+/// The URL without its password.
+pub fn mask_password(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
     match rest.rsplit_once('@') {
         Some((login, host)) => {
@@ -385,7 +386,11 @@ fn explain(error: &figment::Error) -> ConfigError {
         .map(str::trim)
         .filter(|line| !line.is_empty() && !line.contains('|'))
         .collect();
-    ConfigError(format!("{name}{}{}", words.join(": "), from.unwrap_or_default()))
+    let mut words = words.join(": ");
+    for number in ["usize", "u16", "u32", "u64", "i64"] {
+        words = words.replace(&format!("expected {number}"), "should be a whole number");
+    }
+    ConfigError(format!("{name}{words}{}", from.unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -82,10 +82,18 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
             system.block_on(app::open_store(&config))?;
             println!("the schema is up to date");
         }
-        Command::CheckConfig => println!("{}", config.masked()),
+        Command::CheckConfig => print(&config.masked())?,
         Command::User(command) => system.block_on(user(&config, command))?,
     }
     Ok(())
+}
+
+/// Prints a line; a reader that has read enough is no error.
+fn print(line: &str) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        written => Ok(written?),
+    }
 }
 
 fn start_logging(config: &Config) -> Result<(), Failure> {
@@ -154,7 +162,10 @@ async fn list(store: &Store) -> Result<(), Failure> {
         for account in &accounts {
             let state = if account.disabled { "disabled" } else { "active" };
             let person = &account.person;
-            println!("{}\t{}\t{}\t{state}", person.id, person.username, person.display_name);
+            print(&format!(
+                "{}\t{}\t{}\t{state}",
+                person.id, person.username, person.display_name
+            ))?;
         }
         match accounts.last() {
             Some(last) => after = Some(last.person.id),

@@ -1,11 +1,226 @@
-//! Accounts: signing up, logging in and out, the profile, the password.
+//! Accounts: signing up, logging in and out, the profile, the password, the directory.
 
-use crate::support::World;
+use serde_json::{Value, json};
+
+use super::ground::is_time;
+use crate::support::{Answer, PASSWORD, World, unique};
+
+async fn sign_up(world: &World, username: &str, password: &str) -> Answer {
+    let form = json!({"username": username, "password": password});
+    world.stranger().post("/users", form).await
+}
+
+async fn log_in(world: &World, username: &str, password: &str) -> Answer {
+    let form = json!({"username": username, "password": password});
+    world.stranger().post("/sessions", form).await
+}
 
 pub async fn signing_up_logs_in(world: &World) {
+    let username = format!("Alice.{}", unique());
+    let form = json!({"username": username, "password": PASSWORD, "display_name": " Alice L. "});
+    let made = world.stranger().post("/users", form).await;
+    let cookie = made.header("set-cookie").expect("a cookie").to_owned();
+    assert!(cookie.starts_with("rookery_session="), "{cookie}");
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"), "{cookie}");
+    let made = made.expect(201);
+    assert_eq!(made["user"]["username"], username);
+    assert_eq!(made["user"]["display_name"], "Alice L.");
+    assert!(made["user"]["id"].is_string(), "{made}");
+
+    let by_token = world.stranger().with_token(made["token"].as_str().expect("a token"));
+    let me = by_token.get("/me").await.expect(200);
+    assert_eq!(me["user"]["id"], made["user"]["id"]);
+    assert!(me["user"].get("password").is_none() && me["user"].get("password_hash").is_none());
+
+    let cookie = cookie.split(';').next().expect("a first part");
+    let by_cookie = world.stranger().request(reqwest::Method::GET, "/api/v1/me");
+    let me = by_cookie.header("cookie", cookie).send().await.expect(200);
+    assert_eq!(me["user"]["username"], username);
+}
+
+pub async fn a_user_name_is_unique_without_regard_to_case(world: &World) {
     let alice = world.person("alice").await;
-    let mut socket = alice.socket().await;
-    socket.settle().await;
-    let me = alice.get("/api/v1/me").await.expect(200);
-    assert_eq!(me["user"]["id"], alice.id);
+    for name in [alice.username.clone(), alice.username.to_uppercase()] {
+        sign_up(world, &name, PASSWORD).await.problem(409, "username_taken");
+    }
+    let logged_in = log_in(world, &alice.username.to_uppercase(), PASSWORD).await.expect(201);
+    assert_eq!(logged_in["user"]["id"], alice.id);
+}
+
+pub async fn user_names_have_3_to_32_plain_characters(world: &World) {
+    let long = format!("{}{}", unique(), "x".repeat(22));
+    assert_eq!(long.len(), 32);
+    let short: String = unique().chars().take(3).collect();
+    for name in [&long, &short, &format!("A_b.c-{}", &long[..5])] {
+        sign_up(world, name, PASSWORD).await.expect(201);
+    }
+    let too_long = format!("{long}x");
+    for name in
+        ["", "ab", &too_long, "with space", "a@b.example", "a/b/c", "semi;colon", "new\nline"]
+    {
+        sign_up(world, name, PASSWORD).await.problem(422, "invalid_username");
+    }
+}
+
+pub async fn passwords_have_8_to_256_bytes_and_are_not_common(world: &World) {
+    let name = || format!("alice-{}", unique());
+    for good in ["tr0ub4&3".to_owned(), "ä".repeat(128)] {
+        sign_up(world, &name(), &good).await.expect(201);
+    }
+    for wrong in ["", "sh0rt&7", "password", "12345678", "qwertyuiop", &"a1".repeat(129)] {
+        sign_up(world, &name(), wrong).await.problem(422, "invalid_password");
+    }
+    let no_password = json!({"username": name()});
+    world.stranger().post("/users", no_password).await.problem(400, "bad_request");
+}
+
+pub async fn display_names_have_1_to_50_characters(world: &World) {
+    let alice = world.person("alice").await;
+    let set = async |name: &str| alice.patch("/me", json!({"display_name": name})).await;
+    let longest = "é".repeat(50);
+    assert_eq!(set(&longest).await.expect(200)["user"]["display_name"], longest);
+    assert_eq!(alice.get("/me").await.expect(200)["user"]["display_name"], longest);
+    for wrong in ["", "  ", &"é".repeat(51)] {
+        set(wrong).await.problem(422, "invalid_display_name");
+    }
+    alice.patch("/me", json!({"display_name": 7})).await.problem(400, "bad_request");
+    alice.patch("/me", json!({})).await.problem(400, "bad_request");
+    let seen = alice.get(&format!("/users/{}", alice.id)).await.expect(200);
+    assert_eq!(seen["user"]["display_name"], longest);
+}
+
+pub async fn a_wrong_login_does_not_say_what_is_wrong(world: &World) {
+    let alice = world.person("alice").await;
+    let wrong_password = log_in(world, &alice.username, "not her password").await;
+    let wrong_name = log_in(world, &format!("nobody-{}", unique()), PASSWORD).await;
+    assert_eq!(wrong_password.text, wrong_name.text);
+    wrong_password.problem(401, "bad_credentials");
+    wrong_name.problem(401, "bad_credentials");
+    let missing = world.stranger().post("/sessions", json!({"username": alice.username})).await;
+    missing.problem(400, "bad_request");
+}
+
+pub async fn logging_out_ends_this_login_alone(world: &World) {
+    let phone = world.person("alice").await;
+    let laptop = phone.log_in_again().await;
+    assert_ne!(phone.token, laptop.token);
+    // On different instances, where there are several.
+    let mut on_phone = phone.at(0).socket().await;
+    let mut on_laptop = laptop.at(1).socket().await;
+    laptop.at(0).delete("/sessions/current").await.expect(204);
+    laptop.at(1).get("/me").await.problem(401, "not_logged_in");
+    assert_eq!(on_laptop.closed().await, Some(4501));
+    on_phone.settle().await;
+    phone.get("/me").await.expect(200);
+}
+
+pub async fn a_new_password_logs_out_the_others(world: &World) {
+    let phone = world.person("alice").await;
+    let laptop = phone.log_in_again().await;
+    let (mut on_phone, mut on_laptop) = (phone.at(0).socket().await, laptop.at(1).socket().await);
+    let new = "a new and better password";
+    let change = async |current: &str, new: &str| {
+        phone.at(0).put("/me/password", json!({"current": current, "new": new})).await
+    };
+    change("wrong", new).await.problem(403, "wrong_password");
+    assert_eq!(change(PASSWORD, "short").await.status, 422);
+    phone.put("/me/password", json!({"new": new})).await.problem(400, "bad_request");
+    laptop.get("/me").await.expect(200);
+
+    change(PASSWORD, new).await.expect(204);
+    laptop.at(1).get("/me").await.problem(401, "not_logged_in");
+    assert_eq!(on_laptop.closed().await, Some(4501));
+    on_phone.settle().await;
+    phone.get("/me").await.expect(200);
+    log_in(world, &phone.username, PASSWORD).await.problem(401, "bad_credentials");
+    log_in(world, &phone.username, new).await.expect(201);
+}
+
+pub async fn ten_wrong_passwords_a_minute_for_one_name(world: &World) {
+    let world = world.with(&[]).await;
+    let alice = world.person("alice").await;
+    for _ in 0..10 {
+        log_in(&world, &alice.username, "a wrong guess").await.problem(401, "bad_credentials");
+    }
+    let refused = log_in(&world, &alice.username.to_uppercase(), "a wrong guess").await;
+    assert_eq!(refused.status, 429, "{refused:?}");
+    let code = refused.json()["code"].as_str().expect("a code").to_owned();
+    refused.problem(429, &code);
+    // Other names are not affected, nor is who is logged in.
+    let other = format!("nobody-{}", unique());
+    log_in(&world, &other, "a wrong guess").await.problem(401, "bad_credentials");
+    alice.get("/me").await.expect(200);
+}
+
+pub async fn wrong_passwords_from_one_address(world: &World) {
+    let world = world.with(&[("ROOKERY_LIMITS__FAILED_LOGINS_PER_ADDRESS", "3")]).await;
+    for _ in 0..3 {
+        let name = format!("nobody-{}", unique());
+        log_in(&world, &name, "a wrong guess").await.problem(401, "bad_credentials");
+    }
+    let refused = log_in(&world, &format!("nobody-{}", unique()), "a wrong guess").await;
+    assert_eq!(refused.status, 429, "{refused:?}");
+}
+
+pub async fn the_directory_shows_people(world: &World) {
+    let alice = world.person("alice").await;
+    let family = format!("f{}", unique());
+    let bob = world.person(&format!("{family}-bob")).await;
+    let found = alice.get(&format!("/users/{}", bob.id)).await.expect(200)["user"].clone();
+    assert_eq!(found["id"], bob.id);
+    assert_eq!(found["username"], bob.username);
+    assert_eq!(found["status"], "offline");
+    assert!(found["display_name"].is_string(), "{found}");
+    assert!(found.get("last_seen").is_some(), "{found}");
+
+    let socket = bob.socket().await;
+    crate::support::until("bob to be seen online", async || {
+        let found = alice.get(&format!("/users/{}", bob.id)).await.expect(200);
+        (found["user"]["status"] == "online").then_some(())
+    })
+    .await;
+    socket.close().await;
+    crate::support::until("bob to be seen offline, with a time", async || {
+        let found = alice.get(&format!("/users/{}", bob.id)).await.expect(200);
+        (found["user"]["status"] == "offline" && is_time(&found["user"]["last_seen"])).then_some(())
+    })
+    .await;
+}
+
+pub async fn the_directory_has_pages(world: &World) {
+    let family = format!("f{}", unique());
+    let mut people = Vec::new();
+    for name in ["ann", "ben", "cleo"] {
+        people.push(world.person(&format!("{family}-{name}")).await);
+    }
+    let find = async |more: String| {
+        people[0].get(&format!("/users?query={family}{more}")).await.expect(200)
+    };
+    let ids = |page: &Value| -> Vec<String> {
+        let users = page["users"].as_array().expect("a list").iter();
+        users.map(|user| user["id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let all = find(String::new()).await;
+    assert_eq!(ids(&all).len(), 3);
+    assert!(all.get("next").is_none_or(Value::is_null), "{all}");
+
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = find(format!("&limit=2{after}")).await;
+        assert!(ids(&page).len() <= 2);
+        seen.extend(ids(&page));
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    let mut expected: Vec<String> = people.iter().map(|person| person.id.clone()).collect();
+    assert_eq!(seen, ids(&all), "pages show what the whole shows, in its order");
+    seen.sort();
+    expected.sort();
+    assert_eq!(seen, expected);
+    let upper = people[0].get(&format!("/users?query={}", family.to_uppercase())).await.expect(200);
+    assert_eq!(ids(&upper).len(), 3, "a search that ignores case");
+    let nobody = people[0].get(&format!("/users?query={}", unique())).await.expect(200);
+    assert_eq!(nobody["users"], json!([]));
 }

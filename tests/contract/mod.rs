@@ -1,13 +1,133 @@
 //! The stories of the contract. Each is told once and runs embedded and in a cluster.
 
 pub mod accounts;
+pub mod ground;
+pub mod members;
+pub mod messages;
+pub mod operations;
+pub mod presence;
+pub mod reading;
+pub mod resume;
+pub mod rooms;
+pub mod socket;
 
 /// One test for each story, in a world of that kind. A story that is not listed here is never
 /// called, which the compiler remarks upon.
 macro_rules! each_story {
     ($world:path) => {
         each_story! { $world;
-            accounts: signing_up_logs_in;
+            ground:
+                ids_are_strings_and_times_have_milliseconds,
+                a_body_that_does_not_fit_is_400_and_a_value_not_allowed_422,
+                a_query_value_of_the_wrong_type_is_400_and_one_not_allowed_422,
+                bodies_are_json_by_their_type,
+                a_body_has_at_most_64_kib,
+                strangers_are_asked_to_log_in,
+                a_private_room_is_unknown_to_strangers,
+                outsiders_see_a_public_group_but_not_into_it,
+                a_member_without_the_right_is_told_so,
+                a_cookie_alone_changes_nothing,
+                logging_in_from_another_site_is_refused_with_a_cookie,
+                under_https_the_cookie_is_kept_to_the_host,
+                what_is_not_there_is_not_found;
+            accounts:
+                signing_up_logs_in,
+                a_user_name_is_unique_without_regard_to_case,
+                user_names_have_3_to_32_plain_characters,
+                passwords_have_8_to_256_bytes_and_are_not_common,
+                display_names_have_1_to_50_characters,
+                a_wrong_login_does_not_say_what_is_wrong,
+                logging_out_ends_this_login_alone,
+                a_new_password_logs_out_the_others,
+                ten_wrong_passwords_a_minute_for_one_name,
+                wrong_passwords_from_one_address,
+                the_directory_shows_people,
+                the_directory_has_pages;
+            rooms:
+                a_group_is_made_with_its_members,
+                my_list_shows_the_last_message,
+                a_direct_room_exists_once,
+                two_who_open_a_direct_room_at_once_meet_in_it,
+                a_direct_room_has_two_members_for_ever,
+                admins_change_name_topic_and_visibility,
+                a_deleted_room_is_gone_for_everyone,
+                public_groups_are_listed_in_pages;
+            members:
+                members_are_listed_with_role_and_status,
+                anyone_may_join_and_leave_a_public_group,
+                nobody_joins_a_private_group,
+                the_last_admin_hands_over_first,
+                admins_add_promote_and_demote,
+                one_may_be_added_as_an_admin,
+                removing_is_not_banning,
+                the_banned_stay_out_until_an_admin_adds_them,
+                the_removed_see_nothing_of_a_private_group;
+            messages:
+                what_is_sent_can_be_read,
+                later_positions_are_larger,
+                a_text_has_1_to_4000_characters,
+                a_client_id_has_1_to_64_printable_characters,
+                the_same_client_id_gives_the_first_message,
+                sent_twice_at_once_it_is_there_once,
+                a_client_id_is_known_after_a_restart,
+                history_without_a_place_is_the_newest,
+                history_before_a_position,
+                history_after_a_position,
+                history_around_a_position,
+                a_page_has_50_messages_and_at_most_100,
+                too_many_messages_are_refused_for_a_while;
+            reading:
+                messages_by_others_are_unread_until_read,
+                the_marker_never_goes_back,
+                past_the_end_means_the_end,
+                sending_moves_my_marker,
+                a_marker_is_a_position,
+                mentions_are_counted_until_read,
+                my_other_devices_hear_what_i_read;
+            presence:
+                online_while_a_socket_is_open,
+                presence_is_asked_of_a_room_or_of_users,
+                followers_of_people_hear_them_come_and_go,
+                a_person_with_several_sockets_leaves_with_the_last,
+                followers_of_a_room_hear_its_members,
+                followers_of_all_hear_everybody,
+                a_presence_command_says_whom_it_means;
+            socket:
+                hello_comes_first,
+                refs_come_back_as_they_were,
+                nonsense_is_answered_and_forgiven,
+                values_that_are_not_allowed_are_named,
+                rooms_of_others_are_as_closed_as_over_http,
+                a_message_reaches_everyone_in_the_room,
+                what_http_sends_the_socket_tells_and_the_reverse,
+                every_view_has_the_same_order,
+                changes_of_rooms_and_members_are_told,
+                rooms_that_one_comes_into_later_are_heard,
+                typing_is_told_to_the_others,
+                binary_frames_close_1003,
+                text_that_is_no_utf8_closes_1007,
+                a_frame_has_at_most_64_kib,
+                a_text_may_come_in_fragments,
+                the_door_asks_for_a_login_and_our_protocol,
+                with_a_cookie_the_socket_is_for_our_pages,
+                a_user_has_so_many_sockets,
+                too_many_messages_end_the_socket;
+            resume:
+                exactly_what_was_missed_in_order,
+                who_missed_nothing_gets_nothing,
+                rooms_that_are_not_named_begin_now,
+                several_rooms_are_resumed_at_once,
+                more_than_resume_events_is_a_reset,
+                a_position_from_the_future_is_a_reset,
+                naming_a_room_of_others_tells_nothing,
+                after_a_removal_nothing_more_comes_live,
+                after_a_removal_nothing_more_comes_on_resume,
+                who_comes_back_hears_again;
+            operations:
+                health_readiness_and_figures,
+                strangers_are_sent_to_the_login_page,
+                a_stop_is_orderly,
+                everything_is_there_after_a_restart;
         }
     };
     ($world:path; $($file:ident: $($story:ident),+;)+) => {

@@ -53,6 +53,9 @@ impl Answer {
             let told = body[field].as_str().is_some_and(|text| !text.is_empty());
             assert!(told, "{asked}: no {field} in {body}");
         }
+        for internal in ["SELECT ", "sqlite", "mysql", ".rs:", "panicked", "/work", "/tmp"] {
+            assert!(!self.text.contains(internal), "{asked} shows its insides: {body}");
+        }
         if matches!(status, 429 | 503) {
             let seconds = self.header("retry-after").and_then(|text| text.parse::<u32>().ok());
             assert!(seconds.is_some(), "{asked}: no Retry-After");

@@ -29,7 +29,7 @@ impl Person {
     pub async fn sign_up(bases: &[String], username: &str) -> Person {
         let mut person = Person::stranger(bases);
         let form = json!({"username": username, "password": PASSWORD});
-        let made = person.post("/api/v1/users", form).await.expect(201);
+        let made = person.post("/users", form).await.expect(201);
         person.username = username.to_owned();
         person.id = text(&made["user"]["id"]);
         person.token = text(&made["token"]);
@@ -39,6 +39,8 @@ impl Person {
     /// Nobody yet: not logged in.
     pub fn stranger(bases: &[String]) -> Person {
         let http = reqwest::Client::builder()
+            // A kept connection could be one to a hub that was restarted since.
+            .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(30));
         Person {
@@ -58,12 +60,17 @@ impl Person {
         Person { bases: vec![base], ..self.clone() }
     }
 
+    /// Whoever this token belongs to.
+    pub fn with_token(&self, token: &str) -> Person {
+        Person { token: token.to_owned(), ..self.clone() }
+    }
+
     /// The same account with one more login.
     pub async fn log_in_again(&self) -> Person {
         let stranger = Person::stranger(&self.bases);
         let form = json!({"username": self.username, "password": PASSWORD});
-        let made = stranger.post("/api/v1/sessions", form).await.expect(201);
-        Person { token: text(&made["token"]), ..self.clone() }
+        let made = stranger.post("/sessions", form).await.expect(201);
+        self.with_token(&text(&made["token"]))
     }
 
     /// The same login by cookie, without the headers that browsers add.
@@ -76,6 +83,7 @@ impl Person {
         &self.bases[self.turn.fetch_add(1, Ordering::Relaxed) % self.bases.len()]
     }
 
+    /// Any request; `path` is the whole of it.
     pub fn request(&self, method: Method, path: &str) -> Request {
         let url = format!("{}{path}", self.base());
         let mut request = self.http.request(method.clone(), &url);
@@ -87,24 +95,26 @@ impl Person {
         Request { asked: format!("{method} {url}"), request }
     }
 
+    // Paths of the API, without its `/api/v1`.
+
     pub async fn get(&self, path: &str) -> Answer {
-        self.request(Method::GET, path).send().await
+        self.request(Method::GET, &api(path)).send().await
     }
 
     pub async fn post(&self, path: &str, body: Value) -> Answer {
-        self.request(Method::POST, path).json(body).send().await
+        self.request(Method::POST, &api(path)).json(body).send().await
     }
 
     pub async fn put(&self, path: &str, body: Value) -> Answer {
-        self.request(Method::PUT, path).json(body).send().await
+        self.request(Method::PUT, &api(path)).json(body).send().await
     }
 
     pub async fn patch(&self, path: &str, body: Value) -> Answer {
-        self.request(Method::PATCH, path).json(body).send().await
+        self.request(Method::PATCH, &api(path)).json(body).send().await
     }
 
     pub async fn delete(&self, path: &str) -> Answer {
-        self.request(Method::DELETE, path).send().await
+        self.request(Method::DELETE, &api(path)).send().await
     }
 
     // What people do all the time, each expected to work.
@@ -122,45 +132,45 @@ impl Person {
     }
 
     async fn room(&self, form: Value) -> String {
-        text(&self.post("/api/v1/rooms", form).await.expect(201)["room"]["id"])
+        text(&self.post("/rooms", form).await.expect(201)["room"]["id"])
     }
 
     /// The room of the two, made if there is none.
     pub async fn direct(&self, other: &Person) -> String {
         let form = json!({"kind": "direct", "members": [other.id]});
-        let answer = self.post("/api/v1/rooms", form).await;
+        let answer = self.post("/rooms", form).await;
         assert!(matches!(answer.status, 200 | 201), "{answer:?}");
         text(&answer.json()["room"]["id"])
     }
 
     pub async fn join(&self, room: &str) -> Value {
-        let path = format!("/api/v1/rooms/{room}/join");
-        self.request(Method::POST, &path).send().await.expect(200)["room"].clone()
+        let path = format!("/rooms/{room}/join");
+        self.request(Method::POST, &api(&path)).send().await.expect(200)["room"].clone()
     }
 
     pub async fn leave(&self, room: &str) {
-        let path = format!("/api/v1/rooms/{room}/leave");
-        self.request(Method::POST, &path).send().await.expect(204);
+        let path = format!("/rooms/{room}/leave");
+        self.request(Method::POST, &api(&path)).send().await.expect(204);
     }
 
     /// Says something; returns the message.
     pub async fn say(&self, room: &str, body: &str) -> Value {
-        let path = format!("/api/v1/rooms/{room}/messages");
+        let path = format!("/rooms/{room}/messages");
         self.post(&path, json!({"body": body})).await.expect(201)["message"].clone()
     }
 
     /// The room as this person sees it.
     pub async fn view(&self, room: &str) -> Value {
-        self.get(&format!("/api/v1/rooms/{room}")).await.expect(200)["room"].clone()
+        self.get(&format!("/rooms/{room}")).await.expect(200)["room"].clone()
     }
 
     /// A page of history; `which` as in `?limit=3`.
     pub async fn history(&self, room: &str, which: &str) -> Value {
-        self.get(&format!("/api/v1/rooms/{room}/messages{which}")).await.expect(200)
+        self.get(&format!("/rooms/{room}/messages{which}")).await.expect(200)
     }
 
     pub async fn read(&self, room: &str, position: &Value) -> Value {
-        let path = format!("/api/v1/rooms/{room}/read");
+        let path = format!("/rooms/{room}/read");
         self.put(&path, json!({"position": position})).await.expect(200)["room"].clone()
     }
 
@@ -182,6 +192,10 @@ impl Person {
     pub async fn silent_socket(&self) -> Socket {
         Socket::open(self.base(), &self.token).await
     }
+}
+
+fn api(path: &str) -> String {
+    format!("/api/v1{path}")
 }
 
 fn ids(people: &[&Person]) -> Vec<String> {
@@ -215,6 +229,25 @@ impl Request {
     pub fn body(mut self, body: impl Into<reqwest::Body>) -> Request {
         self.request = self.request.body(body);
         self
+    }
+
+    /// Sends a handshake that should open a socket, which is closed at once; returns the
+    /// subprotocol that was chosen.
+    pub async fn opened(self) -> Option<String> {
+        let answer = self.handshake().await;
+        assert_eq!(answer.status(), 101, "{answer:?}");
+        let protocol = answer.headers().get("sec-websocket-protocol");
+        protocol.and_then(|value| value.to_str().ok()).map(String::from)
+    }
+
+    /// Whether a handshake opens a socket.
+    pub async fn try_open(self) -> bool {
+        self.handshake().await.status() == 101
+    }
+
+    async fn handshake(self) -> reqwest::Response {
+        let Request { asked, request } = self;
+        request.send().await.unwrap_or_else(|error| panic!("{asked}: {error:?}"))
     }
 
     pub async fn send(self) -> Answer {

@@ -1,0 +1,99 @@
+//! What operators see: pages, health, figures, an orderly stop, and a start after it.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::ground::position;
+use crate::support::{World, within};
+
+pub async fn health_readiness_and_figures(world: &World) {
+    let anyone = world.stranger();
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(anyone.request(Method::GET, path).send().await.status, 200, "{path}");
+    }
+    let figures = anyone.request(Method::GET, "/metrics").send().await;
+    assert_eq!(figures.status, 200);
+    let kind = figures.header("content-type").unwrap_or_default();
+    assert!(kind.starts_with("text/plain"), "{kind}");
+    let lines = figures.text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let mut count = 0;
+    for line in lines {
+        let value = line.rsplit(' ').next().unwrap_or_default();
+        assert!(value.parse::<f64>().is_ok(), "no figure: {line}");
+        count += 1;
+    }
+    assert!(count > 0 && figures.text.contains("# TYPE "), "{}", figures.text);
+}
+
+pub async fn strangers_are_sent_to_the_login_page(world: &World) {
+    let (alice, stranger) = (world.person("alice").await, world.stranger());
+    let chat = stranger.request(Method::GET, "/").send().await;
+    assert!(matches!(chat.status, 302 | 303 | 307), "{chat:?}");
+    assert_eq!(chat.header("location"), Some("/login"));
+    for path in ["/login", "/signup"] {
+        let page = stranger.request(Method::GET, path).send().await;
+        assert_eq!(page.status, 200);
+        assert!(page.header("content-type").is_some_and(|kind| kind.starts_with("text/html")));
+    }
+    let chat = alice.by_cookie().request(Method::GET, "/").send().await;
+    assert_eq!(chat.status, 200);
+    assert!(chat.header("content-type").is_some_and(|kind| kind.starts_with("text/html")));
+}
+
+pub async fn a_stop_is_orderly(world: &World) {
+    let mut world = world.with(&[]).await;
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let room = alice.group("Until the end", &[&bob]).await;
+    let (mut alices, mut bobs) = (alice.socket().await, bob.socket().await);
+    alices.say(&room, "1", "last words").await;
+    bobs.expect_message("last words").await;
+
+    let hub = world.hub();
+    let asked = Instant::now();
+    hub.signal(libc::SIGTERM);
+    // The sockets do not answer the close yet, so there is time to see it draining.
+    within(Duration::from_secs(5), "not to be ready any more", async || {
+        (hub.readyz().await? == 503).then_some(())
+    })
+    .await;
+    assert_eq!(alices.closed().await, Some(1012));
+    assert_eq!(bobs.closed().await, Some(1012));
+    drop((alices, bobs));
+    let status = hub.ended().await;
+    assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}", asked.elapsed());
+    assert_eq!(status.code(), Some(0));
+
+    hub.start().await;
+    assert_eq!(bob.history(&room, "").await["messages"][0]["body"], "last words");
+}
+
+pub async fn everything_is_there_after_a_restart(world: &World) {
+    let mut world = world.with(&[]).await;
+    let [alice, bob, carol] = world.people(["alice", "bob", "carol"]).await;
+    let room = alice.group("Durable", &[&bob, &carol]).await;
+    let direct = alice.direct(&bob).await;
+    let first = alice.say(&room, "first").await;
+    bob.read(&room, &first["position"]).await;
+    let second = alice.say(&room, &format!("second, @{}", bob.username)).await;
+    alice.delete(&format!("/rooms/{room}/members/{}", carol.id)).await.expect(204);
+    alice.say(&direct, "psst").await;
+    let before = (bob.view(&room).await, bob.history(&room, "").await);
+
+    world.hub().restart().await;
+
+    let after = (bob.view(&room).await, bob.history(&room, "").await);
+    assert_eq!(before, after);
+    assert_eq!((&after.0["unread"], &after.0["mentions"]), (&json!(1), &json!(1)));
+    carol.get(&format!("/rooms/{room}")).await.problem(404, "not_found");
+    assert_eq!(bob.history(&direct, "").await["messages"][0]["body"], "psst");
+    let mut rooms = json!({});
+    rooms[&room] = first["position"].clone();
+    let mut back = bob.resume(rooms).await;
+    back.expect_where("the second message", |event| event["message"]["id"] == second["id"]).await;
+    back.expect("member_removed").await;
+    let third = alice.say(&room, "third").await;
+    assert!(position(&third["position"]) > position(&after.0["position"]));
+    back.expect_message("third").await;
+}

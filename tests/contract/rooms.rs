@@ -1,0 +1,165 @@
+//! Rooms: making, changing, finding and deleting them; direct rooms.
+
+use serde_json::{Value, json};
+
+use super::ground::{is_position, position};
+use crate::support::{Person, World, unique};
+
+pub async fn a_group_is_made_with_its_members(world: &World) {
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let form = json!({"kind": "group", "name": " Books ", "members": [bob.id]});
+    let room = alice.post("/rooms", form).await.expect(201)["room"].clone();
+    let id = room["id"].as_str().expect("an id").to_owned();
+    assert_eq!(room["kind"], "group");
+    assert_eq!(room["name"], "Books");
+    assert_eq!(room["topic"], "");
+    assert_eq!(room["visibility"], "private");
+    assert_eq!(room["role"], "admin");
+    assert_eq!(room["member_count"], 2);
+    assert_eq!((&room["unread"], &room["mentions"]), (&json!(0), &json!(0)));
+    assert!(room["last_message"].is_null(), "{room}");
+    assert!(is_position(&room["position"]) && is_position(&room["read_position"]), "{room}");
+
+    let seen = bob.view(&id).await;
+    assert_eq!((&seen["role"], &seen["name"]), (&json!("member"), &json!("Books")));
+    for person in [&alice, &bob] {
+        let mine = person.get("/rooms").await.expect(200)["rooms"].clone();
+        let mine = mine.as_array().expect("a list").clone();
+        assert_eq!(mine.len(), 1);
+        assert_eq!(mine[0], person.view(&id).await);
+    }
+}
+
+pub async fn my_list_shows_the_last_message(world: &World) {
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let room = alice.group("Books", &[&bob]).await;
+    alice.say(&room, "first").await;
+    let last = alice.say(&room, "last").await;
+    let mine = bob.get("/rooms").await.expect(200)["rooms"][0].clone();
+    assert_eq!(mine["last_message"]["id"], last["id"]);
+    assert_eq!(mine["last_message"]["body"], "last");
+    assert!(position(&mine["position"]) >= position(&last["position"]), "{mine}");
+}
+
+pub async fn a_direct_room_exists_once(world: &World) {
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let form = |other: &Person| json!({"kind": "direct", "members": [other.id]});
+    let made = alice.post("/rooms", form(&bob)).await.expect(201)["room"].clone();
+    assert_eq!((&made["kind"], &made["member_count"]), (&json!("direct"), &json!(2)));
+    for (person, other) in [(&bob, &alice), (&alice, &bob)] {
+        let again = person.post("/rooms", form(other)).await.expect(200);
+        assert_eq!(again["room"]["id"], made["id"]);
+    }
+    let room = made["id"].as_str().expect("an id");
+    alice.say(room, "psst").await;
+    assert_eq!(bob.history(room, "").await["messages"][0]["body"], "psst");
+}
+
+pub async fn two_who_open_a_direct_room_at_once_meet_in_it(world: &World) {
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let (a, b) = tokio::join!(alice.direct(&bob), bob.direct(&alice));
+    assert_eq!(a, b);
+}
+
+pub async fn a_direct_room_has_two_members_for_ever(world: &World) {
+    let [alice, bob, carol] = world.people(["alice", "bob", "carol"]).await;
+    let room = alice.direct(&bob).await;
+    let path = format!("/rooms/{room}");
+    for answer in [
+        alice.patch(&path, json!({"name": "Us"})).await,
+        alice.patch(&path, json!({"visibility": "public"})).await,
+        alice.delete(&path).await,
+        alice.post(&format!("{path}/leave"), json!({})).await,
+        alice.put(&format!("{path}/members/{}", carol.id), json!({"role": "member"})).await,
+        alice.put(&format!("{path}/members/{}", bob.id), json!({"role": "admin"})).await,
+        alice.delete(&format!("{path}/members/{}", bob.id)).await,
+    ] {
+        answer.problem(409, "direct_room");
+    }
+    assert_eq!(bob.view(&room).await["member_count"], 2);
+}
+
+pub async fn admins_change_name_topic_and_visibility(world: &World) {
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let room = alice.group("Books", &[&bob]).await;
+    let path = format!("/rooms/{room}");
+    let longest = ("ü".repeat(80), "ö".repeat(250));
+    let changes = json!({"name": longest.0, "topic": longest.1});
+    let changed = alice.patch(&path, changes).await.expect(200)["room"].clone();
+    assert_eq!(changed["name"], longest.0);
+    assert_eq!(bob.view(&room).await["topic"], longest.1);
+
+    let public = alice.patch(&path, json!({"visibility": "public"})).await.expect(200);
+    assert_eq!(public["room"]["name"], longest.0, "what is not named stays");
+    assert_eq!(bob.view(&room).await["visibility"], "public");
+    let emptied = alice.patch(&path, json!({"topic": ""})).await.expect(200);
+    assert_eq!(emptied["room"]["topic"], "");
+
+    let too_long = ["ü".repeat(81), "ö".repeat(251)];
+    let patch = |body: Value| alice.patch(&path, body);
+    patch(json!({"name": too_long[0]})).await.problem(422, "invalid_name");
+    patch(json!({"name": " "})).await.problem(422, "invalid_name");
+    patch(json!({"topic": too_long[1]})).await.problem(422, "invalid_topic");
+    patch(json!({"visibility": "secret"})).await.problem(422, "invalid_visibility");
+    patch(json!({"name": 7})).await.problem(400, "bad_request");
+    let make = json!({"kind": "group", "name": too_long[0]});
+    alice.post("/rooms", make).await.problem(422, "invalid_name");
+    let make = json!({"kind": "group", "name": ""});
+    alice.post("/rooms", make).await.problem(422, "invalid_name");
+}
+
+pub async fn a_deleted_room_is_gone_for_everyone(world: &World) {
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let room = alice.public_group("Soon gone", &[&bob]).await;
+    alice.say(&room, "goodbye").await;
+    let path = format!("/rooms/{room}");
+    alice.delete(&path).await.expect(204);
+    for person in [&bob, &alice] {
+        person.get(&path).await.problem(404, "not_found");
+        person.get(&format!("{path}/messages")).await.problem(404, "not_found");
+        let send = person.post(&format!("{path}/messages"), json!({"body": "hello?"})).await;
+        send.problem(404, "not_found");
+        person.post(&format!("{path}/join"), json!({})).await.problem(404, "not_found");
+        assert_eq!(person.get("/rooms").await.expect(200)["rooms"], json!([]));
+    }
+}
+
+pub async fn public_groups_are_listed_in_pages(world: &World) {
+    let [alice, olga] = world.people(["alice", "olga"]).await;
+    let family = unique();
+    let mut rooms = Vec::new();
+    for at in 0..3 {
+        rooms.push(alice.public_group(&format!("{family} {at}"), &[]).await);
+    }
+    alice.group(&format!("{family} private"), &[]).await;
+    let ids = |page: &Value| -> Vec<String> {
+        let rooms = page["rooms"].as_array().expect("a list").iter();
+        rooms.map(|room| room["id"].as_str().expect("an id").to_owned()).collect()
+    };
+    let find = async |more: String| {
+        olga.get(&format!("/rooms?scope=public&query={family}{more}")).await.expect(200)
+    };
+    let all = find(String::new()).await;
+    assert!(all.get("next").is_none_or(Value::is_null), "{all}");
+    assert!(all["rooms"][0]["name"].as_str().is_some_and(|name| name.starts_with(&family)));
+
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = find(format!("&limit=2{after}")).await;
+        assert!(ids(&page).len() <= 2);
+        seen.extend(ids(&page));
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ids(&all), "pages show what the whole shows, in its order");
+    seen.sort();
+    rooms.sort();
+    assert_eq!(seen, rooms);
+
+    let hide = json!({"visibility": "private"});
+    alice.patch(&format!("/rooms/{}", rooms[0]), hide).await.expect(200);
+    assert_eq!(ids(&find(String::new()).await).len(), 2);
+    assert_eq!(olga.get("/rooms").await.expect(200)["rooms"], json!([]), "none of them is hers");
+}
