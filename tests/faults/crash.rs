@@ -126,7 +126,7 @@ async fn nobody_is_a_ghost_after_their_instance_is_gone() {
         let took = gone.elapsed();
         println!("| {how} | offline after {} ms |", took.as_millis());
         assert!(took < Duration::from_millis(within), "{how}: a ghost for {took:?}");
-        let seen = bob.at(1).get(&format!("/api/v1/presence?users={}", ann.id)).await.expect(200);
+        let seen = bob.at(1).get(&format!("/presence?users={}", ann.id)).await.expect(200);
         assert_eq!(seen["users"][0]["status"], "offline", "{seen}");
         drop(sockets);
         if how == "asked to stop" {

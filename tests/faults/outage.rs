@@ -34,7 +34,7 @@ async fn the_store_is_away_and_live_rooms_go_on() {
     let ann = crowd.people[0].clone();
     let room = crowd.rooms[0].0.clone();
     // What needs the store is refused, and says that it will work again.
-    ann.get(&format!("/api/v1/rooms/{room}")).await.problem(503, "unavailable");
+    ann.get(&format!("/rooms/{room}")).await.problem(503, "unavailable");
     crowd.has_said(100).await;
     assert_eq!(crowd.refusals(), [].into(), "a live room does not need the store");
     away.comes_back();
@@ -93,7 +93,7 @@ async fn the_log_is_away_and_nothing_acknowledged_is_lost() {
     // People are told, in a time that one waits for.
     let (ann, room) = (crowd.people[0].clone(), crowd.rooms[0].0.clone());
     let asked = Instant::now();
-    let path = format!("/api/v1/rooms/{room}/messages");
+    let path = format!("/rooms/{room}/messages");
     let answer = ann.post(&path, json!({"body": "anyone?", "client_id": "away"})).await;
     println!("| the log away | a send is answered after {} ms |", asked.elapsed().as_millis());
     let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();

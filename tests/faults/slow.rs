@@ -73,7 +73,7 @@ async fn who_does_not_read_is_cut_off_and_costs_nothing_after() {
         assert!(matches!(end(&mut sleeper).await, None | Some(4408)));
     }
     within(Duration::from_secs(20), "sam to be offline", async || {
-        let seen = ann.get(&format!("/api/v1/presence?users={}", sam.id)).await.expect(200);
+        let seen = ann.get(&format!("/presence?users={}", sam.id)).await.expect(200);
         (seen["users"][0]["status"] == "offline").then_some(())
     })
     .await;
