@@ -25,7 +25,9 @@ pub fn complete(mut page: Page, tail: Vec<Message>, which: PageOf, limit: usize)
             page.has_older |= keep_last(&mut page.messages, limit);
         }
         PageOf::After(start) => {
-            let newer: Vec<_> = newer.filter(|message| message.position > start).collect();
+            let (known, newer): (Vec<_>, Vec<_>) =
+                newer.partition(|message| message.position <= start);
+            page.has_older |= !known.is_empty();
             append(&mut page, newer);
             page.has_newer |= page.messages.len() > limit;
             page.messages.truncate(limit);
@@ -73,6 +75,7 @@ mod tests {
             body: Some(offset.to_string()),
             sent_at: Timestamp(0),
             edited_at: None,
+            reactions: Vec::new(),
             deleted: false,
             client_id: None,
         }

@@ -68,6 +68,14 @@ pub struct Member {
     pub joined_at: Timestamp,
 }
 
+/// How many people reacted to a message with one emoji.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reaction {
+    pub emoji: String,
+    pub count: u32,
+    pub mine: bool,
+}
+
 /// A message as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
@@ -80,6 +88,9 @@ pub struct Message {
     pub sent_at: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
+    /// Empty while nobody can react; clients may rely on the list being there.
+    #[serde(default)]
+    pub reactions: Vec<Reaction>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub deleted: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -363,6 +374,7 @@ impl Room {
             body: Some(post.body.clone()),
             sent_at: at,
             edited_at: None,
+            reactions: Vec::new(),
             deleted: false,
             client_id: post.client_id.clone(),
         };

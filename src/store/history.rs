@@ -176,6 +176,7 @@ pub(super) fn message(row: &Row, from: usize) -> Result<Message> {
         body: if deleted { None } else { Some(body()?) },
         sent_at: row.time(from + 7)?,
         edited_at: row.maybe_time(from + 8)?,
+        reactions: Vec::new(),
         deleted,
         client_id: row.maybe_text(from + 10)?.map(str::to_owned),
     })

@@ -154,6 +154,7 @@ mod tests {
             body: Some("hi".into()),
             sent_at: Timestamp(id),
             edited_at: None,
+            reactions: Vec::new(),
             deleted: false,
             client_id: None,
         };
