@@ -1,17 +1,55 @@
 //! A page of history: what the store has, and what only the log has yet, as one.
 
-use super::room::Message;
+use std::sync::Arc;
+
+use super::message::Message;
+use super::room::Event;
+use super::types::Position;
 use crate::store::{Page, PageOf};
 
-/// Completes a page from the store with the room's accepted messages after it.
+/// What a room accepted, in order.
+pub type Events = Vec<(Position, Arc<Event>)>;
+
+/// Completes a page from the store with what the room accepted after it.
 ///
-/// `tail` holds, in order, every message that the store did not have when it read the page, and
+/// `tail` holds, in order, every event that the store did not have when it read the page, and
 /// maybe some that it had.
-pub fn complete(mut page: Page, tail: Vec<Message>, which: PageOf, limit: usize) -> Page {
-    let (last, next) = (page.messages.last().map(|message| message.position), page.next);
-    let newer = tail.into_iter().filter(move |message| {
-        message.position.offset() >= next && last.is_none_or(|last| message.position > last)
+pub fn complete(page: Page, mut tail: Events, which: PageOf, limit: usize) -> Page {
+    tail.retain(|(position, _)| position.offset() >= page.next);
+    let newer = tail.iter().filter_map(|(_, event)| match &**event {
+        Event::Message { message, .. } => Some(message.clone()),
+        _ => None,
     });
+    let mut page = extend(page, newer, which, limit);
+    for (_, event) in &tail {
+        page.messages.iter_mut().for_each(|message| change(message, event));
+    }
+    page
+}
+
+/// Brings a message up to date with what happened to it, or to what it quotes.
+pub fn change(message: &mut Message, event: &Event) {
+    match event {
+        Event::Edited { message: changed, .. } | Event::Deleted { message: changed, .. } => {
+            if changed.id == message.id {
+                *message = changed.clone();
+            } else if message.reply_to == Some(changed.id) && message.quote.is_some() {
+                message.quote = Some(changed.to_quote());
+            }
+        }
+        Event::Reaction { message: id, all, .. } if *id == message.id => {
+            message.reactions = all.iter().cloned().map(Into::into).collect();
+        }
+        _ => {}
+    }
+}
+
+fn extend(
+    mut page: Page,
+    newer: impl Iterator<Item = Message>,
+    which: PageOf,
+    limit: usize,
+) -> Page {
     match which {
         PageOf::Newest => {
             page.messages.extend(newer);
@@ -65,6 +103,7 @@ fn keep_last(messages: &mut Vec<Message>, limit: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::room::Mentions;
     use crate::core::types::{Person, Place, RoomId, Timestamp, UserId};
 
     fn message(offset: i64) -> Message {
@@ -77,8 +116,10 @@ mod tests {
             body: Some(offset.to_string()),
             sent_at: Timestamp(0),
             edited_at: None,
-            reactions: Vec::new(),
             deleted: false,
+            reply_to: None,
+            quote: None,
+            reactions: Vec::new(),
             client_id: None,
         }
     }
@@ -113,11 +154,46 @@ mod tests {
                 bounds(from, (from + limit).min(count))
             }
         };
-        let page = complete(page, messages((stored - 3).max(0)..20), which, limit);
+        let said = |message: Message| {
+            let (position, mentions) = (message.position, Mentions::default());
+            (position, Arc::new(Event::Message { message, mentions }))
+        };
+        let tail = messages((stored - 3).max(0)..20).into_iter().map(said).collect();
+        let page = complete(page, tail, which, limit);
         let offsets: Vec<_> =
             page.messages.iter().map(|m| m.position.offset().to_string()).collect();
         let mark = |more, sign: &str| if more { sign.to_owned() } else { String::new() };
         mark(page.has_older, "<") + &offsets.join(" ") + &mark(page.has_newer, ">")
+    }
+
+    #[test]
+    fn a_page_shows_what_became_of_its_messages() {
+        let page = Page {
+            messages: messages(0..3),
+            has_older: false,
+            has_newer: false,
+            next: 3,
+        };
+        let reply = Message {
+            reply_to: Some(message(0).id),
+            quote: Some(message(0).to_quote()),
+            ..message(3)
+        };
+        let mentions = Mentions::default;
+        let edited = Message { body: Some("new".into()), ..message(1) };
+        let deleted = message(0).into_deleted();
+        let old = Message { body: Some("stale".into()), ..message(2) };
+        let events = [
+            (2, Event::Edited { message: old, mentions: mentions() }),
+            (3, Event::Message { message: reply, mentions: mentions() }),
+            (4, Event::Edited { message: edited, mentions: mentions() }),
+            (5, Event::Deleted { message: deleted, by: UserId(1) }),
+        ];
+        let tail = events.map(|(offset, event)| (Position::new(0, offset), Arc::new(event)));
+        let page = complete(page, tail.into(), PageOf::Newest, 10);
+        let bodies: Vec<_> = page.messages.iter().map(|message| message.body.as_deref()).collect();
+        assert_eq!(bodies, [None, Some("new"), Some("2"), Some("3")]);
+        assert!(page.messages[3].quote.as_ref().is_some_and(|quote| quote.body.is_none()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::message::{Original, Quote};
 use super::types::{Person, Role, RoomId, RoomKind, Timestamp, UserId, Visibility};
 
 /// The format that this hub writes, and the newest that it reads.
@@ -32,6 +33,23 @@ pub struct Record {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Action {
     Message(Post),
+    /// By its author.
+    Edited {
+        message: Original,
+        body: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        quote: Option<Quote>,
+    },
+    /// By its author or an admin.
+    Deleted {
+        message: Original,
+    },
+    /// Adds or takes back a reaction.
+    Reaction {
+        message: Original,
+        emoji: String,
+        on: bool,
+    },
     RoomCreated(Founding),
     RoomUpdated(Changes),
     RoomDeleted,
@@ -54,6 +72,17 @@ pub struct Post {
     pub body: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+    /// What it replies to, as its publisher found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reply_to: Option<Quote>,
+}
+
+impl Action {
+    /// Whether it is part of the conversation, and not a change to the room.
+    pub fn is_about_a_message(&self) -> bool {
+        use Action::{Deleted, Edited, Message, Reaction};
+        matches!(self, Message(_) | Edited { .. } | Deleted { .. } | Reaction { .. })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,7 +170,7 @@ mod tests {
     fn message() -> Record {
         let sender = Person { id: UserId(3), username: "ann".into(), display_name: "Ann".into() };
         Record {
-            action: Action::Message(Post { sender, body: "hi".into(), client_id: None }),
+            action: Action::Message(Post { sender, body: "hi".into(), client_id: None, reply_to: None }),
             v: VERSION,
             room: RoomId::Group(7),
             by: UserId(3),

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+pub use super::message::Message;
+use super::message::{Changed, Original, Quote, Reactors};
 use super::recent::{First, Recent};
 use super::record::{Action, Changes, Founding, Post, Record};
 use super::text;
@@ -36,6 +38,10 @@ pub enum Refusal {
     Exists,
     /// It is so already; nothing to do.
     Unchanged,
+    /// The message was deleted.
+    Gone,
+    /// The message has as many reactions as it may have.
+    TooManyReactions,
     /// The sender used this `client_id` here before.
     Repeat(First),
     /// The record contradicts itself; only another program could have written it.
@@ -54,6 +60,8 @@ impl Refusal {
             Refusal::RoomFull => "room_full",
             Refusal::Exists => "exists",
             Refusal::Unchanged => "unchanged",
+            Refusal::Gone => "message_deleted",
+            Refusal::TooManyReactions => "too_many_reactions",
             Refusal::Repeat(_) => "repeat",
             Refusal::Nonsense => "nonsense",
         }
@@ -66,35 +74,6 @@ pub struct Member {
     pub person: Person,
     pub role: Role,
     pub joined_at: Timestamp,
-}
-
-/// How many people reacted to a message with one emoji.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reaction {
-    pub emoji: String,
-    pub count: u32,
-    pub mine: bool,
-}
-
-/// A message as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    pub id: MessageId,
-    pub room_id: RoomId,
-    pub position: Position,
-    pub sender: Person,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
-    pub sent_at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub edited_at: Option<Timestamp>,
-    /// Empty while nobody can react; clients may rely on the list being there.
-    #[serde(default)]
-    pub reactions: Vec<Reaction>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub deleted: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_id: Option<String>,
 }
 
 /// Whom a message calls: `@username`, or everyone by an admin's `@all`.
@@ -131,6 +110,27 @@ pub enum Event {
     Message {
         message: Message,
         mentions: Mentions,
+    },
+    /// `message` is as it is now, `mentions` are all whom it calls now.
+    Edited {
+        message: Message,
+        mentions: Mentions,
+    },
+    /// What is left of the message.
+    Deleted {
+        message: Message,
+        by: UserId,
+    },
+    Reaction {
+        message: MessageId,
+        emoji: String,
+        user: UserId,
+        on: bool,
+        /// How many have this emoji now.
+        count: usize,
+        /// Who has which, now.
+        #[serde(skip)]
+        all: Vec<Reactors>,
     },
     RoomCreated {
         info: Info,
@@ -197,6 +197,7 @@ pub struct Room {
     pub members: BTreeMap<UserId, Member>,
     pub banned: BTreeSet<UserId>,
     pub recent: Recent,
+    pub changed: Changed,
     /// Of the last accepted record.
     pub position: Position,
 }
@@ -217,6 +218,7 @@ impl Room {
             members: BTreeMap::new(),
             banned: BTreeSet::new(),
             recent: Recent::default(),
+            changed: Changed::default(),
             position: Position::START,
         }
     }
@@ -233,6 +235,11 @@ impl Room {
         let by = record.by;
         let event = match &record.action {
             Action::Message(post) => self.post(post, place, record.at),
+            Action::Edited { message, body, quote } => {
+                self.edit(message, body, quote.clone(), record.at)
+            }
+            Action::Deleted { message } => self.delete_message(message, by),
+            Action::Reaction { message, emoji, on } => self.react(message, emoji, by, *on),
             Action::RoomCreated(founding) => self.found(founding, by, record.at),
             Action::RoomUpdated(changes) => self.update(changes, by),
             Action::RoomDeleted => self.delete(by),
@@ -249,13 +256,16 @@ impl Room {
         if self.status != Status::Live {
             return Err(Refusal::NotFound);
         }
-        if self.kind == RoomKind::Direct && !matches!(action, Action::Message(_)) {
+        if self.kind == RoomKind::Direct && !action.is_about_a_message() {
             self.require_member(by)?;
             return Err(Refusal::DirectRoom);
         }
         match action {
             Action::RoomCreated(_) => Ok(()),
             Action::Message(post) => self.check_post(by, post),
+            Action::Edited { message, .. } => self.check_edit(by, message),
+            Action::Deleted { message } => self.check_deletion(by, message),
+            Action::Reaction { message, emoji, on } => self.check_reaction(by, message, emoji, *on),
             Action::RoomUpdated(_) | Action::RoomDeleted => self.check_admin(by),
             Action::MemberSet { member, role } => self.check_seat(by, member.id, *role),
             Action::MemberRemoved { member, ban } => self.check_removal(by, member.id, *ban),
@@ -308,6 +318,50 @@ impl Room {
         match post.client_id.as_deref().and_then(|id| self.recent.find(by, id)) {
             Some(first) => Err(Refusal::Repeat(first)),
             None => Ok(()),
+        }
+    }
+
+    /// The message as this fold remembers it, or else as the record has it.
+    fn original<'a>(&'a self, brought: &'a Original) -> &'a Original {
+        self.changed.find(brought.id).unwrap_or(brought)
+    }
+
+    fn check_edit(&self, by: UserId, message: &Original) -> Result<(), Refusal> {
+        self.require_member(by)?;
+        let message = self.original(message);
+        match message.sender.id == by {
+            true if message.deleted => Err(Refusal::Gone),
+            true => Ok(()),
+            false => Err(Refusal::Forbidden),
+        }
+    }
+
+    fn check_deletion(&self, by: UserId, message: &Original) -> Result<(), Refusal> {
+        let role = self.require_member(by)?;
+        let message = self.original(message);
+        match message.sender.id == by || role == Role::Admin {
+            true if message.deleted => Err(Refusal::Unchanged),
+            true => Ok(()),
+            false => Err(Refusal::Forbidden),
+        }
+    }
+
+    fn check_reaction(
+        &self,
+        by: UserId,
+        message: &Original,
+        emoji: &str,
+        on: bool,
+    ) -> Result<(), Refusal> {
+        self.require_member(by)?;
+        let message = self.original(message);
+        if message.deleted {
+            return Err(Refusal::Gone);
+        }
+        match message.has_reacted(by, emoji) == on {
+            true => Err(Refusal::Unchanged),
+            false if on && !message.takes_reaction(emoji) => Err(Refusal::TooManyReactions),
+            false => Ok(()),
         }
     }
 
@@ -382,17 +436,49 @@ impl Room {
             body: Some(post.body.clone()),
             sent_at: at,
             edited_at: None,
-            reactions: Vec::new(),
             deleted: false,
+            reply_to: post.reply_to.as_ref().map(|quote| quote.id),
+            quote: post.reply_to.clone(),
+            reactions: Vec::new(),
             client_id: post.client_id.clone(),
         };
-        let mentions = self.mentioned(post);
+        let mentions = self.mentioned(post.sender.id, &post.body);
         Event::Message { message, mentions }
     }
 
-    fn mentioned(&self, post: &Post) -> Mentions {
-        let names = text::mentions(&post.body);
-        let sender = post.sender.id;
+    fn edit(
+        &mut self,
+        brought: &Original,
+        body: &str,
+        quote: Option<Quote>,
+        at: Timestamp,
+    ) -> Event {
+        let mut message = self.original(brought).clone();
+        message.edited_at = Some(at);
+        self.changed.note(self.position, message.clone());
+        let mentions = self.mentioned(message.sender.id, body);
+        let message = message.to_message(self.id, Some(body.to_owned()), quote);
+        Event::Edited { message, mentions }
+    }
+
+    fn delete_message(&mut self, brought: &Original, by: UserId) -> Event {
+        let mut message = self.original(brought).clone();
+        (message.deleted, message.reply_to) = (true, None);
+        message.reactions.clear();
+        self.changed.note(self.position, message.clone());
+        Event::Deleted { message: message.to_message(self.id, None, None), by }
+    }
+
+    fn react(&mut self, brought: &Original, emoji: &str, user: UserId, on: bool) -> Event {
+        let mut message = self.original(brought).clone();
+        let count = message.react(user, emoji, on);
+        self.changed.note(self.position, message.clone());
+        let (emoji, all) = (emoji.to_owned(), message.reactions);
+        Event::Reaction { message: message.id, emoji, user, on, count, all }
+    }
+
+    fn mentioned(&self, sender: UserId, body: &str) -> Mentions {
+        let names = text::mentions(body);
         let by_admin = self.members.get(&sender).is_some_and(|member| member.role == Role::Admin);
         let named = |member: &&Member| {
             member.person.id != sender && names.contains(&member.person.username.to_lowercase())

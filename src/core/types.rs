@@ -136,6 +136,17 @@ impl Place {
     }
 }
 
+impl MessageId {
+    /// Where in the log the message is.
+    pub fn place(self) -> Place {
+        Place {
+            epoch: (self.0 >> 53) as u16,
+            partition: (self.0 & 0x3ff) as u16,
+            offset: (self.0 >> 10) & ((1 << 43) - 1),
+        }
+    }
+}
+
 /// The one cursor of a room: for order, paging, resuming and read markers. It only grows within
 /// a room. 0 is before everything.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::room::{Event, Info, Member};
-use super::types::{Position, RoomId, RoomKind, Timestamp, UserId};
+use super::types::{MessageId, Position, RoomId, RoomKind, Timestamp, UserId};
 use crate::store::RoomView;
 
 /// The subprotocol that a client asks for.
@@ -31,6 +31,20 @@ pub enum Command {
         body: String,
         #[serde(default)]
         client_id: Option<String>,
+        #[serde(default)]
+        reply_to: Option<MessageId>,
+    },
+    Edit {
+        message: MessageId,
+        body: String,
+    },
+    Delete {
+        message: MessageId,
+    },
+    React {
+        message: MessageId,
+        emoji: String,
+        on: bool,
     },
     Read {
         room: String,
@@ -50,7 +64,8 @@ pub enum Command {
     Ping,
 }
 
-const COMMANDS: [&str; 6] = ["hello", "send", "read", "typing", "presence", "ping"];
+const COMMANDS: [&str; 9] =
+    ["hello", "send", "edit", "delete", "react", "read", "typing", "presence", "ping"];
 
 /// Why a frame is no command.
 #[derive(Debug, PartialEq)]
@@ -155,6 +170,20 @@ pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
         Event::Message { message, .. } => {
             framed("message", room, position, json!({"message": message}))
         }
+        Event::Edited { message, .. } => {
+            framed("edited", room, position, json!({"message": message}))
+        }
+        Event::Deleted { message, by } => {
+            framed("deleted", room, position, json!({"message": message, "by": by}))
+        }
+        Event::Reaction { message, emoji, user, on, count, .. } => framed(
+            "reaction",
+            room,
+            position,
+            json!({
+                "message": message, "emoji": emoji, "user_id": user, "on": on, "count": count,
+            }),
+        ),
         Event::RoomCreated { info, by, .. } => {
             framed("room_created", room, position, json!({"info": info, "by": by}))
         }
@@ -182,14 +211,39 @@ pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
     }
 }
 
-/// An event as this one viewer gets it: a new room is shown as its founders see it.
-pub fn event_for(viewer: UserId, room: RoomId, position: Position, what: &Event) -> Vec<u8> {
-    if let Event::RoomCreated { info, members, by } = what
-        && let Some(founder) = members.iter().find(|member| member.person.id == viewer)
-    {
-        return room_created(&founders_view(info, founder, position), position, *by);
+/// Those for whom the event is not the same as for everyone; [`event_for`] is theirs.
+pub fn viewers_apart(what: &Event) -> Vec<UserId> {
+    match what {
+        Event::RoomCreated { members, .. } => {
+            members.iter().map(|member| member.person.id).collect()
+        }
+        Event::Message { message, .. } | Event::Edited { message, .. } => {
+            message.reactions.iter().flat_map(|reaction| reaction.users.iter().copied()).collect()
+        }
+        _ => Vec::new(),
     }
-    event(room, position, what)
+}
+
+/// An event as this one viewer gets it: a new room as its founders see it, and a message with the
+/// viewer's own reactions marked.
+pub fn event_for(viewer: UserId, room: RoomId, position: Position, what: &Event) -> Vec<u8> {
+    match what {
+        Event::RoomCreated { info, members, by } => {
+            match members.iter().find(|member| member.person.id == viewer) {
+                Some(me) => room_created(&founders_view(info, me, position), position, *by),
+                None => event(room, position, what),
+            }
+        }
+        Event::Message { message, mentions } if !message.reactions.is_empty() => {
+            let (message, mentions) = (message.clone().seen_by(viewer), mentions.clone());
+            event(room, position, &Event::Message { message, mentions })
+        }
+        Event::Edited { message, mentions } if !message.reactions.is_empty() => {
+            let (message, mentions) = (message.clone().seen_by(viewer), mentions.clone());
+            event(room, position, &Event::Edited { message, mentions })
+        }
+        _ => event(room, position, what),
+    }
 }
 
 fn room_created(view: &RoomView, position: Position, by: UserId) -> Vec<u8> {

@@ -110,7 +110,7 @@ impl Drop for Reply {
 fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
     match outcome {
         Outcome::Accepted { position, event } => match &**event {
-            Event::Message { message, .. } => wire::ok(reference, json!({"message": message})),
+            Event::Message { message, .. } | Event::Edited { message, .. } => wire::ok(reference, json!({"message": message})),
             _ => wire::ok(reference, json!({"position": position})),
         },
         Outcome::Repeated(message) => wire::ok(reference, json!({"message": message})),
@@ -133,6 +133,8 @@ pub fn explain(refusal: Refusal) -> &'static str {
         Refusal::DirectRoom => "a direct conversation has its two people for ever",
         Refusal::RoomFull => "this group has as many members as it may have",
         Refusal::Exists | Refusal::Unchanged => "it is so already",
+        Refusal::Gone => "this message was deleted",
+        Refusal::TooManyReactions => "this message has as many reactions as it may have",
         Refusal::Repeat(_) => "this client_id was used before",
         Refusal::Nonsense => "this contradicts itself",
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
+use bytes::Bytes;
 use uuid::Uuid;
 
 use super::bridge::{Attach as AttachToLog, Detach, Publish};
@@ -17,6 +18,7 @@ use super::outbound::text_frame;
 use super::reply::{Outcome, Reply, Trouble};
 use super::signals::Signal;
 use super::{Hub, now};
+use crate::core::page::Events;
 use crate::core::recent::First;
 use crate::core::record::{Action, Record, VERSION};
 use crate::core::room::{Event, Message as ChatMessage, Refusal, Room};
@@ -60,10 +62,10 @@ pub struct Unpublished {
     pub error: AppendError,
 }
 
-/// What a member may read that the store may not have yet: the accepted messages from an offset
-/// on, or `None` where this actor does not reach back that far.
+/// What a member may read that the store may not have yet: what was accepted from an offset on,
+/// or `None` where this actor does not reach back that far.
 #[derive(Message)]
-#[rtype(result = "Result<Option<Vec<ChatMessage>>, Refusal>")]
+#[rtype(result = "Result<Option<Events>, Refusal>")]
 pub struct Look {
     pub by: UserId,
     pub from: i64,
@@ -236,17 +238,29 @@ impl RoomActor {
             _ => {}
         }
         let told = self.listeners.len() as u64;
-        self.listeners.retain(|listener| listener.outbound.push(frame.clone()));
+        let apart = self.frames_apart(position, event);
+        self.listeners.retain(|listener| {
+            listener.outbound.push(apart.get(&listener.user).unwrap_or(&frame).clone())
+        });
         metrics::counter!("rookery_deliveries_total").increment(told);
         match &**event {
             // The frame that tells of the removal is the last one of this room.
             Event::MemberRemoved { member, .. } => self.stop_listening(member.person.id),
+            Event::Deleted { message, .. } => self.kept.redact(message),
             Event::RoomDeleted { .. } => {
                 self.listeners.clear();
                 self.kept.forget_messages();
             }
             _ => {}
         }
+    }
+
+    /// The frames for those listeners who get an event in a form of their own.
+    fn frames_apart(&self, position: Position, event: &Event) -> HashMap<UserId, Bytes> {
+        let apart = wire::viewers_apart(event).into_iter();
+        let here = apart.filter(|user| self.listeners.iter().any(|other| other.user == *user));
+        let own = |user| text_frame(&wire::event_for(user, self.id, position, event));
+        here.map(|user| (user, own(user))).collect()
     }
 
     fn refuse(&self, refusal: Refusal, reply: Reply) {
@@ -433,12 +447,12 @@ impl Handler<Unpublished> for RoomActor {
 }
 
 impl Handler<Look> for RoomActor {
-    type Result = Result<Option<Vec<ChatMessage>>, Refusal>;
+    type Result = Result<Option<Events>, Refusal>;
 
     fn handle(&mut self, look: Look, _: &mut Self::Context) -> Self::Result {
         self.used_at = Instant::now();
         self.room.require_member(look.by)?;
-        Ok(self.kept.messages_from(look.from))
+        Ok(self.kept.events_from(look.from))
     }
 }
 

@@ -3,15 +3,18 @@
 use super::accounts::person;
 use super::database::{Row, Statement, Value, values};
 use super::{Page, PageOf, Parting, Replay, Result, Store, StoreError};
-use crate::core::room::{Event, Mentions, Message};
+use crate::core::message::{self, Message, Quote, Reaction, Reactors};
+use crate::core::room::{Event, Mentions};
 use crate::core::types::{MessageId, Position, RoomId, UserId};
 
-/// The columns of a `Message`, of `messages m LEFT JOIN users s ON s.id = m.sender_id`.
+/// The columns of a `Message`, of `messages m` and `MESSAGE_JOINS`.
 pub(super) const MESSAGE: &str = "m.id, m.room_id, m.position, m.sender_id, s.username, \
-     s.display_name, m.body, m.sent_at, m.edited_at, m.deleted_at, m.client_id";
-pub(super) const MESSAGE_COLUMNS: usize = 11;
-
-const FROM: &str = "FROM messages m LEFT JOIN users s ON s.id = m.sender_id";
+     s.display_name, m.body, m.sent_at, m.edited_at, m.deleted_at, m.client_id, m.reactions, \
+     q.id, q.sender_id, t.username, t.display_name, q.body, q.deleted_at";
+pub(super) const MESSAGE_COLUMNS: usize = 18;
+/// The end of a FROM that has `messages m`: the sender, and what it quotes with its sender.
+pub(super) const MESSAGE_JOINS: &str = "LEFT JOIN users s ON s.id = m.sender_id \
+     LEFT JOIN messages q ON q.id = m.reply_to LEFT JOIN users t ON t.id = q.sender_id";
 
 /// A way to walk along a room's positions.
 #[derive(Clone, Copy)]
@@ -60,7 +63,7 @@ impl Store {
     }
 
     pub async fn message(&self, id: MessageId) -> Result<Option<Message>> {
-        let sql = format!("SELECT {MESSAGE} {FROM} WHERE m.id = ?");
+        let sql = format!("SELECT {MESSAGE} FROM messages m {MESSAGE_JOINS} WHERE m.id = ?");
         let row = self.db.query_one(Statement::new(sql, values![id])).await?;
         row.map(|row| message(&row, 0)).transpose()
     }
@@ -74,7 +77,8 @@ impl Store {
     ) -> Result<Option<Message>> {
         // Sorted here: asked to, a database may rather walk through the room in order.
         let sql = format!(
-            "SELECT {MESSAGE} {FROM} WHERE m.room_id = ? AND m.sender_id = ? AND m.client_id = ?"
+            "SELECT {MESSAGE} FROM messages m {MESSAGE_JOINS}
+             WHERE m.room_id = ? AND m.sender_id = ? AND m.client_id = ?"
         );
         let rows = self.db.query(Statement::new(sql, values![room, sender, client_id])).await?;
         let found = rows.iter().map(|row| message(row, 0)).collect::<Result<Vec<_>>>()?;
@@ -90,11 +94,12 @@ impl Store {
         after: Position,
         limit: usize,
     ) -> Result<Replay> {
-        let events = Statement::new(
-            "SELECT position, data FROM events WHERE room_id = ? AND position > ?
-             ORDER BY position LIMIT ?",
-            values![room, after, limit + 1],
+        let events = format!(
+            "SELECT e.position, e.type, e.by_user, e.data, {MESSAGE} FROM events e
+             LEFT JOIN messages m ON m.id = e.message_id {MESSAGE_JOINS}
+             WHERE e.room_id = ? AND e.position > ? ORDER BY e.position LIMIT ?"
         );
+        let events = Statement::new(events, values![room, after, limit + 1]);
         let messages = messages(room, Walk::After(after), limit + 1);
         let rows = self.db.read(vec![next(partition), messages, events]).await?;
 
@@ -102,7 +107,7 @@ impl Store {
             let message = message(row, 0)?;
             Ok((message.position, Event::Message { message, mentions: Mentions::default() }))
         });
-        let done = rows[2].iter().map(|row| Ok((row.position(0)?, event(row.text(1)?)?)));
+        let done = rows[2].iter().map(|row| Ok((row.position(0)?, replayed(row)?)));
         let mut events = said.chain(done).collect::<Result<Vec<_>>>()?;
         events.sort_by_key(|(position, _)| *position);
         let too_much = events.len() > limit;
@@ -172,7 +177,8 @@ fn messages(room: RoomId, walk: Walk, limit: usize) -> Statement {
         Walk::After(start) => (">", "ASC", start),
     };
     let sql = format!(
-        "SELECT {MESSAGE} {FROM} WHERE m.room_id = ? AND m.position {compare} ?
+        "SELECT {MESSAGE} FROM messages m {MESSAGE_JOINS}
+         WHERE m.room_id = ? AND m.position {compare} ?
          ORDER BY m.position {direction} LIMIT ?"
     );
     Statement::new(sql, values![room, from, limit])
@@ -207,6 +213,7 @@ pub(super) fn next_of(rows: &[Row]) -> Result<i64> {
 pub(super) fn message(row: &Row, from: usize) -> Result<Message> {
     let deleted = row.maybe_int(from + 9)?.is_some();
     let body = || row.text(from + 6).map(str::to_owned);
+    let quote = quote(row, from + 12)?.filter(|_| !deleted);
     Ok(Message {
         id: MessageId(row.int(from)?),
         room_id: row.parse(from + 1)?,
@@ -215,10 +222,42 @@ pub(super) fn message(row: &Row, from: usize) -> Result<Message> {
         body: if deleted { None } else { Some(body()?) },
         sent_at: row.time(from + 7)?,
         edited_at: row.maybe_time(from + 8)?,
-        reactions: Vec::new(),
         deleted,
+        reply_to: quote.as_ref().map(|quote| quote.id),
+        quote,
+        reactions: reactions(row.maybe_text(from + 11)?)?,
         client_id: row.maybe_text(from + 10)?.map(str::to_owned),
     })
+}
+
+fn quote(row: &Row, from: usize) -> Result<Option<Quote>> {
+    let Some(id) = row.maybe_int(from)? else { return Ok(None) };
+    let deleted = row.maybe_int(from + 5)?.is_some();
+    let start = |body: &str| body.chars().take(message::QUOTE).collect();
+    Ok(Some(Quote {
+        id: MessageId(id),
+        sender: person(row, from + 1)?,
+        body: row.maybe_text(from + 4)?.filter(|_| !deleted).map(start),
+        deleted,
+    }))
+}
+
+fn reactions(json: Option<&str>) -> Result<Vec<Reaction>> {
+    let Some(json) = json else { return Ok(Vec::new()) };
+    let reactors: Vec<Reactors> = serde_json::from_str(json)
+        .map_err(|error| StoreError::Broken(format!("reactions that cannot be read: {error}")))?;
+    Ok(reactors.into_iter().map(Into::into).collect())
+}
+
+/// An event of the past. A message that was changed is shown as it is now: what it said in
+/// between may have been deleted since.
+fn replayed(row: &Row) -> Result<Event> {
+    let message = || message(row, 4);
+    match row.text(1)? {
+        "edited" => Ok(Event::Edited { message: message()?, mentions: Mentions::default() }),
+        "deleted" => Ok(Event::Deleted { message: message()?, by: row.user(2)? }),
+        _ => event(row.text(3)?),
+    }
 }
 
 fn event(data: &str) -> Result<Event> {

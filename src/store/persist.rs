@@ -1,11 +1,14 @@
 //! What the persister writes: batches of the log, and how far they reach, in one transaction.
 
+use serde::Serialize;
+
 use super::bulk::{in_lists, insert_rows};
 use super::database::{Dialect, Statement, Value, values};
 use super::plan::{RoomPlan, Seat, plan};
 use super::{Result, Store, StoreError};
 use crate::core::batch::{Batch, Change};
-use crate::core::room::{Event, Info};
+use crate::core::message::Message;
+use crate::core::room::{Event, Info, Mentions};
 use crate::core::types::{Role, RoomId, Timestamp, UserId};
 
 impl Store {
@@ -87,14 +90,49 @@ impl Writing {
                 message.body.as_deref().unwrap_or_default(),
                 message.sent_at,
                 message.client_id.as_deref(),
+                message.reply_to,
             ]);
-            let everyone = mentions.all.then_some(UserId(0));
-            for user in everyone.iter().chain(&mentions.users) {
-                self.rows.mentions.push(values![id, *user, message.position]);
-            }
+            self.rows.mentions.extend(mention_rows(message, mentions));
         }
         for change in &room.events {
             self.rows.events.push(event(change)?);
+            self.change_message(change)?;
+        }
+        Ok(())
+    }
+
+    /// What became of a message that is there already, or is inserted before these statements.
+    fn change_message(&mut self, change: &Change) -> Result<()> {
+        let (room, position) = (change.room, change.position);
+        let forget_mentions = |message: &Message| {
+            let sql = "DELETE FROM mentions WHERE room_id = ? AND position = ?";
+            Statement::new(sql, values![room, message.position])
+        };
+        match &change.event {
+            Event::Edited { message, mentions } => {
+                let sql = "UPDATE messages SET body = ?, edited_at = ?, changed_position = ?
+                           WHERE id = ?";
+                let body = message.body.as_deref().unwrap_or_default();
+                let params = values![body, message.edited_at, position, message.id];
+                self.rows.later.push(Statement::new(sql, params));
+                self.rows.later.push(forget_mentions(message));
+                let rows = mention_rows(message, mentions);
+                self.rows.later.extend(insert_rows(MENTIONS, "", rows));
+            }
+            Event::Deleted { message, .. } => {
+                let sql = "UPDATE messages SET body = '', reactions = NULL, reply_to = NULL,
+                               deleted_at = ?, changed_position = ? WHERE id = ?";
+                let params = values![change.at, position, message.id];
+                self.rows.later.push(Statement::new(sql, params));
+                self.rows.later.push(forget_mentions(message));
+            }
+            Event::Reaction { message, all, .. } => {
+                let reactions = if all.is_empty() { None } else { Some(json(all)?) };
+                let sql = "UPDATE messages SET reactions = ?, changed_position = ? WHERE id = ?";
+                let params = values![reactions, position, *message];
+                self.rows.later.push(Statement::new(sql, params));
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -183,11 +221,11 @@ impl Writing {
         let head = "INSERT INTO bans (room_id, user_id)";
         statements.extend(insert_rows(head, "", rows.bans));
         let head = "INSERT INTO messages
-                        (id, room_id, position, sender_id, body, sent_at, client_id)";
+                        (id, room_id, position, sender_id, body, sent_at, client_id, reply_to)";
         statements.extend(insert_rows(head, "", rows.messages));
-        let head = "INSERT INTO mentions (room_id, user_id, position)";
-        statements.extend(insert_rows(head, "", rows.mentions));
-        let head = "INSERT INTO events (room_id, position, type, by_user, at, subject, data)";
+        statements.extend(insert_rows(MENTIONS, "", rows.mentions));
+        let head =
+            "INSERT INTO events (room_id, position, type, by_user, at, subject, message_id, data)";
         statements.extend(insert_rows(head, "", rows.events));
         statements.extend(rows.later);
         statements
@@ -220,7 +258,24 @@ fn search_key(info: &Info) -> String {
     format!("{}\n{}", info.name.as_deref().unwrap_or_default(), info.topic).to_lowercase()
 }
 
+const MENTIONS: &str = "INSERT INTO mentions (room_id, user_id, position)";
+
+fn mention_rows(message: &Message, mentions: &Mentions) -> Vec<Vec<Value>> {
+    let everyone = mentions.all.then_some(UserId(0));
+    let users = everyone.iter().chain(&mentions.users);
+    users.map(|user| values![message.room_id, *user, message.position]).collect()
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(|error| StoreError::Broken(error.to_string()))
+}
+
 fn event(change: &Change) -> Result<Vec<Value>> {
+    let message = match &change.event {
+        Event::Edited { message, .. } | Event::Deleted { message, .. } => Some(message.id),
+        Event::Reaction { message, .. } => Some(*message),
+        _ => None,
+    };
     let (kind, by, subject) = match &change.event {
         Event::RoomCreated { by, .. } => ("room_created", by, None),
         Event::RoomUpdated { by, .. } => ("room_updated", by, None),
@@ -230,8 +285,14 @@ fn event(change: &Change) -> Result<Vec<Value>> {
         Event::MemberRemoved { member, by, .. } => ("member_removed", by, Some(member.person.id)),
         Event::MemberBanned { person, by } => ("member_banned", by, Some(person.id)),
         Event::Message { message, .. } => ("message", &message.sender.id, None),
+        Event::Edited { message, .. } => ("edited", &message.sender.id, None),
+        Event::Deleted { message, by } => ("deleted", by, Some(message.sender.id)),
+        Event::Reaction { user, .. } => ("reaction", user, None),
     };
-    let data = serde_json::to_string(&change.event)
-        .map_err(|error| StoreError::Broken(error.to_string()))?;
-    Ok(values![change.room, change.position, kind, *by, change.at, subject, data])
+    let data = match &change.event {
+        // A replay shows the message as it is by then; its texts are kept in one place only.
+        Event::Edited { .. } | Event::Deleted { .. } => "{}".to_owned(),
+        event => json(event)?,
+    };
+    Ok(values![change.room, change.position, kind, *by, change.at, subject, message, data])
 }

@@ -58,6 +58,8 @@ impl<'a> RoomPlan<'a> {
         self.position = change.position;
         match &change.event {
             Event::Message { message, mentions } => self.post(message, mentions, change),
+            // Written one by one, after the new messages.
+            Event::Edited { .. } | Event::Deleted { .. } | Event::Reaction { .. } => {}
             Event::RoomCreated { info, members, .. } => self.create(info, members, change),
             Event::RoomUpdated { info, .. } => self.info = Some(info),
             Event::RoomDeleted { .. } => self.delete(change),
@@ -155,8 +157,10 @@ mod tests {
             body: Some("hi".into()),
             sent_at: Timestamp(id),
             edited_at: None,
-            reactions: Vec::new(),
             deleted: false,
+            reply_to: None,
+            quote: None,
+            reactions: Vec::new(),
             client_id: None,
         };
         Event::Message { message, mentions: Mentions::default() }

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, HashMap};
 use super::accounts::person;
 use super::bulk::in_lists;
 use super::database::{Row, Statement, Value, values};
-use super::history::{MESSAGE, MESSAGE_COLUMNS, message, next, next_of};
+use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message, next, next_of};
 use super::{ReadMark, Result, RoomView, Snapshot, Store};
+use crate::core::message::{CHANGED, Message};
 use crate::core::recent::{self, First};
-use crate::core::room::{Member, Message, Room, Status};
+use crate::core::room::{Member, Room, Status};
 use crate::core::types::{MessageId, Person, Position, RoomId, Timestamp, UserId};
 
 /// The columns of a `RoomView`, of `rooms r` and, where there is one, the membership `me` of the
@@ -22,8 +23,7 @@ const VIEW: &str = "r.id, r.kind, r.name, r.topic, r.visibility, r.position, r.m
         AND n.user_id IN (0, me.user_id) AND n.position > me.read_position)";
 const VIEW_COLUMNS: usize = 12;
 
-const LAST_MESSAGE: &str =
-    "LEFT JOIN messages m ON m.id = r.last_message_id LEFT JOIN users s ON s.id = m.sender_id";
+const LAST_MESSAGE: &str = "LEFT JOIN messages m ON m.id = r.last_message_id";
 
 /// Read markers in one transaction.
 const MARKS: usize = 500;
@@ -56,6 +56,14 @@ impl Store {
                      ORDER BY position DESC LIMIT ?",
                     values![room, recent::WINDOW + 1],
                 ),
+                Statement::new(
+                    format!(
+                        "SELECT m.changed_position, {MESSAGE} FROM messages m {MESSAGE_JOINS}
+                         WHERE m.room_id = ? AND m.changed_position > 0
+                         ORDER BY m.changed_position DESC LIMIT ?"
+                    ),
+                    values![room, CHANGED],
+                ),
             ])
             .await?;
         let room = restored(room, &rows[1..])?;
@@ -66,7 +74,7 @@ impl Store {
     pub async fn rooms_of(&self, user: UserId) -> Result<Vec<RoomView>> {
         let views = format!(
             "SELECT {VIEW}, {MESSAGE} FROM members me JOIN rooms r ON r.id = me.room_id
-             {LAST_MESSAGE} WHERE me.user_id = ?
+             {LAST_MESSAGE} {MESSAGE_JOINS} WHERE me.user_id = ?
              ORDER BY COALESCE(m.sent_at, r.created_at) DESC, r.id"
         );
         let people = "SELECT r.id, p.user_id, u.username, u.display_name
@@ -83,7 +91,7 @@ impl Store {
     pub async fn room_view(&self, room: RoomId, user: UserId) -> Result<Option<RoomView>> {
         let view = format!(
             "SELECT {VIEW}, {MESSAGE} FROM rooms r
-             LEFT JOIN members me ON me.room_id = r.id AND me.user_id = ? {LAST_MESSAGE}
+             LEFT JOIN members me ON me.room_id = r.id AND me.user_id = ? {LAST_MESSAGE} {MESSAGE_JOINS}
              WHERE r.id = ? AND r.deleted_at IS NULL
                AND (me.user_id IS NOT NULL OR r.visibility = 'public')"
         );
@@ -205,7 +213,7 @@ impl Store {
     }
 }
 
-/// A room from its row, its members, its bans and its newest messages.
+/// A room from its row, its members, its bans, its newest messages and those changed last.
 fn restored(id: RoomId, rows: &[Vec<Row>]) -> Result<Room> {
     let mut room = Room::absent(id);
     let Some(row) = rows[0].first() else { return Ok(room) };
@@ -232,6 +240,9 @@ fn restored(id: RoomId, rows: &[Vec<Row>]) -> Result<Room> {
     }
     if rows[3].len() > newest.len() {
         room.recent.set_incomplete();
+    }
+    for row in rows[4].iter().rev() {
+        room.changed.note(row.position(0)?, message(row, 1)?.original());
     }
     Ok(room)
 }

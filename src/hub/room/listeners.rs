@@ -12,7 +12,8 @@ use bytes::Bytes;
 
 use super::RoomActor;
 use crate::core::follow::SessionId;
-use crate::core::room::{Event, Message as ChatMessage, Standing};
+use crate::core::page::{Events, change};
+use crate::core::room::{Event, Mentions, Message as ChatMessage, Standing};
 use crate::core::types::{Position, RoomId, UserId};
 use crate::core::wire;
 use crate::hub::Hub;
@@ -98,14 +99,36 @@ impl Kept {
         }
     }
 
-    /// The messages from an offset on, or `None` where not all of them are kept.
-    pub fn messages_from(&self, from: i64) -> Option<Vec<ChatMessage>> {
-        let message = |kept: &KeptEvent| match &*kept.event {
-            Event::Message { message, .. } => Some(message.clone()),
-            _ => None,
-        };
+    /// The events from an offset on, or `None` where not all of them are kept.
+    pub fn events_from(&self, from: i64) -> Option<Events> {
         let events = self.events.iter().filter(|kept| kept.position.offset() >= from);
-        (self.from <= from).then(|| events.filter_map(message).collect())
+        let events = events.map(|kept| (kept.position, kept.event.clone()));
+        (self.from <= from).then(|| events.collect())
+    }
+
+    /// Takes the text of a deleted message out of everything that is kept: nobody gets it now.
+    pub fn redact(&mut self, deleted: &ChatMessage) {
+        for kept in &mut self.events {
+            let (Event::Message { message, .. } | Event::Edited { message, .. }) = &*kept.event
+            else {
+                continue;
+            };
+            if message.id != deleted.id && message.reply_to != Some(deleted.id) {
+                continue;
+            }
+            let mut event = (*kept.event).clone();
+            if let Event::Message { message, mentions } | Event::Edited { message, mentions } =
+                &mut event
+            {
+                change(message, &Event::Deleted { message: deleted.clone(), by: deleted.sender.id });
+                if message.deleted {
+                    *mentions = Mentions::default();
+                }
+                let frame = text_frame(&wire::event(message.room_id, kept.position, &event));
+                self.bytes = self.bytes + frame.len() - kept.frame.len();
+                (kept.event, kept.frame) = (Arc::new(event), frame);
+            }
+        }
     }
 
     /// Whether everything after a position is kept.
@@ -122,6 +145,9 @@ impl Kept {
         self.after(since).map(move |kept| match &*kept.event {
             Event::RoomCreated { info, .. } => {
                 text_frame(&wire::event_for(viewer, info.id, kept.position, &kept.event))
+            }
+            Event::Edited { message, .. } if !message.reactions.is_empty() => {
+                text_frame(&wire::event_for(viewer, message.room_id, kept.position, &kept.event))
             }
             _ => kept.frame.clone(),
         })
@@ -335,8 +361,8 @@ mod tests {
         kept.push(Position::new(0, 16), event(), Bytes::from_static(b"x"));
         assert!(kept.reaches_back_to(Position::new(0, 10), 0));
         assert!(!kept.reaches_back_to(Position::new(0, 9), 0));
-        assert_eq!(kept.messages_from(10), None);
-        assert_eq!(kept.messages_from(11), Some(vec![]));
+        assert_eq!(kept.events_from(10), None);
+        assert_eq!(kept.events_from(11).map(|events| events.len()), Some(2));
 
         kept.push(Position::new(0, 17), event(), vec![0; KEPT_BYTES].into());
         assert_eq!(after(&kept, 0), 1);

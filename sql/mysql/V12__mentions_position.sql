@@ -1,0 +1,1 @@
+ALTER TABLE mentions ADD KEY mentions_position (room_id, position);
