@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod ground;
+pub mod instances;
 pub mod members;
 pub mod messages;
 pub mod operations;
@@ -123,6 +124,13 @@ macro_rules! each_story {
                 after_a_removal_nothing_more_comes_live,
                 after_a_removal_nothing_more_comes_on_resume,
                 who_comes_back_hears_again;
+            instances:
+                accounts_are_known_everywhere_at_once,
+                rooms_are_known_everywhere_at_once,
+                messages_are_known_everywhere_at_once,
+                a_name_is_taken_once,
+                two_admins_do_not_both_leave,
+                a_removal_and_a_message_at_once_agree_everywhere;
             operations:
                 health_readiness_and_figures,
                 strangers_are_sent_to_the_login_page,
