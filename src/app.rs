@@ -251,10 +251,6 @@ async fn stop(hub: &Arc<Hub>, server: &ServerHandle) {
     hub.drain();
     close_sockets(hub).await;
     server.stop(true).await;
-    if let Some(presence) = hub.presence() {
-        // Only a stopped actor does not answer, and then there is nothing to tell.
-        let _ = presence.send(Farewell).await;
-    }
     hub.bus.flush().await;
     hub.log.close().await;
 }
@@ -266,6 +262,11 @@ async fn close_sockets(hub: &Arc<Hub>) {
     for step in sessions.chunks(SOCKETS_A_STEP) {
         step.iter().for_each(|session| session.outbound.end(Ending::Draining));
         tokio::time::sleep(pause).await;
+    }
+    // Before the other sides have answered: some never do.
+    if let Some(presence) = hub.presence() {
+        // Only a stopped actor does not answer, and then there is nothing to tell.
+        let _ = presence.send(Farewell).await;
     }
     let until = Instant::now() + CLOSE_SOCKETS_WITHIN / 2;
     while hub.sessions.count() > 0 && Instant::now() < until {

@@ -263,9 +263,16 @@ impl RoomActor {
         if let Some(message) = self.kept.message(first.position) {
             return reply.answer(Outcome::Repeated(Box::new(message)));
         }
-        let store: Store = self.hub.store.clone();
+        let (hub, partition) = (self.hub.clone(), self.partition);
         actix_rt::spawn(async move {
-            reply.answer(match store.message(first.id).await {
+            // The store may be behind: not having it yet does not mean that it is gone.
+            let place = hub.place(partition, first.position.offset());
+            if let (true, Err(trouble)) =
+                (first.position.epoch() == hub.epoch, hub.until_stored(place).await)
+            {
+                return reply.answer(Outcome::Failed(trouble));
+            }
+            reply.answer(match hub.store.message(first.id).await {
                 Ok(Some(message)) => Outcome::Repeated(Box::new(message)),
                 // It was accepted, and may have been deleted with its room since.
                 Ok(None) => Outcome::Refused(Refusal::NotFound),

@@ -1,0 +1,48 @@
+//! What the hub promises while processes are killed and services go away.
+//!
+//! Real instances, real services, and a crowd of clients that do what a good client does: come
+//! back, resume, and send again what was not answered. Each test prints what it counted, and the
+//! seed that chose the moments (`ROOKERY_TEST_SEED` plays it again, as far as time allows).
+//!
+//! The services are shared and are stopped here, so the tests take turns.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod crash;
+mod crowd;
+mod outage;
+mod places;
+mod slow;
+mod start;
+
+use tokio::sync::{Mutex, MutexGuard};
+
+/// One test at a time: they stop what the others need, and measure time.
+async fn my_turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
+/// Numbers that are the same for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    /// Prints the seed, so that a failure names it.
+    fn new(test: &str) -> Dice {
+        let given = std::env::var("ROOKERY_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+        let seed =
+            given.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64);
+        println!("{test}: ROOKERY_TEST_SEED={seed}");
+        Dice(seed)
+    }
+
+    /// A number from the range, by splitmix64.
+    fn between(&mut self, from: usize, to: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        from + ((z ^ (z >> 31)) % (to - from) as u64) as usize
+    }
+}

@@ -1,0 +1,85 @@
+//! Where a test looks and what it stops: the rows of the store, the services, a process's memory.
+
+use std::path::Path;
+use std::process::Command;
+
+use mysql_async::prelude::Queryable;
+
+use crate::crowd::Line;
+
+/// The rows of a room in an embedded store.
+pub fn sqlite_rows(data: &Path, room: &str) -> Vec<Line> {
+    let file = data.join("rookery.db");
+    let rows =
+        rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
+            .and_then(|file| {
+                let sql =
+                    "SELECT position, id, body FROM messages WHERE room_id = ? ORDER BY position";
+                let mut rows = file.prepare(sql)?;
+                let line = |row: &rusqlite::Row| {
+                    let id: i64 = row.get(1)?;
+                    Ok(Line { position: row.get(0)?, id: id.to_string(), body: row.get(2)? })
+                };
+                rows.query_map([room], line)?.collect::<Result<Vec<_>, _>>()
+            });
+    rows.expect("the tables that other programs may read")
+}
+
+/// The same of a cluster.
+pub async fn mysql_rows(url: &str, room: &str) -> Vec<Line> {
+    let mut connection = mysql_async::Conn::from_url(url).await.expect("the database");
+    let sql =
+        "SELECT position, id, CAST(body AS CHAR) FROM messages WHERE room_id = ? ORDER BY position";
+    let line =
+        |(position, id, body): (i64, i64, String)| Line { position, id: id.to_string(), body };
+    let rows = connection.exec_map(sql, (room,), line).await;
+    // The rows are here; how the connection ends is of no interest.
+    let _ = connection.disconnect().await;
+    rows.expect("the tables that other programs may read")
+}
+
+/// Runs one of the service scripts, as in `kafka/kill`.
+pub fn service(script: &str) {
+    let services = std::env::var("ROOKERY_TEST_SERVICES").unwrap_or_else(|_| {
+        panic!("ROOKERY_TEST_SERVICES is not set: start the services with  eval \"$(tests/services/up)\"")
+    });
+    let ended = Command::new(Path::new(&services).join(script)).status();
+    assert!(ended.is_ok_and(|status| status.success()), "{script} failed");
+}
+
+/// A service that is away until this is dropped, also by a test that fails.
+pub struct Away {
+    /// The script that brings it back.
+    back: String,
+}
+
+impl Away {
+    /// Killed, as by a crash.
+    pub fn killed(name: &str) -> Away {
+        service(&format!("{name}/kill"));
+        Away { back: format!("{name}/start") }
+    }
+
+    /// Its connections stay open, and it says nothing.
+    pub fn paused(name: &str) -> Away {
+        service(&format!("{name}/pause"));
+        Away { back: format!("{name}/resume") }
+    }
+
+    pub fn comes_back(self) {}
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        // A second panic while a test fails would hide the first.
+        let _ = std::panic::catch_unwind(|| service(&self.back));
+    }
+}
+
+/// The resident memory of a process, in bytes.
+pub fn memory(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
+    let kilobytes: usize = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("kB");
+    kilobytes * 1024
+}
