@@ -1,5 +1,7 @@
 //! Accounts: signing up, logging in and out, the profile, the password, the directory.
 
+use std::time::{Duration, Instant};
+
 use serde_json::{Value, json};
 
 use super::ground::is_time;
@@ -98,6 +100,22 @@ pub async fn a_wrong_login_does_not_say_what_is_wrong(world: &World) {
     wrong_name.problem(401, "bad_credentials");
     let missing = world.stranger().post("/sessions", json!({"username": alice.username})).await;
     missing.problem(400, "bad_request");
+}
+
+pub async fn a_wrong_login_takes_its_time_for_unknown_names_too(world: &World) {
+    let alice = world.person("alice").await;
+    let mut quickest = [Duration::MAX; 2];
+    for _ in 0..3 {
+        for (quickest, name) in
+            quickest.iter_mut().zip([alice.username.clone(), format!("nobody-{}", unique())])
+        {
+            let asked = Instant::now();
+            log_in(world, &name, "a wrong guess").await.problem(401, "bad_credentials");
+            *quickest = asked.elapsed().min(*quickest);
+        }
+    }
+    let [known, unknown] = quickest;
+    assert!(unknown > known / 3, "{unknown:?} for an unknown name, {known:?} for a known one");
 }
 
 pub async fn logging_out_ends_this_login_alone(world: &World) {

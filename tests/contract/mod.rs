@@ -17,6 +17,20 @@ pub mod socket;
 macro_rules! each_story {
     ($world:path) => {
         each_story! { $world;
+            accounts:
+                signing_up_logs_in,
+                a_user_name_is_unique_without_regard_to_case,
+                user_names_have_3_to_32_plain_characters,
+                passwords_have_8_to_256_bytes_and_are_not_common,
+                display_names_have_1_to_50_characters,
+                a_wrong_login_does_not_say_what_is_wrong,
+                a_wrong_login_takes_its_time_for_unknown_names_too,
+                logging_out_ends_this_login_alone,
+                a_new_password_logs_out_the_others,
+                ten_wrong_passwords_a_minute_for_one_name,
+                wrong_passwords_from_one_address,
+                the_directory_shows_people,
+                the_directory_has_pages;
             ground:
                 ids_are_strings_and_times_have_milliseconds,
                 a_body_that_does_not_fit_is_400_and_a_value_not_allowed_422,
@@ -31,28 +45,13 @@ macro_rules! each_story {
                 logging_in_from_another_site_is_refused_with_a_cookie,
                 under_https_the_cookie_is_kept_to_the_host,
                 what_is_not_there_is_not_found;
-            accounts:
-                signing_up_logs_in,
-                a_user_name_is_unique_without_regard_to_case,
-                user_names_have_3_to_32_plain_characters,
-                passwords_have_8_to_256_bytes_and_are_not_common,
-                display_names_have_1_to_50_characters,
-                a_wrong_login_does_not_say_what_is_wrong,
-                logging_out_ends_this_login_alone,
-                a_new_password_logs_out_the_others,
-                ten_wrong_passwords_a_minute_for_one_name,
-                wrong_passwords_from_one_address,
-                the_directory_shows_people,
-                the_directory_has_pages;
-            rooms:
-                a_group_is_made_with_its_members,
-                my_list_shows_the_last_message,
-                a_direct_room_exists_once,
-                two_who_open_a_direct_room_at_once_meet_in_it,
-                a_direct_room_has_two_members_for_ever,
-                admins_change_name_topic_and_visibility,
-                a_deleted_room_is_gone_for_everyone,
-                public_groups_are_listed_in_pages;
+            instances:
+                accounts_are_known_everywhere_at_once,
+                rooms_are_known_everywhere_at_once,
+                messages_are_known_everywhere_at_once,
+                a_name_is_taken_once,
+                two_admins_do_not_both_leave,
+                a_removal_and_a_message_at_once_agree_everywhere;
             members:
                 members_are_listed_with_role_and_status,
                 anyone_may_join_and_leave_a_public_group,
@@ -77,14 +76,11 @@ macro_rules! each_story {
                 history_around_a_position,
                 a_page_has_50_messages_and_at_most_100,
                 too_many_messages_are_refused_for_a_while;
-            reading:
-                messages_by_others_are_unread_until_read,
-                the_marker_never_goes_back,
-                past_the_end_means_the_end,
-                sending_moves_my_marker,
-                a_marker_is_a_position,
-                mentions_are_counted_until_read,
-                my_other_devices_hear_what_i_read;
+            operations:
+                health_readiness_and_figures,
+                strangers_are_sent_to_the_login_page,
+                a_stop_is_orderly,
+                everything_is_there_after_a_restart;
             presence:
                 online_while_a_socket_is_open,
                 presence_is_asked_of_a_room_or_of_users,
@@ -93,6 +89,34 @@ macro_rules! each_story {
                 followers_of_a_room_hear_its_members,
                 followers_of_all_hear_everybody,
                 a_presence_command_says_whom_it_means;
+            reading:
+                messages_by_others_are_unread_until_read,
+                the_marker_never_goes_back,
+                past_the_end_means_the_end,
+                sending_moves_my_marker,
+                a_marker_is_a_position,
+                mentions_are_counted_until_read,
+                my_other_devices_hear_what_i_read;
+            resume:
+                exactly_what_was_missed_in_order,
+                who_missed_nothing_gets_nothing,
+                rooms_that_are_not_named_begin_now,
+                several_rooms_are_resumed_at_once,
+                more_than_resume_events_is_a_reset,
+                a_position_from_the_future_is_a_reset,
+                naming_a_room_of_others_tells_nothing,
+                after_a_removal_nothing_more_comes_live,
+                after_a_removal_nothing_more_comes_on_resume,
+                who_comes_back_hears_again;
+            rooms:
+                a_group_is_made_with_its_members,
+                my_list_shows_the_last_message,
+                a_direct_room_exists_once,
+                two_who_open_a_direct_room_at_once_meet_in_it,
+                a_direct_room_has_two_members_for_ever,
+                admins_change_name_topic_and_visibility,
+                a_deleted_room_is_gone_for_everyone,
+                public_groups_are_listed_in_pages;
             socket:
                 hello_comes_first,
                 refs_come_back_as_they_were,
@@ -109,33 +133,13 @@ macro_rules! each_story {
                 text_that_is_no_utf8_closes_1007,
                 a_frame_has_at_most_64_kib,
                 a_text_may_come_in_fragments,
+                fragments_out_of_turn_close_1002,
+                fragments_have_at_most_64_kib_together,
+                a_websocket_ping_and_a_goodbye_are_answered,
                 the_door_asks_for_a_login_and_our_protocol,
                 with_a_cookie_the_socket_is_for_our_pages,
                 a_user_has_so_many_sockets,
                 too_many_messages_end_the_socket;
-            resume:
-                exactly_what_was_missed_in_order,
-                who_missed_nothing_gets_nothing,
-                rooms_that_are_not_named_begin_now,
-                several_rooms_are_resumed_at_once,
-                more_than_resume_events_is_a_reset,
-                a_position_from_the_future_is_a_reset,
-                naming_a_room_of_others_tells_nothing,
-                after_a_removal_nothing_more_comes_live,
-                after_a_removal_nothing_more_comes_on_resume,
-                who_comes_back_hears_again;
-            instances:
-                accounts_are_known_everywhere_at_once,
-                rooms_are_known_everywhere_at_once,
-                messages_are_known_everywhere_at_once,
-                a_name_is_taken_once,
-                two_admins_do_not_both_leave,
-                a_removal_and_a_message_at_once_agree_everywhere;
-            operations:
-                health_readiness_and_figures,
-                strangers_are_sent_to_the_login_page,
-                a_stop_is_orderly,
-                everything_is_there_after_a_restart;
         }
     };
     ($world:path; $($file:ident: $($story:ident),+;)+) => {
