@@ -23,7 +23,6 @@ use crate::core::room::{Event, Message as ChatMessage, Refusal, Room};
 use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{AppendError, Entry};
-use crate::store::Store;
 pub use listeners::{Join, Welcome};
 use listeners::{Kept, Listener};
 

@@ -80,7 +80,7 @@ async fn a_file_that_is_wrong_is_named() {
     let dir = TempDir::new().expect("a folder");
     let serve = ["serve", "--config", "rookery.toml"];
     refused(&serve, dir.path(), &[], "--config");
-    let mut with = |toml: &str, setting: &str| {
+    let with = |toml: &str, setting: &str| {
         std::fs::write(dir.path().join("rookery.toml"), toml).expect("a file");
         refused(&serve, dir.path(), &[], setting)
     };

@@ -26,8 +26,13 @@ pub struct Person {
 }
 
 impl Person {
+    /// Begins with the first instance.
+    pub async fn sign_up(bases: &[String], username: &str) -> Person {
+        Person::sign_up_at(bases, 0, username).await
+    }
+
     /// `turn` is the instance to begin with.
-    pub async fn sign_up(bases: &[String], turn: usize, username: &str) -> Person {
+    pub async fn sign_up_at(bases: &[String], turn: usize, username: &str) -> Person {
         let mut person = Person::stranger(bases, turn);
         let form = json!({"username": username, "password": PASSWORD});
         let made = person.post("/users", form).await.expect(201);

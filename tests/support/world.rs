@@ -114,7 +114,7 @@ impl World {
     /// Somebody new, whose user name begins with `name`. People start out on instances in turn.
     pub async fn person(&self, name: &str) -> Person {
         let username = format!("{name}-{}", super::unique());
-        Person::sign_up(&self.bases, self.next_turn(), &username).await
+        Person::sign_up_at(&self.bases, self.next_turn(), &username).await
     }
 
     /// Nobody: not logged in.
