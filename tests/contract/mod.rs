@@ -115,6 +115,7 @@ macro_rules! each_story {
                 two_who_open_a_direct_room_at_once_meet_in_it,
                 a_direct_room_has_two_members_for_ever,
                 admins_change_name_topic_and_visibility,
+                a_change_that_changes_nothing_is_none,
                 a_deleted_room_is_gone_for_everyone,
                 public_groups_are_listed_in_pages;
             socket:
