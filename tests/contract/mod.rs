@@ -38,6 +38,8 @@ macro_rules! each_story {
                 bodies_are_json_by_their_type,
                 a_body_has_at_most_64_kib,
                 strangers_are_asked_to_log_in,
+                strangers_hear_of_that_before_anything_else,
+                a_wrong_method_is_told_the_right_ones,
                 a_private_room_is_unknown_to_strangers,
                 outsiders_see_a_public_group_but_not_into_it,
                 a_member_without_the_right_is_told_so,
