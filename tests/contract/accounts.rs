@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::ground::is_time;
@@ -167,6 +168,40 @@ pub async fn ten_wrong_passwords_a_minute_for_one_name(world: &World) {
     // Other names are not affected, nor is who is logged in.
     let other = format!("nobody-{}", unique());
     log_in(&world, &other, "a wrong guess").await.problem(401, "bad_credentials");
+    alice.get("/me").await.expect(200);
+}
+
+pub async fn guessing_side_by_side_is_no_way_around(world: &World) {
+    let world = world.with(&[]).await;
+    let alice = world.person("alice").await;
+    let guesses = (0..40).map(|_| log_in(&world, &alice.username, "a wrong guess"));
+    let answers = join_all(guesses).await;
+    let with = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((with(401), with(429)), (10, 30), "{answers:#?}");
+}
+
+pub async fn the_right_password_side_by_side_is_no_failure(world: &World) {
+    let world = world.with(&[]).await;
+    let alice = world.person("alice").await;
+    let logins = (0..15).map(|_| log_in(&world, &alice.username, PASSWORD));
+    for answer in join_all(logins).await {
+        answer.expect(201);
+    }
+    log_in(&world, &alice.username, "a wrong guess").await.problem(401, "bad_credentials");
+}
+
+pub async fn the_current_password_is_not_to_be_guessed_either(world: &World) {
+    let world = world.with(&[]).await;
+    let alice = world.person("alice").await;
+    let change = async |current: &str| {
+        let form = json!({"current": current, "new": "a new and better password"});
+        alice.put("/me/password", form).await
+    };
+    for _ in 0..10 {
+        change("a wrong guess").await.problem(403, "wrong_password");
+    }
+    change("a wrong guess").await.problem(429, "too_many_attempts");
+    change(PASSWORD).await.problem(429, "too_many_attempts");
     alice.get("/me").await.expect(200);
 }
 

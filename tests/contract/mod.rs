@@ -28,6 +28,9 @@ macro_rules! each_story {
                 logging_out_ends_this_login_alone,
                 a_new_password_logs_out_the_others,
                 ten_wrong_passwords_a_minute_for_one_name,
+                guessing_side_by_side_is_no_way_around,
+                the_right_password_side_by_side_is_no_failure,
+                the_current_password_is_not_to_be_guessed_either,
                 wrong_passwords_from_one_address,
                 the_directory_shows_people,
                 the_directory_has_pages;
