@@ -215,6 +215,48 @@ pub async fn wrong_passwords_from_one_address(world: &World) {
     assert_eq!(refused.status, 429, "{refused:?}");
 }
 
+pub async fn a_disabled_account_is_out_until_it_is_enabled(world: &World) {
+    let mut world = world.with(&[]).await;
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let room = alice.group("Still here", &[&bob]).await;
+    alice.say(&room, "remember me").await;
+    let (mut of_alice, mut of_bob) = (alice.socket().await, bob.socket().await);
+
+    let said = world.hub().command(&["user", "disable", &alice.username.to_uppercase()], "");
+    assert!(said.contains(&alice.username) && said.contains("1 logins ended"), "{said}");
+    alice.get("/me").await.problem(401, "not_logged_in");
+    assert_eq!(of_alice.closed().await, Some(4503));
+    log_in(&world, &alice.username, PASSWORD).await.problem(403, "account_disabled");
+    // Who does not know the password does not learn that there is such an account.
+    log_in(&world, &alice.username, "a wrong guess").await.problem(401, "bad_credentials");
+
+    of_bob.settle().await;
+    let history = bob.history(&room, "").await;
+    assert_eq!(history["messages"][0]["body"], "remember me", "{history}");
+    assert_eq!(history["messages"][0]["sender"]["id"], alice.id, "{history}");
+    let listed = world.hub().command(&["user", "list"], "");
+    assert_eq!(listed.lines().filter(|line| line.ends_with("\tdisabled")).count(), 1, "{listed}");
+
+    world.hub().command(&["user", "enable", &alice.username], "");
+    alice.get("/me").await.problem(401, "not_logged_in");
+    let alice = alice.log_in_again().await;
+    alice.say(&room, "back again").await;
+    of_bob.expect_message("back again").await;
+}
+
+pub async fn a_password_that_the_operator_sets_logs_out_everywhere(world: &World) {
+    let mut world = world.with(&[]).await;
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let (mut of_alice, mut of_bob) = (alice.socket().await, bob.socket().await);
+    let new = "set by the operator";
+    let said = world.hub().command(&["user", "passwd", &alice.username], &format!("{new}\n"));
+    assert!(said.contains("1 logins ended"), "{said}");
+    assert_eq!(of_alice.closed().await, Some(4501));
+    of_bob.settle().await;
+    log_in(&world, &alice.username, PASSWORD).await.problem(401, "bad_credentials");
+    log_in(&world, &alice.username, new).await.expect(201);
+}
+
 pub async fn the_directory_shows_people(world: &World) {
     let alice = world.person("alice").await;
     let family = format!("f{}", unique());

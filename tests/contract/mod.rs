@@ -32,6 +32,8 @@ macro_rules! each_story {
                 the_right_password_side_by_side_is_no_failure,
                 the_current_password_is_not_to_be_guessed_either,
                 wrong_passwords_from_one_address,
+                a_disabled_account_is_out_until_it_is_enabled,
+                a_password_that_the_operator_sets_logs_out_everywhere,
                 the_directory_shows_people,
                 the_directory_has_pages;
             ground:
