@@ -6,6 +6,7 @@ pub mod instances;
 pub mod members;
 pub mod messages;
 pub mod operations;
+pub mod parting;
 pub mod presence;
 pub mod reading;
 pub mod resume;
@@ -81,6 +82,7 @@ macro_rules! each_story {
                 history_before_a_position,
                 history_after_a_position,
                 history_around_a_position,
+                positions_at_the_ends_of_the_range_have_pages_too,
                 a_page_has_50_messages_and_at_most_100,
                 too_many_messages_are_refused_for_a_while;
             operations:
@@ -88,6 +90,13 @@ macro_rules! each_story {
                 strangers_are_sent_to_the_login_page,
                 a_stop_is_orderly,
                 everything_is_there_after_a_restart;
+            parting:
+                a_ban_tells_those_who_never_were_members_nothing,
+                a_ban_afterwards_tells_former_members_nothing_more,
+                what_lay_between_two_stays_is_not_told,
+                who_missed_too_much_hears_of_the_removal_alone,
+                members_of_a_deleted_room_hear_of_it_when_they_return,
+                a_room_made_meanwhile_is_shown_as_it_is_live;
             presence:
                 online_while_a_socket_is_open,
                 presence_is_asked_of_a_room_or_of_users,
