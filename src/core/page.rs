@@ -168,12 +168,7 @@ mod tests {
 
     #[test]
     fn a_page_shows_what_became_of_its_messages() {
-        let page = Page {
-            messages: messages(0..3),
-            has_older: false,
-            has_newer: false,
-            next: 3,
-        };
+        let page = Page { messages: messages(0..3), has_older: false, has_newer: false, next: 3 };
         let reply = Message {
             reply_to: Some(message(0).id),
             quote: Some(message(0).to_quote()),

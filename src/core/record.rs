@@ -170,7 +170,12 @@ mod tests {
     fn message() -> Record {
         let sender = Person { id: UserId(3), username: "ann".into(), display_name: "Ann".into() };
         Record {
-            action: Action::Message(Post { sender, body: "hi".into(), client_id: None, reply_to: None }),
+            action: Action::Message(Post {
+                sender,
+                body: "hi".into(),
+                client_id: None,
+                reply_to: None,
+            }),
             v: VERSION,
             room: RoomId::Group(7),
             by: UserId(3),

@@ -108,6 +108,14 @@ pub fn client_id(text: &str) -> Result<(), Invalid> {
     }
 }
 
+/// An emoji, in the form that Unicode calls fully qualified, so that equal ones are the same text.
+pub fn emoji(text: &str) -> Result<&'static str, Invalid> {
+    match emojis::get(text) {
+        Some(emoji) => Ok(emoji.as_str()),
+        None => invalid("emoji", "this is not one emoji"),
+    }
+}
+
 /// The names after an `@` in a text, in lower case. An `@` inside a word, as in a mail address,
 /// calls nobody; a full stop that ends the sentence is no part of the name.
 pub fn mentions(body: &str) -> HashSet<String> {

@@ -1,18 +1,21 @@
-//! Messages over HTTP: history, sending, and the read marker.
+//! Messages over HTTP: history, sending, changing, reacting, and the read marker.
 
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::json;
 
 use super::errors::{Answer, Problem};
-use super::extract::{Body, Query, Shared, Viewer, page_limit, path_id};
+use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id};
 use super::rooms::view_after;
+use crate::core::message::Message;
 use crate::core::record::{Action, Post};
-use crate::core::room::Event;
-use crate::core::text;
-use crate::core::types::{Position, RoomId};
+use crate::core::room::{Event, Refusal};
+use crate::core::types::{MessageId, Position, RoomId};
+use crate::core::{page, text};
+use crate::hub::Hub;
 use crate::hub::changes::propose;
 use crate::hub::history::{self, NoPage};
+use crate::hub::messages::{self, edited, quote};
 use crate::hub::reply::Outcome;
 use crate::hub::session::mark_read;
 use crate::store::PageOf;
@@ -37,8 +40,7 @@ impl From<NoPage> for Problem {
 pub async fn list(
     request: HttpRequest,
     hub: Shared,
-    viewer: Viewer,
-    Query(which): Query<Which>,
+    LoggedIn(viewer, Query(which)): LoggedIn<Query<Which>>,
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     let limit = page_limit(which.limit, &hub)?;
@@ -53,11 +55,12 @@ pub async fn list(
             ));
         }
     };
-    let page = history::page(&hub, room, viewer.id(), of, limit).await?;
+    let found = history::page(&hub, room, viewer.id(), of, limit).await?;
+    let messages = found.messages.into_iter().map(|message| message.seen_by(viewer.id()));
     Ok(HttpResponse::Ok().json(json!({
-        "messages": page.messages,
-        "has_older": page.has_older,
-        "has_newer": page.has_newer,
+        "messages": messages.collect::<Vec<_>>(),
+        "has_older": found.has_older,
+        "has_newer": found.has_newer,
     })))
 }
 
@@ -65,24 +68,26 @@ pub async fn list(
 pub struct NewMessage {
     body: String,
     client_id: Option<String>,
+    reply_to: Option<MessageId>,
 }
 
 pub async fn send(
     request: HttpRequest,
     hub: Shared,
-    viewer: Viewer,
-    Body(new): Body<NewMessage>,
+    LoggedIn(viewer, Body(new)): LoggedIn<Body<NewMessage>>,
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
-    if hub.limiter.check_key(&viewer.id()).is_err() {
-        return Err(Problem::too_many("too_many_messages", "slow down, and send it again", 1));
-    }
+    not_too_fast(&hub, &viewer)?;
     let body = text::message_body(&new.body, &hub.config.limits.text())?;
     if let Some(client_id) = &new.client_id {
         text::client_id(client_id)?;
     }
     let sender = viewer.account.person.clone();
-    let post = Post { sender, body, client_id: new.client_id };
+    let reply_to = match new.reply_to {
+        Some(id) => Some(quote(&hub, room, id).await??),
+        None => None,
+    };
+    let post = Post { sender, body, client_id: new.client_id, reply_to };
     match propose(&hub, room, viewer.id(), Action::Message(post)).await {
         Outcome::Accepted { event, .. } => match &*event {
             Event::Message { message, .. } => {
@@ -90,11 +95,79 @@ pub async fn send(
             }
             _ => Err(Problem::internal()),
         },
-        Outcome::Repeated(message) => Ok(HttpResponse::Ok().json(json!({"message": message}))),
+        Outcome::Repeated(message) => Ok(shown(message.seen_by(viewer.id()))),
         Outcome::Done => Err(Problem::internal()),
         Outcome::Refused(refusal) => Err(refusal.into()),
         Outcome::Failed(trouble) => Err(trouble.into()),
     }
+}
+
+fn not_too_fast(hub: &Hub, viewer: &Viewer) -> Result<(), Problem> {
+    match hub.limiter.check_key(&viewer.id()) {
+        Ok(()) => Ok(()),
+        Err(_) => Err(Problem::too_many("too_many_messages", "slow down, and send it again", 1)),
+    }
+}
+
+fn shown(message: Message) -> HttpResponse {
+    HttpResponse::Ok().json(json!({"message": message}))
+}
+
+/// Finds a message and does something to it; returns it as it is then.
+async fn change(
+    hub: &Shared,
+    id: MessageId,
+    viewer: &Viewer,
+    action: impl FnOnce(Message) -> Action,
+) -> Result<Message, Problem> {
+    not_too_fast(hub, viewer)?;
+    let found = messages::find(hub, id).await?;
+    let mut message = found.ok_or_else(Problem::not_found)?;
+    match propose(hub, message.room_id, viewer.id(), action(message.clone())).await {
+        Outcome::Accepted { event, .. } => page::change(&mut message, &event),
+        Outcome::Refused(Refusal::Unchanged) => {}
+        Outcome::Refused(refusal) => return Err(refusal.into()),
+        Outcome::Failed(trouble) => return Err(trouble.into()),
+        Outcome::Repeated(_) | Outcome::Done => return Err(Problem::internal()),
+    }
+    Ok(message.seen_by(viewer.id()))
+}
+
+#[derive(Deserialize)]
+pub struct NewBody {
+    body: String,
+}
+
+pub async fn edit(
+    request: HttpRequest,
+    hub: Shared,
+    LoggedIn(viewer, Body(new)): LoggedIn<Body<NewBody>>,
+) -> Answer {
+    let id: MessageId = path_id(&request, "message")?;
+    let body = text::message_body(&new.body, &hub.config.limits.text())?;
+    Ok(shown(change(&hub, id, &viewer, |message| edited(message, body)).await?))
+}
+
+pub async fn delete(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
+    let id: MessageId = path_id(&request, "message")?;
+    let delete = |message: Message| Action::Deleted { message: message.original() };
+    change(&hub, id, &viewer, delete).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+pub async fn add_reaction(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
+    react(request, hub, viewer, true).await
+}
+
+pub async fn remove_reaction(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
+    react(request, hub, viewer, false).await
+}
+
+async fn react(request: HttpRequest, hub: Shared, viewer: Viewer, on: bool) -> Answer {
+    let id: MessageId = path_id(&request, "message")?;
+    let emoji = text::emoji(request.match_info().query("emoji"))?.to_owned();
+    let react = |message: Message| Action::Reaction { message: message.original(), emoji, on };
+    Ok(shown(change(&hub, id, &viewer, react).await?))
 }
 
 #[derive(Deserialize)]
@@ -105,8 +178,7 @@ pub struct ReadUpTo {
 pub async fn read(
     request: HttpRequest,
     hub: Shared,
-    viewer: Viewer,
-    Body(up_to): Body<ReadUpTo>,
+    LoggedIn(viewer, Body(up_to)): LoggedIn<Body<ReadUpTo>>,
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     super::members::require_member(&hub, room, &viewer).await?;

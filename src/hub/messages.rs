@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::Hub;
 use super::reply::Trouble;
-use crate::core::message::Message;
-use crate::core::types::MessageId;
+use crate::core::message::{Message, Quote};
+use crate::core::record::Action;
+use crate::core::text::Invalid;
+use crate::core::types::{MessageId, RoomId};
 use crate::store::StoreError;
 
 /// The message as the store has it, waiting for one that only the log has yet; `None` where there
@@ -26,4 +28,22 @@ pub async fn find(hub: &Arc<Hub>, id: MessageId) -> Result<Option<Message>, Trou
     let behind = |_| Trouble::Unavailable("the store is behind the log");
     hub.until_stored(place).await.map_err(behind)?;
     hub.store.message(id).await.map_err(down)
+}
+
+/// What a reply to this message shows of it; refused unless it is a message of the same room.
+pub async fn quote(
+    hub: &Arc<Hub>,
+    room: RoomId,
+    id: MessageId,
+) -> Result<Result<Quote, Invalid>, Trouble> {
+    let found = find(hub, id).await?.filter(|message| message.room_id == room);
+    let detail = || "this is no message of this room".to_owned();
+    Ok(found
+        .map(|message| message.to_quote())
+        .ok_or_else(|| Invalid { field: "reply_to", detail: detail() }))
+}
+
+/// The message with another text. The quote is as it is now, not as it was when it was sent.
+pub fn edited(message: Message, body: String) -> Action {
+    Action::Edited { message: message.original(), body, quote: message.quote }
 }

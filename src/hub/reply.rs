@@ -110,7 +110,9 @@ impl Drop for Reply {
 fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
     match outcome {
         Outcome::Accepted { position, event } => match &**event {
-            Event::Message { message, .. } | Event::Edited { message, .. } => wire::ok(reference, json!({"message": message})),
+            Event::Message { message, .. } | Event::Edited { message, .. } => {
+                wire::ok(reference, json!({"message": message}))
+            }
             _ => wire::ok(reference, json!({"position": position})),
         },
         Outcome::Repeated(message) => wire::ok(reference, json!({"message": message})),

@@ -19,6 +19,7 @@ use governor::{Quota, RateLimiter};
 use serde_json::json;
 
 use super::Hub;
+use super::messages::{self, edited, quote};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
 use super::presence::{Connect, Disconnect, Follow, Scope};
 use super::registry::SessionHandle;
@@ -26,10 +27,11 @@ use super::reply::{Reply, Trouble, explain};
 use super::room::{Join, Propose, Typing};
 use super::signals::Signal;
 use crate::config::Limits;
+use crate::core::message::Message;
 use crate::core::record::{Action, Post};
 use crate::core::room::Refusal;
-use crate::core::text;
-use crate::core::types::{Position, RoomId, UserId};
+use crate::core::text::{self, Invalid};
+use crate::core::types::{MessageId, Position, RoomId, UserId};
 use crate::core::wire::{self, Command, Ref};
 use crate::store::{ReadMark, RoomView, StoreError};
 
@@ -126,7 +128,17 @@ impl Session {
             _ if !self.said_hello => {
                 self.error(&reference, "hello_first", "the first command is hello", false);
             }
-            Command::Send { room, body, client_id } => self.send(reference, &room, body, client_id),
+            Command::Send { room, body, client_id, reply_to } => {
+                self.send(reference, &room, (body, client_id, reply_to), ctx);
+            }
+            Command::Edit { message, body } => self.edit(reference, message, &body, ctx),
+            Command::Delete { message } => {
+                let action = |message: Message| Action::Deleted { message: message.original() };
+                self.change(reference, message, action, ctx);
+            }
+            Command::React { message, emoji, on } => {
+                self.react(reference, message, &emoji, on, ctx);
+            }
             Command::Read { room, position } => self.read(reference, &room, position, ctx),
             Command::Typing { room } => self.typing(reference, &room),
             Command::Presence { users, room, all } => {
@@ -136,25 +148,111 @@ impl Session {
         }
     }
 
-    fn send(&mut self, reference: Ref, room: &str, body: String, client_id: Option<String>) {
-        if self.hub.limiter.check_key(&self.user()).is_err() {
-            return self.refuse_too_many(&reference);
+    fn send(
+        &mut self,
+        reference: Ref,
+        room: &str,
+        (body, client_id, reply_to): (String, Option<String>, Option<MessageId>),
+        ctx: &mut Context<Self>,
+    ) {
+        if self.is_too_fast(&reference) {
+            return;
         }
         let checked = text::message_body(&body, &self.hub.config.limits.text())
             .and_then(|body| client_id.as_deref().map_or(Ok(()), text::client_id).map(|()| body));
         let body = match checked {
             Ok(body) => body,
-            Err(invalid) => {
-                let code = format!("invalid_{}", invalid.field);
-                return self.error(&reference, &code, &invalid.detail, false);
-            }
+            Err(invalid) => return self.invalid(&reference, &invalid),
         };
         let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(&reference) };
-        let post = Post { sender: self.handle.person(), body, client_id };
+        let post = Post { sender: self.handle.person(), body, client_id, reply_to: None };
+        let Some(reply_to) = reply_to else {
+            return self.propose(reference, room, Action::Message(post));
+        };
+        let hub = self.hub.clone();
+        let quoted = async move { quote(&hub, room, reply_to).await };
+        ctx.wait(quoted.into_actor(self).map(move |quoted, session, _| match quoted {
+            Ok(Ok(quote)) => {
+                let post = Post { reply_to: Some(quote), ..post };
+                session.propose(reference, room, Action::Message(post));
+            }
+            Ok(Err(invalid)) => session.invalid(&reference, &invalid),
+            Err(trouble) => session.trouble(&reference, trouble),
+        }));
+    }
+
+    fn propose(&self, reference: Ref, room: RoomId, action: Action) {
         let reply = Reply::to_socket(self.handle.outbound.clone(), reference);
-        let propose = Propose { by: self.user(), action: Action::Message(post), reply };
+        let propose = Propose { by: self.user(), action, reply };
         // A full mailbox drops the proposal, and the dropped reply says that it is unavailable.
         let _ = self.hub.rooms.wake(&self.hub, room).try_send(propose);
+    }
+
+    fn edit(&mut self, reference: Ref, id: MessageId, body: &str, ctx: &mut Context<Self>) {
+        match text::message_body(body, &self.hub.config.limits.text()) {
+            Ok(body) => self.change(reference, id, |message| edited(message, body), ctx),
+            Err(invalid) => self.invalid(&reference, &invalid),
+        }
+    }
+
+    fn react(
+        &mut self,
+        reference: Ref,
+        id: MessageId,
+        emoji: &str,
+        on: bool,
+        ctx: &mut Context<Self>,
+    ) {
+        match text::emoji(emoji) {
+            Ok(emoji) => {
+                let emoji = emoji.to_owned();
+                let react = move |message: Message| Action::Reaction {
+                    message: message.original(),
+                    emoji,
+                    on,
+                };
+                self.change(reference, id, react, ctx);
+            }
+            Err(invalid) => self.invalid(&reference, &invalid),
+        }
+    }
+
+    /// Finds a message and proposes to its room what is to become of it.
+    fn change(
+        &mut self,
+        reference: Ref,
+        id: MessageId,
+        action: impl FnOnce(Message) -> Action + 'static,
+        ctx: &mut Context<Self>,
+    ) {
+        if self.is_too_fast(&reference) {
+            return;
+        }
+        let hub = self.hub.clone();
+        let found = async move { messages::find(&hub, id).await };
+        ctx.wait(found.into_actor(self).map(move |found, session, _| match found {
+            Ok(Some(message)) => session.propose(reference, message.room_id, action(message)),
+            Ok(None) => session.error(&reference, "not_found", "there is no such message", false),
+            Err(trouble) => session.trouble(&reference, trouble),
+        }));
+    }
+
+    /// Whether this person has sent so much that this command is refused; then it was.
+    fn is_too_fast(&mut self, reference: &Ref) -> bool {
+        let is_too_fast = self.hub.limiter.check_key(&self.user()).is_err();
+        if is_too_fast {
+            self.refuse_too_many(reference);
+        }
+        is_too_fast
+    }
+
+    fn invalid(&self, reference: &Ref, invalid: &Invalid) {
+        let code = format!("invalid_{}", invalid.field);
+        self.error(reference, &code, &invalid.detail, false);
+    }
+
+    fn trouble(&self, reference: &Ref, trouble: Trouble) {
+        self.error(reference, trouble.code(), trouble.detail(), true);
     }
 
     fn refuse_too_many(&mut self, reference: &Ref) {
@@ -191,7 +289,7 @@ impl Session {
         ctx.wait(marked.into_actor(self).map(move |marked, session, _| match marked {
             Ok(Ok(position)) => session.ok(&reference, json!({"read_position": position})),
             Ok(Err(refusal)) => session.refuse(&reference, refusal),
-            Err(trouble) => session.error(&reference, trouble.code(), trouble.detail(), true),
+            Err(trouble) => session.trouble(&reference, trouble),
         }));
     }
 
@@ -247,7 +345,7 @@ impl Session {
         };
         ctx.wait(rooms.into_actor(self).map(move |rooms, session, ctx| match rooms {
             Ok(rooms) => session.begin(reference, rooms, known, ctx),
-            Err(trouble) => session.error(&reference, trouble.code(), trouble.detail(), true),
+            Err(trouble) => session.trouble(&reference, trouble),
         }));
     }
 

@@ -120,7 +120,10 @@ impl Kept {
             if let Event::Message { message, mentions } | Event::Edited { message, mentions } =
                 &mut event
             {
-                change(message, &Event::Deleted { message: deleted.clone(), by: deleted.sender.id });
+                change(
+                    message,
+                    &Event::Deleted { message: deleted.clone(), by: deleted.sender.id },
+                );
                 if message.deleted {
                     *mentions = Mentions::default();
                 }
