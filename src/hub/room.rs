@@ -23,7 +23,6 @@ use crate::core::room::{Event, Message as ChatMessage, Refusal, Room};
 use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{AppendError, Entry};
-use crate::store::Store;
 pub use listeners::{Join, Welcome};
 use listeners::{Kept, Listener};
 
@@ -426,7 +425,8 @@ impl Handler<Unpublished> for RoomActor {
 
     fn handle(&mut self, unpublished: Unpublished, _: &mut Self::Context) {
         let Some(pending) = self.pending.remove(&unpublished.id) else { return };
-        tracing::warn!(room = %self.id, error = %unpublished.error, "not published");
+        // The log says once that it is down, and counts what it did not take.
+        tracing::debug!(room = %self.id, error = %unpublished.error, "not published");
         pending.reply.answer(Outcome::Failed(match unpublished.error {
             AppendError::NotDone(_) => Trouble::Unavailable("the log does not take messages now"),
             AppendError::Unknown(_) => Trouble::OutcomeUnknown("the log did not confirm it"),
