@@ -39,7 +39,7 @@ pub const FAST: [(&str, &str); 3] = [
 type Ws = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A message as it stands in a view, in history, or in the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Line {
     pub position: i64,
     pub id: String,
@@ -226,8 +226,9 @@ impl Crowd {
 impl Count {
     fn compare(&mut self, whose: &str, room: &str, lines: &[Line], said: &[Line], truth: &[Line]) {
         let bodies: HashSet<&str> = lines.iter().map(|line| line.body.as_str()).collect();
-        let ids: HashSet<&str> = lines.iter().map(|line| line.id.as_str()).collect();
-        let lost = said.iter().filter(|line| !ids.contains(line.id.as_str())).count();
+        // As it was acknowledged: the same id, position and text.
+        let seen: HashSet<&Line> = lines.iter().collect();
+        let lost = said.iter().filter(|line| !seen.contains(line)).count();
         let doubled = lines.len() - bodies.len();
         let steps = lines.windows(2).filter(|two| two[0].position >= two[1].position).count();
         let other = lines.iter().zip(truth).filter(|(one, other)| one != other).count();
