@@ -137,6 +137,11 @@ impl Crowd {
         self.tally.acknowledged.load(Ordering::SeqCst)
     }
 
+    /// Sends that had no answer, or one that says so.
+    pub fn unknown(&self) -> usize {
+        self.tally.unknown.load(Ordering::SeqCst)
+    }
+
     /// Waits until so much of all that is to be said was acknowledged.
     pub async fn has_said(&self, percent: usize) {
         let enough = self.goal * percent / 100;
@@ -396,21 +401,17 @@ impl Client {
             hello["rooms"] = json!(cursors);
         }
         ws.send(Message::text(hello.to_string())).await.ok()?;
-        loop {
-            let frame = frame(&mut ws).await.ok()?;
-            match (frame["ref"].as_str(), frame["type"].as_str()) {
-                (Some("hello"), Some("ok")) => {
-                    let is_first = !self.greeted;
-                    self.greet(&frame);
-                    if is_first {
-                        self.all_here.wait().await;
-                    }
-                    return Some(ws);
-                }
-                (Some("hello"), _) => return None,
-                _ => panic!("an event before the answer to hello: {frame}"),
-            }
+        let frame = frame(&mut ws).await.ok()?;
+        assert_eq!(frame["ref"], "hello", "an event before the answer to hello: {frame}");
+        if frame["type"] != "ok" {
+            return None;
         }
+        let is_first = !self.greeted;
+        self.greet(&frame);
+        if is_first {
+            self.all_here.wait().await;
+        }
+        Some(ws)
     }
 
     fn greet(&mut self, answer: &Value) {

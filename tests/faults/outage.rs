@@ -4,13 +4,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::crowd::{Crowd, FAST};
+use crate::crowd::{Count, Crowd, FAST};
 use crate::my_turn;
 use crate::places::{Away, mysql_rows};
 use crate::support::{Cluster, Hub, Person, within};
 
 /// How long an instance takes to notice.
 const NOTICED: Duration = Duration::from_secs(10);
+/// How long anybody waits for an answer when the log does not confirm.
+const TOLD: Duration = Duration::from_secs(15);
 /// How long it takes to be ready when the service is back.
 const RECOVERED: Duration = Duration::from_secs(30);
 
@@ -83,28 +85,50 @@ async fn the_store_hangs_and_people_still_hear_each_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_log_is_away_and_nothing_acknowledged_is_lost() {
+    let count = without_the_log("the log away", Away::killed, 0).await;
+    assert!(count.refused + count.unknown > 0, "somebody noticed: {count:?}");
+}
+
+/// What it was given may still come into the log, after everybody was told that nobody knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_hangs_and_nothing_is_said_twice() {
+    let count = without_the_log("the log hangs", Away::paused, 1).await;
+    assert!(count.unknown > 0, "somebody had to say it again: {count:?}");
+}
+
+/// The log goes, and comes back once so many sends have an unknown outcome.
+async fn without_the_log(test: &str, go: impl FnOnce(&str) -> Away, unknown: usize) -> Count {
     let _turn = my_turn().await;
     let cluster = Cluster::start_with(2, &FAST).await;
     let mut crowd = Crowd::gather(&cluster.bases(), 12, 3).await;
     crowd.speak(200).await;
     crowd.has_said(30).await;
-    let away = Away::killed("kafka");
+    let (away, since) = (go("kafka"), Instant::now());
     until_ready_says(&cluster.hubs, 503, NOTICED).await;
     // People are told, in a time that one waits for.
     let (ann, room) = (crowd.people[0].clone(), crowd.rooms[0].0.clone());
     let asked = Instant::now();
     let path = format!("/rooms/{room}/messages");
     let answer = ann.post(&path, json!({"body": "anyone?", "client_id": "away"})).await;
-    println!("| the log away | a send is answered after {} ms |", asked.elapsed().as_millis());
+    println!(
+        "| {test} | noticed after {} ms | then a send is answered after {} ms |",
+        (asked - since).as_millis(),
+        asked.elapsed().as_millis()
+    );
     let code = answer.json()["code"].as_str().unwrap_or_default().to_owned();
     let fits = matches!((answer.status, &*code), (503, "unavailable") | (504, "outcome_unknown"));
     assert!(fits, "{answer:?}");
-    assert!(asked.elapsed() < Duration::from_secs(15), "it took {:?}", asked.elapsed());
+    assert!(asked.elapsed() < TOLD, "it took {:?}", asked.elapsed());
+    within(TOLD, "people to be told that nobody knows", async || {
+        (crowd.unknown() >= unknown).then_some(())
+    })
+    .await;
+    println!("| {test} | back after {} ms |", since.elapsed().as_millis());
     away.comes_back();
     until_ready_says(&cluster.hubs, 200, RECOVERED).await;
     let url = cluster.services.database_url();
     let rows = async |room: String| mysql_rows(&url, &room).await;
-    let count = crowd.verdict("the log away", rows).await;
+    let count = crowd.verdict(test, rows).await;
     count.is_exactly_once();
-    assert!(count.refused + count.unknown > 0, "somebody noticed: {count:?}");
+    count
 }
