@@ -163,12 +163,14 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let persister = Persister::new(hub.clone());
     Persister::start_in_arbiter(&Arbiter::new().handle(), |_| persister);
 
+    // Before anybody can see that it is ready, and stop it.
+    let told_to_stop = told_to_stop()?;
     let edge = web::Data::new(Edge::new(&hub.config));
     let server = serve_on(&hub, &edge, listener, figures)?;
     let handle = server.handle();
     tracing::info!(%address, took = ?started.elapsed(), "rookery is listening");
     let stopped = actix_rt::spawn(async move {
-        until_told_to_stop().await;
+        told_to_stop.await;
         tracing::info!("stopping");
         if tokio::time::timeout(STOP_WITHIN, stop(&hub, &edge.requests, &handle)).await.is_err() {
             tracing::warn!("stopping took too long; what is left is cut off");
@@ -243,17 +245,16 @@ fn serve_on(
     Ok(server.run())
 }
 
-async fn until_told_to_stop() {
-    let hear = |kind| signal(kind).map_err(|error| tracing::error!(%error, "cannot hear signals"));
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (hear(SignalKind::terminate()), hear(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// Hears SIGTERM and SIGINT from this call on; the future ends with the first of them.
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Not ready; the sockets sent elsewhere at a measured pace; what is in flight finished.
