@@ -390,7 +390,9 @@ impl World {
                 counted.read.remove(&member.person.id);
             }
             Event::RoomDeleted { .. } => *counted = Counted::default(),
-            Event::RoomUpdated { .. } | Event::MemberUpdated { .. } => {}
+            Event::RoomUpdated { .. }
+            | Event::MemberUpdated { .. }
+            | Event::MemberBanned { .. } => {}
         }
     }
 

@@ -229,7 +229,8 @@ fn removing_is_not_banning() {
     story.did(ANN, removes(BOB));
     story.did(BOB, joins(BOB));
     story.did(BOB, removes(BOB));
-    story.did(ANN, bans(BOB));
+    let Event::MemberBanned { person, .. } = story.did(ANN, bans(BOB)) else { panic!() };
+    assert_eq!(person.id, BOB);
     assert_eq!(story.refused(BOB, joins(BOB)), Refusal::Banned, "who left can be kept out, too");
 }
 

@@ -35,7 +35,9 @@ pub fn complete(mut page: Page, tail: Vec<Message>, which: PageOf, limit: usize)
         PageOf::Around(middle) => {
             append(&mut page, newer.collect());
             let at = page.messages.partition_point(|message| message.position < middle);
-            let skipped = at.saturating_sub(limit / 2);
+            // Half of it before the middle, and more where there is less after.
+            let most = page.messages.len().saturating_sub(limit);
+            let skipped = at.saturating_sub(limit / 2).min(most);
             page.messages.drain(..skipped);
             page.has_older |= skipped > 0;
             page.has_newer |= page.messages.len() > limit;
@@ -107,7 +109,7 @@ mod tests {
             }
             PageOf::Around(middle) => {
                 let at = (middle.offset() as usize).min(count);
-                let from = at.saturating_sub(limit / 2);
+                let from = at.saturating_sub(limit / 2).min(count.saturating_sub(limit));
                 bounds(from, (from + limit).min(count))
             }
         };
@@ -128,7 +130,7 @@ mod tests {
             (PageOf::After(at(9)), "<10 11 12 13>"),
             (PageOf::After(at(17)), "<18 19"),
             (PageOf::Around(at(10)), "<8 9 10 11>"),
-            (PageOf::Around(at(19)), "<17 18 19"),
+            (PageOf::Around(at(19)), "<16 17 18 19"),
         ];
         for (which, expected) in whole {
             for stored in 0..=20 {

@@ -141,8 +141,11 @@ pub enum Event {
         info: Info,
         by: UserId,
     },
+    /// `members` are those who were in it to the end, whom nothing else remembers.
     RoomDeleted {
         by: UserId,
+        #[serde(default)]
+        members: Vec<UserId>,
     },
     MemberAdded {
         member: Member,
@@ -155,6 +158,11 @@ pub enum Event {
     MemberRemoved {
         member: Member,
         ban: bool,
+        by: UserId,
+    },
+    /// Somebody who was not in it is kept from coming in.
+    MemberBanned {
+        person: Person,
         by: UserId,
     },
 }
@@ -229,7 +237,7 @@ impl Room {
             Action::RoomUpdated(changes) => self.update(changes, by),
             Action::RoomDeleted => self.delete(by),
             Action::MemberSet { member, role } => self.seat(member, *role, by, record.at),
-            Action::MemberRemoved { member, ban } => self.remove(member, *ban, by, record.at),
+            Action::MemberRemoved { member, ban } => self.remove(member, *ban, by),
         };
         Ok(event)
     }
@@ -425,9 +433,9 @@ impl Room {
     }
 
     fn delete(&mut self, by: UserId) -> Event {
-        let position = self.position;
+        let (position, members) = (self.position, self.members.keys().copied().collect());
         *self = Room { status: Status::Deleted, position, ..Room::absent(self.id) };
-        Event::RoomDeleted { by }
+        Event::RoomDeleted { by, members }
     }
 
     fn seat(&mut self, person: &Person, role: Role, by: UserId, at: Timestamp) -> Event {
@@ -444,17 +452,15 @@ impl Room {
         }
     }
 
-    fn remove(&mut self, person: &Person, ban: bool, by: UserId, at: Timestamp) -> Event {
+    fn remove(&mut self, person: &Person, ban: bool, by: UserId) -> Event {
         let ban = ban && by != person.id;
         if ban {
             self.banned.insert(person.id);
         }
-        let member = self.members.remove(&person.id).unwrap_or_else(|| Member {
-            person: person.clone(),
-            role: Role::Member,
-            joined_at: at,
-        });
-        Event::MemberRemoved { member, ban, by }
+        match self.members.remove(&person.id) {
+            Some(member) => Event::MemberRemoved { member, ban, by },
+            None => Event::MemberBanned { person: person.clone(), by },
+        }
     }
 
     /// What of the room is the same for everyone in it.

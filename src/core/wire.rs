@@ -161,7 +161,7 @@ pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
         Event::RoomUpdated { info, by } => {
             framed("room_updated", room, position, json!({"info": info, "by": by}))
         }
-        Event::RoomDeleted { by } => framed("room_deleted", room, position, json!({"by": by})),
+        Event::RoomDeleted { by, .. } => framed("room_deleted", room, position, json!({"by": by})),
         Event::MemberAdded { member: who, by } => {
             framed("member_added", room, position, member(who, by, false))
         }
@@ -171,11 +171,28 @@ pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
         Event::MemberRemoved { member: who, ban, by } => {
             framed("member_removed", room, position, member(who, by, *ban))
         }
+        Event::MemberBanned { person, by } => {
+            let member = json!({
+                "user_id": person.id,
+                "username": person.username,
+                "display_name": person.display_name,
+            });
+            framed("member_banned", room, position, WithMember { member, by, ban: true })
+        }
     }
 }
 
-/// A new room, as one of its founders sees it.
-pub fn room_created(view: &RoomView, position: Position, by: UserId) -> Vec<u8> {
+/// An event as this one viewer gets it: a new room is shown as its founders see it.
+pub fn event_for(viewer: UserId, room: RoomId, position: Position, what: &Event) -> Vec<u8> {
+    if let Event::RoomCreated { info, members, by } = what
+        && let Some(founder) = members.iter().find(|member| member.person.id == viewer)
+    {
+        return room_created(&founders_view(info, founder, position), position, *by);
+    }
+    event(room, position, what)
+}
+
+fn room_created(view: &RoomView, position: Position, by: UserId) -> Vec<u8> {
     encode(&json!({
         "type": "room_created", "room": view.id, "position": position, "info": view, "by": by,
     }))
@@ -284,7 +301,11 @@ mod tests {
             text(error(&Some(json!("x")), "forbidden", "no", false)),
             r#"{"type":"error","ref":"x","code":"forbidden","detail":"no","temporary":false}"#
         );
-        let deleted = event(RoomId::Group(7), Position(3), &Event::RoomDeleted { by: UserId(1) });
+        let deleted = event(
+            RoomId::Group(7),
+            Position(3),
+            &Event::RoomDeleted { by: UserId(1), members: vec![UserId(1)] },
+        );
         assert_eq!(text(deleted), r#"{"type":"room_deleted","room":"7","position":"3","by":"1"}"#);
     }
 }

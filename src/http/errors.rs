@@ -81,6 +81,11 @@ impl Problem {
         problem
     }
 
+    /// Whatever went wrong came after a change that was made: it must not read as a refusal.
+    pub fn after_change(self) -> Problem {
+        Problem::outcome_unknown("it was done, but what came of it cannot be read now")
+    }
+
     pub fn internal() -> Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "internal")
     }
@@ -161,6 +166,10 @@ impl From<StoreError> for Problem {
             StoreError::Unavailable(reason) => {
                 tracing::warn!(%reason, "the store cannot be reached");
                 Problem::unavailable("the store cannot be reached")
+            }
+            StoreError::Unknown(reason) => {
+                tracing::warn!(%reason, "the store was lost while it wrote");
+                Problem::outcome_unknown("the store was lost while it wrote")
             }
             error => {
                 tracing::error!(%error, "the store failed");

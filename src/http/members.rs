@@ -10,8 +10,8 @@ use super::extract::{Body, Query, Shared, Viewer, path_id};
 use super::rooms::{Done, change};
 use super::users::ask_presence;
 use crate::core::record::Action;
-use crate::core::room::Refusal;
-use crate::core::types::{Role, RoomId, UserId};
+use crate::core::room::{Event, Member, Refusal};
+use crate::core::types::{Role, RoomId, Timestamp, UserId};
 use crate::hub::Hub;
 use crate::store::Account;
 
@@ -25,8 +25,10 @@ pub async fn require_member(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<
     }
 }
 
-async fn members_json(hub: &Hub, room: RoomId) -> Result<Vec<Value>, Problem> {
-    let members = hub.store.members(room).await?;
+async fn members_json(
+    hub: &Hub,
+    members: Vec<(Member, Option<Timestamp>)>,
+) -> Result<Vec<Value>, Problem> {
     let asked = members.iter().map(|(member, last_seen)| (member.person.id, *last_seen)).collect();
     let seen = ask_presence(hub, asked).await?;
     let members = members.iter().zip(seen).map(|((member, _), seen)| {
@@ -46,7 +48,8 @@ async fn members_json(hub: &Hub, room: RoomId) -> Result<Vec<Value>, Problem> {
 pub async fn list(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     require_member(&hub, room, &viewer).await?;
-    Ok(HttpResponse::Ok().json(json!({"members": members_json(&hub, room).await?})))
+    let members = hub.store.members(room).await?;
+    Ok(HttpResponse::Ok().json(json!({"members": members_json(&hub, members).await?})))
 }
 
 #[derive(Deserialize)]
@@ -93,14 +96,22 @@ pub async fn put(
     }
     let action = Action::MemberSet { member: account.person, role };
     let done = change(&hub, room, viewer.id(), action).await?;
-    let members = members_json(&hub, room).await?;
-    let id = user.to_string();
-    let member = members.into_iter().find(|member| member["user_id"] == id.as_str());
-    let status = match (done, before) {
-        (Done::Changed, false) => StatusCode::CREATED,
-        _ => StatusCode::OK,
+    let (status, member) = match &done {
+        Done::Changed { event, .. } => match &**event {
+            Event::MemberAdded { member, .. } => (StatusCode::CREATED, Some(member.clone())),
+            Event::MemberUpdated { member, .. } => (StatusCode::OK, Some(member.clone())),
+            _ => return Err(Problem::internal()),
+        },
+        Done::AsBefore => {
+            let members = hub.store.members(room).await?;
+            let mut members = members.into_iter().map(|(member, _)| member);
+            (StatusCode::OK, members.find(|member| member.person.id == user))
+        }
     };
-    Ok(HttpResponse::build(status).json(json!({"member": member})))
+    let member = member.ok_or_else(Problem::not_found)?;
+    let json = members_json(&hub, vec![(member, account.last_seen)]).await;
+    let json = json.map_err(Problem::after_change)?;
+    Ok(HttpResponse::build(status).json(json!({"member": json.first()})))
 }
 
 #[derive(Deserialize)]

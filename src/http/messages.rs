@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::errors::{Answer, Problem};
 use super::extract::{Body, Query, Shared, Viewer, page_limit, path_id};
-use super::rooms::view;
+use super::rooms::view_after;
 use crate::core::record::{Action, Post};
 use crate::core::room::Event;
 use crate::core::text;
@@ -111,6 +111,6 @@ pub async fn read(
     let room: RoomId = path_id(&request, "room")?;
     super::members::require_member(&hub, room, &viewer).await?;
     mark_read(&hub, room, viewer.id(), up_to.position).await??;
-    let room = view(&hub, room, viewer.id()).await?;
+    let room = view_after(&hub, room, viewer.id()).await?;
     Ok(HttpResponse::Ok().json(json!({"room": room})))
 }

@@ -1,5 +1,7 @@
 //! Rooms over HTTP: my list, the public ones, making, changing, deleting, joining, leaving.
 
+use std::sync::Arc;
+
 use actix_web::{HttpRequest, HttpResponse};
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
@@ -7,9 +9,9 @@ use serde_json::json;
 use super::errors::{Answer, Problem};
 use super::extract::{Body, Query, Shared, Viewer, page_limit, path_id};
 use crate::core::record::{Action, Changes, Founding, Seat};
-use crate::core::room::Refusal;
-use crate::core::text;
-use crate::core::types::{Person, Role, RoomId, RoomKind, UserId, Visibility};
+use crate::core::room::{Event, Refusal};
+use crate::core::types::{Person, Position, Role, RoomId, RoomKind, UserId, Visibility};
+use crate::core::{text, wire};
 use crate::hub::changes::propose_and_store;
 use crate::hub::reply::Outcome;
 use crate::hub::{Hub, now};
@@ -17,7 +19,7 @@ use crate::store::RoomView;
 
 /// What a change to a room came to; `Unchanged` is no error for who wanted just that.
 pub enum Done {
-    Changed,
+    Changed { position: Position, event: Arc<Event> },
     AsBefore,
 }
 
@@ -29,7 +31,7 @@ pub async fn change(
     action: Action,
 ) -> Result<Done, Problem> {
     match propose_and_store(hub, room, by, action).await {
-        Outcome::Accepted { .. } => Ok(Done::Changed),
+        Outcome::Accepted { position, event } => Ok(Done::Changed { position, event }),
         Outcome::Refused(Refusal::Unchanged) => Ok(Done::AsBefore),
         Outcome::Refused(refusal) => Err(refusal.into()),
         Outcome::Failed(trouble) => Err(trouble.into()),
@@ -41,6 +43,20 @@ pub async fn change(
 pub async fn view(hub: &Hub, room: RoomId, viewer: UserId) -> Result<RoomView, Problem> {
     hub.store_up_to_date().await?;
     hub.store.room_view(room, viewer).await?.ok_or_else(Problem::not_found)
+}
+
+/// As [`view`], once something was done to the room, or was so already.
+pub async fn view_after(hub: &Hub, room: RoomId, viewer: UserId) -> Result<RoomView, Problem> {
+    view(hub, room, viewer).await.map_err(Problem::after_change)
+}
+
+/// A new room, as the record that made it shows it.
+fn founded(event: &Event, viewer: UserId, position: Position) -> Answer {
+    let Event::RoomCreated { info, members, .. } = event else { return Err(Problem::internal()) };
+    let founder = members.iter().find(|member| member.person.id == viewer);
+    let founder = founder.ok_or_else(Problem::internal)?;
+    let room = wire::founders_view(info, founder, position);
+    Ok(HttpResponse::Created().json(json!({"room": room})))
 }
 
 /// A word of an enum: another word is 422, another type 400.
@@ -136,9 +152,10 @@ async fn create_group(hub: Shared, viewer: Viewer, new: NewRoom, members: Vec<Pe
         members: std::iter::once(maker).chain(seats).collect(),
     };
     let room = hub.store.allocate_room(now()).await?;
-    change(&hub, room, viewer.id(), Action::RoomCreated(founding)).await?;
-    let room = view(&hub, room, viewer.id()).await?;
-    Ok(HttpResponse::Created().json(json!({"room": room})))
+    match change(&hub, room, viewer.id(), Action::RoomCreated(founding)).await? {
+        Done::Changed { position, event } => founded(&event, viewer.id(), position),
+        Done::AsBefore => Err(Problem::internal()),
+    }
 }
 
 async fn open_direct(hub: Shared, viewer: Viewer, mut members: Vec<Person>) -> Answer {
@@ -156,10 +173,7 @@ async fn open_direct(hub: Shared, viewer: Viewer, mut members: Vec<Person>) -> A
         members: seats.map(|person| Seat { person, role: Role::Member }).into(),
     };
     match propose_and_store(&hub, room, viewer.id(), Action::RoomCreated(founding)).await {
-        Outcome::Accepted { .. } => {
-            let room = view(&hub, room, viewer.id()).await?;
-            Ok(HttpResponse::Created().json(json!({"room": room})))
-        }
+        Outcome::Accepted { position, event } => founded(&event, viewer.id(), position),
         // The other person was faster.
         Outcome::Refused(Refusal::Exists) => {
             let room = view(&hub, room, viewer.id()).await?;
@@ -205,7 +219,7 @@ pub async fn update(
         visibility: changes.visibility.map(|value| word("visibility", &value)).transpose()?,
     };
     change(&hub, room, viewer.id(), Action::RoomUpdated(changes)).await?;
-    let room = view(&hub, room, viewer.id()).await?;
+    let room = view_after(&hub, room, viewer.id()).await?;
     Ok(HttpResponse::Ok().json(json!({"room": room})))
 }
 
@@ -223,7 +237,7 @@ pub async fn join(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
         let seat = Action::MemberSet { member, role: Role::Member };
         change(&hub, room, viewer.id(), seat).await?;
     }
-    let room = view(&hub, room, viewer.id()).await?;
+    let room = view_after(&hub, room, viewer.id()).await?;
     Ok(HttpResponse::Ok().json(json!({"room": room})))
 }
 

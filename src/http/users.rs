@@ -101,9 +101,12 @@ pub async fn sign_up(hub: Shared, edge: web::Data<Edge>, Body(form): Body<SignUp
         Err(StoreError::Taken) => return Err(taken()),
         user => user?,
     };
-    let account = hub.store.user(user).await?.ok_or_else(Problem::internal)?;
     tracing::info!(%user, "signed up");
-    Ok(log_in(&hub, &edge, &account).await?.0)
+    let account =
+        hub.store.user(user).await.map_err(|error| Problem::from(error).after_change())?;
+    let account = account.ok_or_else(Problem::internal)?;
+    let (answer, _) = log_in(&hub, &edge, &account).await.map_err(Problem::after_change)?;
+    Ok(answer)
 }
 
 #[derive(Deserialize)]

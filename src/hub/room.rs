@@ -220,13 +220,12 @@ impl RoomActor {
         let frame = text_frame(&wire::event(self.id, position, event));
         self.kept.push(position, event.clone(), frame.clone());
         match &**event {
-            Event::RoomCreated { info, members, by } => {
-                for member in members {
-                    let view = wire::founders_view(info, member, position);
-                    let frame = text_frame(&wire::room_created(&view, position, *by));
-                    self.listen_all_of(member.person.id);
-                    self.tell_only(member.person.id, &frame);
-                    self.tell_presence(member.person.id, true);
+            Event::RoomCreated { members, .. } => {
+                for user in members.iter().map(|member| member.person.id) {
+                    let frame = text_frame(&wire::event_for(user, self.id, position, event));
+                    self.listen_all_of(user);
+                    self.tell_only(user, &frame);
+                    self.tell_presence(user, true);
                 }
                 return;
             }

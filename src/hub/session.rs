@@ -335,7 +335,7 @@ async fn join_all(
     for (room, since) in known.into_iter().take(FORMER_ROOMS) {
         let Ok(room) = room.parse::<RoomId>() else { continue };
         // Strangers to a room do not even wake it.
-        if let Ok(Some(_)) = hub.store.last_removal(room, session.user).await {
+        if let Ok(Some(_)) = hub.store.parting(room, session.user, since).await {
             join(&hub, &session, room, since).await;
         }
     }
@@ -364,11 +364,15 @@ pub async fn mark_read(
     user: UserId,
     position: Position,
 ) -> Result<Result<Position, Refusal>, Trouble> {
-    let down = |_| Trouble::Unavailable("the store cannot be reached");
+    let down = |error| match error {
+        StoreError::Unknown(_) => Trouble::OutcomeUnknown("the store was lost while it wrote"),
+        _ => Trouble::Unavailable("the store cannot be reached"),
+    };
     // The end of the room is the end as the store knows it: let it know everything.
     hub.store_up_to_date().await?;
     hub.store.set_read(&[ReadMark { room, user, position }]).await.map_err(down)?;
-    match hub.store.read_position(room, user).await.map_err(down)? {
+    let moved = Trouble::OutcomeUnknown("the marker was moved, but cannot be read now");
+    match hub.store.read_position(room, user).await.map_err(|_| moved)? {
         Some(position) => {
             Signal::Read { room, user, position }.tell(&*hub.bus);
             Ok(Ok(position))

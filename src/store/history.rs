@@ -2,7 +2,7 @@
 
 use super::accounts::person;
 use super::database::{Row, Statement, Value, values};
-use super::{Page, PageOf, Replay, Result, Store, StoreError};
+use super::{Page, PageOf, Parting, Replay, Result, Store, StoreError};
 use crate::core::room::{Event, Mentions, Message};
 use crate::core::types::{MessageId, Position, RoomId, UserId};
 
@@ -33,13 +33,16 @@ impl Store {
         let walk = |walk| messages(room, walk, limit + 1);
         let (before, after) = match which {
             PageOf::Newest => (walk(Walk::Before(Position(i64::MAX))), nothing()),
-            PageOf::Before(end) => (walk(Walk::Before(end)), any_after(room, Position(end.0 - 1))),
+            PageOf::Before(end) => {
+                (walk(Walk::Before(end)), any_after(room, Position(end.0.saturating_sub(1))))
+            }
             PageOf::After(start) => {
-                (any_before(room, Position(start.0 + 1)), walk(Walk::After(start)))
+                (any_before(room, Position(start.0.saturating_add(1))), walk(Walk::After(start)))
             }
-            PageOf::Around(middle) => {
-                (walk(Walk::Before(middle)), walk(Walk::After(Position(middle.0 - 1))))
-            }
+            PageOf::Around(middle) => (
+                walk(Walk::Before(middle)),
+                walk(Walk::After(Position(middle.0.saturating_sub(1)))),
+            ),
         };
         let rows = self.db.read(vec![next(partition), before, after]).await?;
         let (older, newer) = match which {
@@ -107,16 +110,52 @@ impl Store {
         Ok(Replay { events, too_much, next: next_of(&rows[0])? })
     }
 
-    /// Where this person was last removed from the room, or left it: the last thing to replay to
-    /// somebody who is not in it any more.
-    pub async fn last_removal(&self, room: RoomId, user: UserId) -> Result<Option<Position>> {
-        let statement = Statement::new(
-            "SELECT position FROM events
-             WHERE room_id = ? AND subject = ? AND type = 'member_removed'
-             ORDER BY position DESC LIMIT 1",
-            values![room, user],
-        );
-        self.db.query_one(statement).await?.map(|row| row.position(0)).transpose()
+    /// How the stay of somebody ended who knows a room up to a position and is not in it now.
+    ///
+    /// Only what happened during the stay to which `since` belongs is theirs to know. Who was not
+    /// in the room at `since` hears of the last removal alone, and a stranger of nothing.
+    pub async fn parting(
+        &self,
+        room: RoomId,
+        user: UserId,
+        since: Position,
+    ) -> Result<Option<Parting>> {
+        let next = "SELECT position, type FROM events
+             WHERE room_id = ? AND subject = ? AND position > ?
+                 AND type IN ('member_added', 'member_removed')
+             ORDER BY position LIMIT 1";
+        let last = "SELECT position FROM events
+             WHERE room_id = ? AND subject = ? AND position > ? AND type = 'member_removed'
+             ORDER BY position DESC LIMIT 1";
+        let deleted = "SELECT position, data FROM events
+             WHERE room_id = ? AND position > ? AND type = 'room_deleted' LIMIT 1";
+        let rows = self.db.read(vec![
+            Statement::new(next, values![room, user, since]),
+            Statement::new(last, values![room, user, since]),
+            Statement::new(deleted, values![room, since]),
+        ]);
+        let rows = rows.await?;
+        if let Some(row) = rows[2].first() {
+            let was_in_it = match event(row.text(1)?)? {
+                Event::RoomDeleted { members, .. } => members.contains(&user),
+                _ => false,
+            };
+            return Ok(was_in_it.then_some(Parting::alone(row.position(0)?)));
+        }
+        match (rows[0].first(), rows[1].first()) {
+            (Some(next), _) if next.text(1)? == "member_removed" => {
+                Ok(Some(Parting { after: since, until: next.position(0)? }))
+            }
+            (_, Some(last)) => Ok(Some(Parting::alone(last.position(0)?))),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Parting {
+    /// Nothing but the removal.
+    fn alone(until: Position) -> Parting {
+        Parting { after: Position(until.0 - 1), until }
     }
 }
 

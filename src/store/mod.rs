@@ -37,6 +37,9 @@ pub enum StoreError {
     /// A row with this unique value is there already.
     #[error("taken")]
     Taken,
+    /// The connection was lost while it wrote: it may be done, or not at all.
+    #[error("the store was lost while it wrote: {0}")]
+    Unknown(String),
     /// Another persister wrote this part of the log first.
     #[error("another instance wrote this batch")]
     Fenced,
@@ -136,6 +139,14 @@ pub struct Replay {
     pub too_much: bool,
     /// As in `Page`.
     pub next: i64,
+}
+
+/// What somebody who is not in a room any more may still be told: what came after one position
+/// up to, and with, the other, which is that of the removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parting {
+    pub after: Position,
+    pub until: Position,
 }
 
 /// A member with a read marker to move.

@@ -118,19 +118,27 @@ async fn operate(pool: &Pool, statements: &[Statement], begin: &str) -> Result<V
             Ok(Err(Failure::Sql(error))) => error,
             Err(_) => {
                 part(conn);
-                return Err(frozen());
+                return Err(lost(begin, frozen()));
             }
         };
         tries += 1;
         if error.is_fatal() {
             part(conn);
-            return Err(fault(error));
+            return Err(lost(begin, fault(error)));
         }
         if !is_collision(&error) || tries == TRIES {
             return Err(fault(error));
         }
         drop(conn);
         sleep(Duration::from_millis(u64::from(5 * tries) + jitter())).await;
+    }
+}
+
+/// Of a write whose connection broke nobody knows whether it was committed.
+fn lost(begin: &str, error: StoreError) -> StoreError {
+    match error {
+        StoreError::Unavailable(why) if begin == BEGIN_WRITING => StoreError::Unknown(why),
+        error => error,
     }
 }
 

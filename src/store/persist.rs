@@ -224,10 +224,11 @@ fn event(change: &Change) -> Result<Vec<Value>> {
     let (kind, by, subject) = match &change.event {
         Event::RoomCreated { by, .. } => ("room_created", by, None),
         Event::RoomUpdated { by, .. } => ("room_updated", by, None),
-        Event::RoomDeleted { by } => ("room_deleted", by, None),
+        Event::RoomDeleted { by, .. } => ("room_deleted", by, None),
         Event::MemberAdded { member, by } => ("member_added", by, Some(member.person.id)),
         Event::MemberUpdated { member, by } => ("member_updated", by, Some(member.person.id)),
         Event::MemberRemoved { member, by, .. } => ("member_removed", by, Some(member.person.id)),
+        Event::MemberBanned { person, by } => ("member_banned", by, Some(person.id)),
         Event::Message { message, .. } => ("message", &message.sender.id, None),
     };
     let data = serde_json::to_string(&change.event)

@@ -72,6 +72,7 @@ impl<'a> RoomPlan<'a> {
                     self.bans.insert(member.person.id, true);
                 }
             }
+            Event::MemberBanned { person, .. } => drop(self.bans.insert(person.id, true)),
         }
         if !matches!(change.event, Event::Message { .. }) {
             self.events.push(change);
@@ -197,7 +198,7 @@ mod tests {
         let batch = changes(vec![
             Event::MemberAdded { member: member(2), by },
             message(2, 2),
-            Event::RoomDeleted { by },
+            Event::RoomDeleted { by, members: vec![by] },
         ]);
         let room = &plan(&batch)[&ROOM];
         assert!(room.seats.is_empty() && room.messages.is_empty() && room.bans.is_empty());

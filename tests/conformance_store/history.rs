@@ -2,8 +2,8 @@
 
 use rookery::core::recent::WINDOW;
 use rookery::core::room::{Event, Refusal};
-use rookery::core::types::{MessageId, Position, RoomId, Visibility};
-use rookery::store::{Page, PageOf};
+use rookery::core::types::{MessageId, Person, Position, RoomId, Visibility};
+use rookery::store::{Page, PageOf, Parting};
 
 use crate::rooms::without_mentions;
 use crate::world::{PARTITION, PARTITIONS, Place, World};
@@ -156,16 +156,34 @@ pub async fn a_replay_has_everything_in_one_order(place: &Place) {
 pub async fn a_removal_is_where_a_replay_ends(place: &Place) {
     let mut world = World::new(place).await;
     let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+    let cat = world.person("cat").await;
     let room = world.group("Rooks", Visibility::Public, &[&ann, &bob]).await;
     world.write().await;
-    let last = async |world: &World| world.store.last_removal(room, bob.id).await.unwrap();
-    assert_eq!(last(&world).await, None);
+    let parting = async |world: &World, person: &Person, since: Position| {
+        world.store.parting(room, person.id, since).await.unwrap()
+    };
+    assert_eq!(parting(&world, &bob, Position::START).await, None);
 
-    world.remove(room, &ann, &bob, false);
-    world.add(room, &ann, &bob);
+    let removed = world.remove(room, &ann, &bob, false);
+    world.say(room, &ann, "he is away");
+    let back = world.add(room, &ann, &bob);
     let left = world.remove(room, &bob, &bob, false);
     world.say(room, &ann, "he is gone");
+    let banned = world.remove(room, &ann, &bob, true);
+    world.remove(room, &ann, &cat, true);
     world.write().await;
-    assert_eq!(last(&world).await, Some(left));
-    assert_eq!(world.store.last_removal(room, ann.id).await.unwrap(), None);
+    let just = |until: Position| Some(Parting { after: Position(until.0 - 1), until });
+    let start = Position::START;
+    assert_eq!(parting(&world, &bob, start).await, Some(Parting { after: start, until: removed }));
+    assert_eq!(parting(&world, &bob, removed).await, just(left));
+    assert_eq!(parting(&world, &bob, back).await, Some(Parting { after: back, until: left }));
+    assert_eq!(parting(&world, &bob, left).await, None);
+    assert_eq!(parting(&world, &bob, banned).await, None);
+    assert_eq!(parting(&world, &ann, start).await, None);
+    assert_eq!(parting(&world, &cat, start).await, None);
+
+    let deleted = world.delete(room, &ann);
+    world.write().await;
+    assert_eq!(parting(&world, &ann, start).await, just(deleted));
+    assert_eq!(parting(&world, &bob, start).await, None);
 }

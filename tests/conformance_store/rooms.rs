@@ -112,7 +112,9 @@ async fn assert_views(world: &World, room: RoomId) {
             }
             Event::MemberRemoved { member, .. } => drop(read.remove(&member.person.id)),
             Event::RoomDeleted { .. } => read.clear(),
-            Event::RoomUpdated { .. } | Event::MemberUpdated { .. } => {}
+            Event::RoomUpdated { .. }
+            | Event::MemberUpdated { .. }
+            | Event::MemberBanned { .. } => {}
         }
     }
     let stored = world.store.member_ids(room).await.unwrap();

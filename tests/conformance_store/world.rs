@@ -208,8 +208,9 @@ impl World {
         self.act(room, by, Action::RoomUpdated(changes)).unwrap();
     }
 
-    pub fn delete(&mut self, room: RoomId, by: &Person) {
+    pub fn delete(&mut self, room: RoomId, by: &Person) -> Position {
         self.act(room, by, Action::RoomDeleted).unwrap();
+        self.rooms[&room].position
     }
 
     /// The room comes back from the store as it stands in memory, to the last repeat.

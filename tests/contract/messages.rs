@@ -216,6 +216,23 @@ pub async fn history_around_a_position(world: &World) {
     assert_eq!((&page["has_older"], &page["has_newer"]), (&json!(false), &json!(true)));
 }
 
+pub async fn positions_at_the_ends_of_the_range_have_pages_too(world: &World) {
+    let alice = world.person("alice").await;
+    let (room, _) = room_with(&alice, 3).await;
+    for (which, expected) in [
+        ("after=9223372036854775807", vec![]),
+        ("around=9223372036854775807", vec!["2", "3"]),
+        ("before=0", vec![]),
+        ("around=0", vec!["1", "2"]),
+        ("after=0", vec!["1", "2"]),
+    ] {
+        let page = alice.history(&room, &format!("?{which}&limit=2")).await;
+        assert_eq!(texts(&page), expected, "{which}: {page}");
+    }
+    let beyond = format!("/rooms/{room}/messages?after=9223372036854775808");
+    alice.get(&beyond).await.problem(400, "bad_request");
+}
+
 pub async fn a_page_has_50_messages_and_at_most_100(world: &World) {
     let world = world.with(&[("ROOKERY_LIMITS__MESSAGES_BURST", "200")]).await;
     let alice = world.person("alice").await;

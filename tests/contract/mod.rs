@@ -5,6 +5,7 @@ pub mod ground;
 pub mod members;
 pub mod messages;
 pub mod operations;
+pub mod parting;
 pub mod presence;
 pub mod reading;
 pub mod resume;
@@ -74,6 +75,7 @@ macro_rules! each_story {
                 history_before_a_position,
                 history_after_a_position,
                 history_around_a_position,
+                positions_at_the_ends_of_the_range_have_pages_too,
                 a_page_has_50_messages_and_at_most_100,
                 too_many_messages_are_refused_for_a_while;
             reading:
@@ -112,6 +114,13 @@ macro_rules! each_story {
                 with_a_cookie_the_socket_is_for_our_pages,
                 a_user_has_so_many_sockets,
                 too_many_messages_end_the_socket;
+            parting:
+                a_ban_tells_those_who_never_were_members_nothing,
+                a_ban_afterwards_tells_former_members_nothing_more,
+                what_lay_between_two_stays_is_not_told,
+                who_missed_too_much_hears_of_the_removal_alone,
+                members_of_a_deleted_room_hear_of_it_when_they_return,
+                a_room_made_meanwhile_is_shown_as_it_is_live;
             resume:
                 exactly_what_was_missed_in_order,
                 who_missed_nothing_gets_nothing,

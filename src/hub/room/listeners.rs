@@ -13,12 +13,13 @@ use bytes::Bytes;
 use super::RoomActor;
 use crate::core::follow::SessionId;
 use crate::core::room::{Event, Message as ChatMessage, Standing};
-use crate::core::types::{Position, UserId};
+use crate::core::types::{Position, RoomId, UserId};
 use crate::core::wire;
+use crate::hub::Hub;
 use crate::hub::outbound::{Outbound, text_frame};
 use crate::hub::presence::Membership;
 use crate::hub::registry::SessionHandle;
-use crate::store::Replay;
+use crate::store::{Replay, StoreError};
 
 /// Bytes of one replay at the most; past it the client is told to reload.
 const REPLAY_BYTES: usize = 256 * 1024;
@@ -116,6 +117,15 @@ impl Kept {
         let at = self.events.partition_point(|kept| kept.position <= since);
         self.events.range(at..)
     }
+
+    fn frames_after(&self, since: Position, viewer: UserId) -> impl Iterator<Item = Bytes> {
+        self.after(since).map(move |kept| match &*kept.event {
+            Event::RoomCreated { info, .. } => {
+                text_frame(&wire::event_for(viewer, info.id, kept.position, &kept.event))
+            }
+            _ => kept.frame.clone(),
+        })
+    }
 }
 
 impl RoomActor {
@@ -123,7 +133,7 @@ impl RoomActor {
         let Join { session, since } = join;
         match self.room.standing(session.user) {
             Standing::Member(_) => {}
-            _ => return self.tell_of_removal(session, since, ctx),
+            _ => return self.tell_of_parting(session, since, ctx),
         }
         if self.listeners.iter().any(|listener| listener.session == session.id) {
             return;
@@ -142,7 +152,7 @@ impl RoomActor {
     }
 
     fn replay_kept(&mut self, session: SessionHandle, since: Position) {
-        let frames: Vec<Bytes> = self.kept.after(since).map(|kept| kept.frame.clone()).collect();
+        let frames = self.kept.frames_after(since, session.user).collect();
         self.hand_over(session, frames);
     }
 
@@ -170,11 +180,8 @@ impl RoomActor {
             return self.reset(session);
         }
         let last = replay.events.last().map_or(since, |(position, _)| *position);
-        let stored = replay.events.iter();
-        let mut frames: Vec<Bytes> = stored
-            .map(|(position, event)| text_frame(&wire::event(self.id, *position, event)))
-            .collect();
-        frames.extend(self.kept.after(last).map(|kept| kept.frame.clone()));
+        let mut frames = frames_for(session.user, self.id, &replay.events);
+        frames.extend(self.kept.frames_after(last, session.user));
         self.hand_over(session, frames);
     }
 
@@ -195,37 +202,27 @@ impl RoomActor {
     }
 
     /// One who is no member now, but was at `since`, gets what happened up to the removal.
-    fn tell_of_removal(
+    fn tell_of_parting(
         &mut self,
         session: SessionHandle,
         since: Position,
         ctx: &mut Context<Self>,
     ) {
-        let (store, room, partition) = (self.hub.store.clone(), self.id, self.partition);
-        let most = self.hub.config.limits.resume_events;
-        let user = session.user;
-        let missed = async move {
-            let removed_at = store.last_removal(room, user).await?;
-            let replay = store.replay(room, partition, since, most).await?;
-            Ok::<_, crate::store::StoreError>((removed_at, replay))
-        };
-        let told = missed.into_actor(self).map(move |missed, actor, _| {
-            // Of a deleted room nothing is told: it is missing from the list, as for a stranger.
-            let Ok((Some(removed_at), replay)) = missed else { return };
-            let missed = replay.events.iter().filter(|(position, _)| {
-                let last = *position == removed_at;
-                last || (*position < removed_at && !replay.too_much)
-            });
-            let frames: Vec<Bytes> = missed
-                .map(|(position, event)| text_frame(&wire::event(actor.id, *position, event)))
-                .collect();
-            if frames.iter().map(Bytes::len).sum::<usize>() <= REPLAY_BYTES {
-                for frame in frames.into_iter() {
-                    session.outbound.push(frame);
-                }
+        let hub = self.hub.clone();
+        let (room, partition, position) = (self.id, self.partition, self.room.position);
+        let told = async move {
+            if position.epoch() == hub.epoch {
+                // The removal may be younger than what the store has.
+                let _ = hub.until_stored(hub.place(partition, position.offset())).await;
             }
-        });
-        ctx.spawn(told);
+            match parting_frames(&hub, room, partition, session.user, since).await {
+                Ok(frames) => frames.into_iter().for_each(|frame| {
+                    session.outbound.push(frame);
+                }),
+                Err(error) => tracing::warn!(%room, %error, "cannot tell of a removal"),
+            }
+        };
+        ctx.spawn(told.into_actor(self));
     }
 
     fn listen(&mut self, session: SessionHandle) {
@@ -258,6 +255,37 @@ impl RoomActor {
     }
 }
 
+/// What a former member missed up to the end of their stay; where that is too much, the end alone.
+async fn parting_frames(
+    hub: &Hub,
+    room: RoomId,
+    partition: u16,
+    user: UserId,
+    since: Position,
+) -> Result<Vec<Bytes>, StoreError> {
+    let Some(parting) = hub.store.parting(room, user, since).await? else {
+        return Ok(Vec::new());
+    };
+    let most = hub.config.limits.resume_events;
+    let mut replay = hub.store.replay(room, partition, parting.after, most).await?;
+    let all_there = replay.events.last().is_some_and(|(last, _)| *last >= parting.until);
+    replay.events.retain(|(position, _)| *position <= parting.until);
+    let frames = frames_for(user, room, &replay.events);
+    if all_there && frames.iter().map(Bytes::len).sum::<usize>() <= REPLAY_BYTES {
+        return Ok(frames);
+    }
+    let before = Position(parting.until.0 - 1);
+    let replay = hub.store.replay(room, partition, before, 1).await?;
+    Ok(frames_for(user, room, &replay.events))
+}
+
+fn frames_for(viewer: UserId, room: RoomId, events: &[(Position, Event)]) -> Vec<Bytes> {
+    let frame = |(position, event): &(Position, Event)| {
+        text_frame(&wire::event_for(viewer, room, *position, event))
+    };
+    events.iter().map(frame).collect()
+}
+
 impl Handler<Join> for RoomActor {
     type Result = ();
 
@@ -288,7 +316,7 @@ mod tests {
     use super::*;
 
     fn event() -> Arc<Event> {
-        Arc::new(Event::RoomDeleted { by: UserId(1) })
+        Arc::new(Event::RoomDeleted { by: UserId(1), members: Vec::new() })
     }
 
     #[test]
