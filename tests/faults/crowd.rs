@@ -149,6 +149,11 @@ impl Crowd {
         within(AT_MOST, &what, async || (self.acknowledged() >= enough).then_some(())).await;
     }
 
+    /// How much of all that is to be said was acknowledged.
+    pub fn percent(&self) -> usize {
+        self.acknowledged() * 100 / self.goal
+    }
+
     /// Sends that were surely not done, by code.
     pub fn refusals(&self) -> BTreeMap<String, usize> {
         let mut codes = BTreeMap::new();
