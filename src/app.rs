@@ -19,12 +19,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::config::{Config, LogKind, StoreKind, mask_password};
 use crate::http::requests::Requests;
 use crate::http::{self, Edge};
-use crate::hub::Hub;
 use crate::hub::bridge::Bridge;
 use crate::hub::outbound::Ending;
 use crate::hub::persister::Persister;
 use crate::hub::presence::{Farewell, PresenceActor};
 use crate::hub::signals::Signals;
+use crate::hub::{Hub, logins};
 use crate::log::kafka::{KafkaLog, KafkaSettings};
 use crate::log::local::{LocalBus, LocalLog};
 use crate::log::{Bus, Channel, Log, LogError};
@@ -160,6 +160,7 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let presence = PresenceActor::new(hub.clone(), presence);
     hub.introduce(bridge, presence.start());
     Signals::new(hub.clone(), signals).start();
+    actix_rt::spawn(logins::watch(hub.clone()));
     let persister = Persister::new(hub.clone());
     Persister::start_in_arbiter(&Arbiter::new().handle(), |_| persister);
 

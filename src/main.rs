@@ -10,6 +10,7 @@ use rookery::app;
 use rookery::auth::passwords;
 use rookery::config::{Config, LogFormat};
 use rookery::core::text;
+use rookery::core::types::Person;
 use rookery::hub::now;
 use rookery::store::{Store, StoreError};
 use tracing_subscriber::EnvFilter;
@@ -46,7 +47,15 @@ enum UserCommand {
     /// Add an account; the password is read from standard input.
     Add { username: String },
     /// Set a password, read from standard input, and end all logins.
+    ///
+    /// Their open sockets close within a few seconds, with 4501, on all instances.
     Passwd { username: String },
+    /// Disable an account and end its logins; what it wrote stays.
+    ///
+    /// Its open sockets close within a few seconds, with 4503, on all instances.
+    Disable { username: String },
+    /// Enable an account again.
+    Enable { username: String },
     /// List all accounts: id, user name, display name, state.
     List,
 }
@@ -133,14 +142,29 @@ async fn user(config: &Config, command: UserCommand) -> Result<(), Failure> {
             println!("added user {user}: {username}");
         }
         UserCommand::Passwd { username } => {
-            let credentials = store.credentials(&username).await?.ok_or("there is no such user")?;
-            let hash = new_password(&credentials.account.person.username).await?;
-            let ended = store.set_password(credentials.account.person.id, &hash, None).await?;
+            let person = person(&store, &username).await?;
+            let hash = new_password(&person.username).await?;
+            let ended = store.set_password(person.id, &hash, None).await?;
             println!("changed; {} logins ended", ended.len());
+        }
+        UserCommand::Disable { username } => {
+            let person = person(&store, &username).await?;
+            let ended = store.set_disabled(person.id, Some(now())).await?;
+            println!("disabled {}; {} logins ended", person.username, ended.len());
+        }
+        UserCommand::Enable { username } => {
+            let person = person(&store, &username).await?;
+            store.set_disabled(person.id, None).await?;
+            println!("enabled {}", person.username);
         }
         UserCommand::List => list(&store).await?,
     }
     Ok(())
+}
+
+async fn person(store: &Store, username: &str) -> Result<Person, Failure> {
+    let credentials = store.credentials(username).await?.ok_or("there is no such user")?;
+    Ok(credentials.account.person)
 }
 
 async fn new_password(username: &str) -> Result<String, Failure> {

@@ -331,6 +331,10 @@ fn what_is_so_already_is_said_to_be() {
     assert_eq!(story.refused(BOB, joins(BOB)), Refusal::Unchanged);
     assert_eq!(story.refused(ANN, seats(BOB, Role::Member)), Refusal::Unchanged);
     assert_eq!(story.refused(ANN, seats(ANN, Role::Admin)), Refusal::Unchanged);
+    story.did(ANN, renames("Readers"));
+    assert_eq!(story.refused(ANN, renames("Readers")), Refusal::Unchanged);
+    assert_eq!(story.refused(ANN, Action::RoomUpdated(Changes::default())), Refusal::Unchanged);
+    assert_eq!(story.refused(BOB, renames("Readers")), Refusal::Forbidden);
     assert_eq!(story.refused(ANN, removes(CAT)), Refusal::NotFound);
 }
 

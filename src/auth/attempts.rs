@@ -1,64 +1,211 @@
 //! Failed logins, counted for each name from one address and for each address, for a minute.
+//!
+//! A try is counted before the password is looked at: otherwise all that run side by side would
+//! pass before the first has failed. Tries that may yet turn out right fill the limit only as long
+//! as they run, and others wait for them.
 
+use std::hash::Hash;
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use moka::Expiry;
+use moka::ops::compute::Op;
 use moka::sync::Cache;
+use tokio::sync::Notify;
 
-/// How long a count lives after its first failure.
+/// How long a count lives after its first try.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Counts kept at once; past it the least used are forgotten.
 const COUNTS: u64 = 100_000;
+/// How long a try waits for those that run before it; then it is refused.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Failed logins on this instance.
 pub struct Attempts {
-    by_name: Cache<(String, IpAddr), u32>,
-    by_address: Cache<IpAddr, u32>,
-    most_by_name: u32,
-    most_by_address: u32,
+    by_name: Counts<(String, IpAddr)>,
+    by_address: Counts<IpAddr>,
+    ended: Notify,
+}
+
+/// A try that counts as failed once it is dropped, unless it is taken back.
+pub struct Attempt<'a> {
+    attempts: &'a Attempts,
+    name: (String, IpAddr),
+    failed: bool,
 }
 
 impl Attempts {
     pub fn new(most_by_name: u32, most_by_address: u32) -> Attempts {
-        let counts = || Cache::builder().max_capacity(COUNTS).time_to_live(WINDOW).build();
-        let by_address = Cache::builder().max_capacity(COUNTS).time_to_live(WINDOW).build();
-        Attempts { by_name: counts(), by_address, most_by_name, most_by_address }
+        Attempts {
+            by_name: Counts::new(most_by_name),
+            by_address: Counts::new(most_by_address),
+            ended: Notify::new(),
+        }
     }
 
-    /// Whether another try is allowed.
-    pub fn may_try(&self, name: &str, address: IpAddr) -> bool {
-        let by_name = self.by_name.get(&(name.to_lowercase(), address)).unwrap_or(0);
-        let by_address = self.by_address.get(&address).unwrap_or(0);
-        by_name < self.most_by_name && by_address < self.most_by_address
+    /// Counts a try; `None` where there were too many.
+    pub async fn begin(&self, name: &str, address: IpAddr) -> Option<Attempt<'_>> {
+        let name = (name.to_lowercase(), address);
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let ended = self.ended.notified();
+            match self.count(&name) {
+                Verdict::Free => return Some(Attempt { attempts: self, name, failed: true }),
+                Verdict::TooManyFailed => return None,
+                Verdict::TakenForNow => {
+                    tokio::time::timeout_at(until.into(), ended).await.ok()?;
+                }
+            }
+        }
     }
 
-    pub fn failed(&self, name: &str, address: IpAddr) {
-        let key = (name.to_lowercase(), address);
-        count(&self.by_name, key);
-        count(&self.by_address, address);
+    fn count(&self, name: &(String, IpAddr)) -> Verdict {
+        let by_name = self.by_name.begin(name);
+        if by_name != Verdict::Free {
+            return by_name;
+        }
+        let by_address = self.by_address.begin(&name.1);
+        if by_address != Verdict::Free {
+            self.by_name.end(name, false);
+        }
+        by_address
     }
 }
 
-fn count<K: std::hash::Hash + Eq + Send + Sync + Clone + 'static>(counts: &Cache<K, u32>, key: K) {
-    counts
-        .entry(key)
-        .and_upsert_with(|old| old.map_or(1, |old| old.into_value().saturating_add(1)));
+impl Attempt<'_> {
+    /// It did not fail: the password was right, or was not looked at.
+    pub fn take_back(mut self) {
+        self.failed = false;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    /// Also when the client hangs up: the password is looked at all the same.
+    fn drop(&mut self) {
+        self.attempts.by_name.end(&self.name, self.failed);
+        self.attempts.by_address.end(&self.name.1, self.failed);
+        self.attempts.ended.notify_waiters();
+    }
+}
+
+/// Whether one more try fits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Free,
+    /// Unless one of those that run turns out right.
+    TakenForNow,
+    TooManyFailed,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Count {
+    running: u32,
+    failed: u32,
+}
+
+struct Counts<K> {
+    counts: Cache<K, Count>,
+    most: u32,
+}
+
+impl<K: Hash + Eq + Clone + Send + Sync + 'static> Counts<K> {
+    fn new(most: u32) -> Counts<K> {
+        let counts = Cache::builder().max_capacity(COUNTS).expire_after(FromTheFirst).build();
+        Counts { counts, most }
+    }
+
+    fn begin(&self, key: &K) -> Verdict {
+        let mut verdict = Verdict::Free;
+        self.change(key, |count| {
+            verdict = match count {
+                Count { failed, .. } if failed >= self.most => Verdict::TooManyFailed,
+                Count { failed, running } if failed + running >= self.most => Verdict::TakenForNow,
+                _ => Verdict::Free,
+            };
+            Count { running: count.running + u32::from(verdict == Verdict::Free), ..count }
+        });
+        verdict
+    }
+
+    fn end(&self, key: &K, failed: bool) {
+        self.change(key, |count| Count {
+            running: count.running.saturating_sub(1),
+            failed: count.failed + u32::from(failed),
+        });
+    }
+
+    fn change(&self, key: &K, change: impl FnOnce(Count) -> Count) {
+        self.counts.entry_by_ref(key).and_compute_with(|entry| {
+            let before = entry.map(moka::Entry::into_value).unwrap_or_default();
+            match change(before) {
+                after if after == Count::default() => Op::Remove,
+                after if after == before => Op::Nop,
+                after => Op::Put(after),
+            }
+        });
+    }
+}
+
+/// Later changes do not prolong a count.
+struct FromTheFirst;
+
+impl<K> Expiry<K, Count> for FromTheFirst {
+    fn expire_after_create(&self, _: &K, _: &Count, _: Instant) -> Option<Duration> {
+        Some(WINDOW)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_guesser_is_stopped_and_others_are_not() {
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(1, 1, 1, 1));
+    const AWAY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(2, 2, 2, 2));
+
+    async fn fails(attempts: &Attempts, name: &str, address: IpAddr) -> bool {
+        attempts.begin(name, address).await.is_some()
+    }
+
+    #[tokio::test]
+    async fn a_guesser_is_stopped_and_others_are_not() {
         let attempts = Attempts::new(2, 3);
-        let (home, away) = (IpAddr::from([1, 1, 1, 1]), IpAddr::from([2, 2, 2, 2]));
-        attempts.failed("Ann", home);
-        assert!(attempts.may_try("ann", home));
-        attempts.failed("ann", home);
-        assert!(!attempts.may_try("ANN", home));
-        assert!(attempts.may_try("ann", away) && attempts.may_try("bob", home));
-        attempts.failed("bob", home);
-        assert!(!attempts.may_try("carol", home));
+        assert!(fails(&attempts, "Ann", HOME).await);
+        assert!(fails(&attempts, "ann", HOME).await);
+        assert!(!fails(&attempts, "ANN", HOME).await);
+        assert!(fails(&attempts, "ann", AWAY).await);
+        assert!(fails(&attempts, "bob", HOME).await);
+        assert!(!fails(&attempts, "carol", HOME).await, "three from one address");
+        assert!(fails(&attempts, "bob", AWAY).await, "who was refused is not counted");
+    }
+
+    #[tokio::test]
+    async fn who_gets_it_right_is_not_counted() {
+        let attempts = Attempts::new(2, 3);
+        for _ in 0..10 {
+            attempts.begin("ann", HOME).await.unwrap().take_back();
+        }
+        attempts.by_name.counts.run_pending_tasks();
+        assert_eq!(attempts.by_name.counts.entry_count(), 0);
+    }
+
+    #[tokio::test]
+    async fn guessing_side_by_side_is_no_way_around() {
+        let attempts = Attempts::new(2, 3);
+        let (one, two) =
+            (attempts.begin("ann", HOME).await.unwrap(), attempts.begin("ann", HOME).await);
+        let mut third = std::pin::pin!(attempts.begin("ann", HOME));
+        let waits = tokio::time::timeout(Duration::from_millis(20), &mut third).await;
+        assert!(waits.is_err(), "two are running");
+        drop((one, two));
+        assert!(third.await.is_none(), "both were wrong");
+    }
+
+    #[tokio::test]
+    async fn the_right_ones_side_by_side_only_wait() {
+        let attempts = Attempts::new(1, 3);
+        let one = attempts.begin("ann", HOME).await.unwrap();
+        let (two, ()) = tokio::join!(attempts.begin("ann", HOME), async { one.take_back() });
+        two.unwrap().take_back();
+        assert!(attempts.begin("ann", HOME).await.is_some());
     }
 }

@@ -256,7 +256,8 @@ impl Room {
         match action {
             Action::RoomCreated(_) => Ok(()),
             Action::Message(post) => self.check_post(by, post),
-            Action::RoomUpdated(_) | Action::RoomDeleted => self.check_admin(by),
+            Action::RoomUpdated(changes) => self.check_update(by, changes),
+            Action::RoomDeleted => self.check_admin(by),
             Action::MemberSet { member, role } => self.check_seat(by, member.id, *role),
             Action::MemberRemoved { member, ban } => self.check_removal(by, member.id, *ban),
         }
@@ -316,6 +317,14 @@ impl Room {
             Role::Admin => Ok(()),
             Role::Member => Err(Refusal::Forbidden),
         }
+    }
+
+    fn check_update(&self, by: UserId, changes: &Changes) -> Result<(), Refusal> {
+        self.check_admin(by)?;
+        let name = changes.name.as_ref().is_none_or(|name| self.name.as_ref() == Some(name));
+        let topic = changes.topic.as_ref().is_none_or(|topic| *topic == self.topic);
+        let visibility = changes.visibility.is_none_or(|visibility| visibility == self.visibility);
+        if name && topic && visibility { Err(Refusal::Unchanged) } else { Ok(()) }
     }
 
     fn check_seat(&self, by: UserId, user: UserId, role: Role) -> Result<(), Refusal> {

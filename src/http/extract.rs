@@ -120,6 +120,22 @@ impl FromRequest for Viewer {
     }
 }
 
+/// Who asks, and then what they send with it: a stranger hears 401, whatever the rest is like.
+pub struct LoggedIn<T>(pub Viewer, pub T);
+
+impl<T: FromRequest<Error = Problem> + 'static> FromRequest for LoggedIn<T> {
+    type Error = Problem;
+    type Future = Extracted<LoggedIn<T>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let (request, mut payload) = (request.clone(), payload.take());
+        Box::pin(async move {
+            let viewer = Viewer::extract(&request).await?;
+            Ok(LoggedIn(viewer, T::from_request(&request, &mut payload).await?))
+        })
+    }
+}
+
 /// The address that a request came from: the peer's, or, behind a trusted proxy, what that says.
 pub fn client_address(
     peer: Option<IpAddr>,

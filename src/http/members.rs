@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::errors::{Answer, Problem};
-use super::extract::{Body, Query, Shared, Viewer, path_id};
+use super::extract::{Body, LoggedIn, Query, Shared, Viewer, path_id};
 use super::rooms::{Done, change};
 use super::users::ask_presence;
 use crate::core::record::Action;
@@ -82,8 +82,7 @@ async fn target(
 pub async fn put(
     request: HttpRequest,
     hub: Shared,
-    viewer: Viewer,
-    Body(body): Body<SetRole>,
+    LoggedIn(viewer, Body(body)): LoggedIn<Body<SetRole>>,
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     let wrong = |_| Problem::invalid("role", "role is admin or member");
@@ -123,8 +122,7 @@ pub struct Removal {
 pub async fn delete(
     request: HttpRequest,
     hub: Shared,
-    viewer: Viewer,
-    Query(removal): Query<Removal>,
+    LoggedIn(viewer, Query(removal)): LoggedIn<Query<Removal>>,
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     let account = target(&request, &hub, room, &viewer).await?;

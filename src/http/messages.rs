@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::errors::{Answer, Problem};
-use super::extract::{Body, Query, Shared, Viewer, page_limit, path_id};
+use super::extract::{Body, LoggedIn, Query, Shared, page_limit, path_id};
 use super::rooms::view_after;
 use crate::core::record::{Action, Post};
 use crate::core::room::Event;
@@ -37,8 +37,7 @@ impl From<NoPage> for Problem {
 pub async fn list(
     request: HttpRequest,
     hub: Shared,
-    viewer: Viewer,
-    Query(which): Query<Which>,
+    LoggedIn(viewer, Query(which)): LoggedIn<Query<Which>>,
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     let limit = page_limit(which.limit, &hub)?;
@@ -70,8 +69,7 @@ pub struct NewMessage {
 pub async fn send(
     request: HttpRequest,
     hub: Shared,
-    viewer: Viewer,
-    Body(new): Body<NewMessage>,
+    LoggedIn(viewer, Body(new)): LoggedIn<Body<NewMessage>>,
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     if hub.limiter.check_key(&viewer.id()).is_err() {
@@ -105,8 +103,7 @@ pub struct ReadUpTo {
 pub async fn read(
     request: HttpRequest,
     hub: Shared,
-    viewer: Viewer,
-    Body(up_to): Body<ReadUpTo>,
+    LoggedIn(viewer, Body(up_to)): LoggedIn<Body<ReadUpTo>>,
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     super::members::require_member(&hub, room, &viewer).await?;

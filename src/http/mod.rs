@@ -20,9 +20,10 @@ use std::sync::Arc;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, header};
 use actix_web::middleware::{Compress, Condition, DefaultHeaders, Next, from_fn};
-use actix_web::{App, Error, HttpResponse, Route, guard, web};
+use actix_web::{App, Error, HttpResponse, Resource, ResponseError, Route, guard, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing_actix_web::TracingLogger;
 
@@ -117,54 +118,64 @@ fn look() -> Route {
 }
 
 fn api(api: &mut web::ServiceConfig) {
-    let resource =
-        |path: &str| web::resource(path.to_owned()).default_service(web::to(wrong_method));
-    api.service(
-        resource("/users")
-            .route(web::post().to(users::sign_up))
-            .route(web::get().to(users::list_users)),
-    )
-    .service(resource("/users/{user}").route(web::get().to(users::user)))
-    .service(resource("/sessions").route(web::post().to(users::create_session)))
-    .service(resource("/sessions/current").route(web::delete().to(users::delete_session)))
-    .service(
-        resource("/me").route(web::get().to(users::me)).route(web::patch().to(users::update_me)),
-    )
-    .service(resource("/me/password").route(web::put().to(users::set_password)))
-    .service(
-        resource("/rooms").route(web::get().to(rooms::list)).route(web::post().to(rooms::create)),
-    )
-    .service(
-        resource("/rooms/{room}")
-            .route(web::get().to(rooms::get))
-            .route(web::patch().to(rooms::update))
-            .route(web::delete().to(rooms::delete)),
-    )
-    .service(resource("/rooms/{room}/join").route(web::post().to(rooms::join)))
-    .service(resource("/rooms/{room}/leave").route(web::post().to(rooms::leave)))
-    .service(resource("/rooms/{room}/members").route(web::get().to(members::list)))
-    .service(
-        resource("/rooms/{room}/members/{user}")
-            .route(web::put().to(members::put))
-            .route(web::delete().to(members::delete)),
-    )
-    .service(
-        resource("/rooms/{room}/messages")
-            .route(web::get().to(messages::list))
-            .route(web::post().to(messages::send)),
-    )
-    .service(resource("/rooms/{room}/read").route(web::put().to(messages::read)))
-    .service(resource("/presence").route(web::get().to(presence::list)))
-    .service(resource("/socket").route(web::get().to(socket::no_upgrade)));
+    let (get, post, put) = (&Method::GET, &Method::POST, &Method::PUT);
+    let (patch, delete) = (&Method::PATCH, &Method::DELETE);
+    api.service(resource(
+        "/users",
+        [(post, web::to(users::sign_up)), (get, web::to(users::list_users))],
+    ))
+    .service(resource("/users/{user}", [(get, web::to(users::user))]))
+    .service(resource("/sessions", [(post, web::to(users::create_session))]))
+    .service(resource("/sessions/current", [(delete, web::to(users::delete_session))]))
+    .service(resource("/me", [(get, web::to(users::me)), (patch, web::to(users::update_me))]))
+    .service(resource("/me/password", [(put, web::to(users::set_password))]))
+    .service(resource("/rooms", [(get, web::to(rooms::list)), (post, web::to(rooms::create))]))
+    .service(resource(
+        "/rooms/{room}",
+        [
+            (get, web::to(rooms::get)),
+            (patch, web::to(rooms::update)),
+            (delete, web::to(rooms::delete)),
+        ],
+    ))
+    .service(resource("/rooms/{room}/join", [(post, web::to(rooms::join))]))
+    .service(resource("/rooms/{room}/leave", [(post, web::to(rooms::leave))]))
+    .service(resource("/rooms/{room}/members", [(get, web::to(members::list))]))
+    .service(resource(
+        "/rooms/{room}/members/{user}",
+        [(put, web::to(members::put)), (delete, web::to(members::delete))],
+    ))
+    .service(resource(
+        "/rooms/{room}/messages",
+        [(get, web::to(messages::list)), (post, web::to(messages::send))],
+    ))
+    .service(resource("/rooms/{room}/read", [(put, web::to(messages::read))]))
+    .service(resource("/presence", [(get, web::to(presence::list))]))
+    .service(resource("/socket", [(get, web::to(socket::no_upgrade))]));
+}
+
+/// What answers at an address, by method; for others, which those are.
+fn resource<const N: usize>(path: &str, routes: [(&Method, Route); N]) -> Resource {
+    let methods = routes.each_ref().map(|(method, _)| method.as_str()).join(", ");
+    let wrong_method = move || std::future::ready(wrong_method(&methods));
+    let resource = web::resource(path.to_owned()).default_service(web::to(wrong_method));
+    routes
+        .into_iter()
+        .fold(resource, |resource, (method, route)| resource.route(route.method(method.clone())))
 }
 
 async fn nothing_here() -> Result<HttpResponse, Problem> {
     Err(Problem::not_found())
 }
 
-async fn wrong_method() -> Result<HttpResponse, Problem> {
+fn wrong_method(allowed: &str) -> HttpResponse {
     let status = actix_web::http::StatusCode::METHOD_NOT_ALLOWED;
-    Err(Problem::new(status, "method_not_allowed", "this address does not know that method"))
+    let detail = "this address does not know that method";
+    let mut answer = Problem::new(status, "method_not_allowed", detail).error_response();
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        answer.headers_mut().insert(header::ALLOW, allowed);
+    }
+    answer
 }
 
 /// A request that changes something has to come from our own pages, unless a token says that no

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::errors::{Answer, Problem};
-use super::extract::{Query, Shared, Viewer};
+use super::extract::{LoggedIn, Query, Shared};
 use super::members::require_member;
 use super::users::ask_presence;
 use crate::core::types::{RoomId, UserId};
@@ -20,7 +20,7 @@ pub struct Of {
     users: Option<String>,
 }
 
-pub async fn list(hub: Shared, viewer: Viewer, Query(of): Query<Of>) -> Answer {
+pub async fn list(hub: Shared, LoggedIn(viewer, Query(of)): LoggedIn<Query<Of>>) -> Answer {
     let ids = match (of.room, of.users) {
         (Some(room), None) => {
             let room: RoomId = room.parse().map_err(|_| Problem::not_found())?;

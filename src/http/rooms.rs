@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 use super::errors::{Answer, Problem};
-use super::extract::{Body, Query, Shared, Viewer, page_limit, path_id};
+use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id};
 use crate::core::record::{Action, Changes, Founding, Seat};
 use crate::core::room::{Event, Refusal};
 use crate::core::types::{Person, Position, Role, RoomId, RoomKind, UserId, Visibility};
@@ -76,7 +76,7 @@ pub struct List {
     after: Option<RoomId>,
 }
 
-pub async fn list(hub: Shared, viewer: Viewer, Query(list): Query<List>) -> Answer {
+pub async fn list(hub: Shared, LoggedIn(viewer, Query(list)): LoggedIn<Query<List>>) -> Answer {
     match list.scope.as_deref() {
         None | Some("mine") => {
             hub.store_up_to_date().await?;
@@ -110,7 +110,7 @@ pub struct NewRoom {
     members: Vec<UserId>,
 }
 
-pub async fn create(hub: Shared, viewer: Viewer, Body(new): Body<NewRoom>) -> Answer {
+pub async fn create(hub: Shared, LoggedIn(viewer, Body(new)): LoggedIn<Body<NewRoom>>) -> Answer {
     let kind: RoomKind = word("kind", &new.kind)?;
     let members = people(&hub, &viewer, &new.members).await?;
     match kind {
@@ -208,8 +208,7 @@ pub struct RoomChanges {
 pub async fn update(
     request: HttpRequest,
     hub: Shared,
-    viewer: Viewer,
-    Body(changes): Body<RoomChanges>,
+    LoggedIn(viewer, Body(changes)): LoggedIn<Body<RoomChanges>>,
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     let limits = hub.config.limits.text();

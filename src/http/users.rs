@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::Edge;
 use super::errors::{Answer, Problem};
-use super::extract::{Body, Query, Shared, Viewer, client_address, page_limit, path_id};
+use super::extract::{Body, LoggedIn, Query, Shared, Viewer, client_address, page_limit, path_id};
 use crate::auth::{self, passwords};
 use crate::core::text;
 use crate::core::types::{Timestamp, UserId};
 use crate::hub::presence::Ask;
 use crate::hub::signals::Signal;
 use crate::hub::{Hub, now};
-use crate::store::{Account, LoginId, StoreError};
+use crate::store::{Account, Credentials, LoginId, StoreError};
 
 impl From<passwords::Busy> for Problem {
     fn from(_: passwords::Busy) -> Problem {
@@ -121,44 +121,69 @@ pub async fn create_session(
     edge: web::Data<Edge>,
     Body(form): Body<LogIn>,
 ) -> Answer {
-    let peer = request.peer_addr().map(|address| address.ip());
-    let address = client_address(peer, request.headers().get("x-forwarded-for"), &hub);
-    if !edge.attempts.may_try(&form.username, address) {
-        metrics::counter!("rookery_logins_too_many_total").increment(1);
-        return Err(Problem::too_many(
-            "too_many_attempts",
-            "too many failed logins; wait a minute",
-            60,
-        ));
+    let tried = try_password(&request, &hub, &edge, &form.username, form.password).await?;
+    let credentials = tried.ok_or_else(bad_credentials)?;
+    if credentials.account.disabled {
+        return Err(account_disabled());
     }
-    let credentials = hub.store.credentials(&form.username).await?;
-    let usable = credentials.as_ref().filter(|credentials| !credentials.account.disabled);
-    let hash = usable.map(|credentials| credentials.password_hash.clone());
-    let right = passwords::is_right(form.password, hash).await?;
-    match (right, credentials) {
-        (true, Some(credentials)) => {
-            let (answer, login) = log_in(&hub, &edge, &credentials.account).await?;
-            // The password may have been changed while it was checked, which ended the logins
-            // that were there: this one must not outlive it.
-            let now = hub.store.credentials_of(credentials.account.person.id).await?;
-            match now.is_some_and(|now| now.password_hash == credentials.password_hash) {
-                true => Ok(answer),
-                false => {
-                    hub.store.delete_login(login).await?;
-                    Err(bad_credentials())
-                }
-            }
-        }
-        _ => {
-            edge.attempts.failed(&form.username, address);
+    let (answer, login) = log_in(&hub, &edge, &credentials.account).await?;
+    // The password may have been changed, or the account disabled, while it was checked, which
+    // ended the logins that were there: this one must not outlive it.
+    let now = hub.store.credentials_of(credentials.account.person.id).await?;
+    let unchanged =
+        |now: &Credentials| now.password_hash == credentials.password_hash && !now.account.disabled;
+    match now.as_ref().is_some_and(unchanged) {
+        true => Ok(answer),
+        false => {
+            hub.store.delete_login(login).await?;
             Err(bad_credentials())
         }
     }
 }
 
+/// Whose password this is, if it is the right one; 429 where too many were wrong.
+async fn try_password(
+    request: &HttpRequest,
+    hub: &Hub,
+    edge: &Edge,
+    username: &str,
+    password: String,
+) -> Result<Option<Credentials>, Problem> {
+    let peer = request.peer_addr().map(|address| address.ip());
+    let address = client_address(peer, request.headers().get("x-forwarded-for"), hub);
+    let attempt = edge.attempts.begin(username, address).await.ok_or_else(|| {
+        metrics::counter!("rookery_logins_too_many_total").increment(1);
+        let detail = "too many wrong passwords; wait a minute";
+        Problem::too_many("too_many_attempts", detail, 60)
+    })?;
+    let tried = check_password(hub, username, password).await;
+    if !matches!(tried, Ok(None)) {
+        attempt.take_back();
+    }
+    tried
+}
+
+/// Takes as long for an unknown user.
+async fn check_password(
+    hub: &Hub,
+    username: &str,
+    password: String,
+) -> Result<Option<Credentials>, Problem> {
+    let credentials = hub.store.credentials(username).await?;
+    let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
+    let right = passwords::is_right(password, hash).await?;
+    Ok(credentials.filter(|_| right))
+}
+
 fn bad_credentials() -> Problem {
     let detail = "the user name or the password is wrong";
     Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail)
+}
+
+/// Only for who knows the password: a stranger must not learn that there is such an account.
+fn account_disabled() -> Problem {
+    let detail = "this account is disabled; ask the people who run this hub";
+    Problem::new(StatusCode::FORBIDDEN, "account_disabled", detail)
 }
 
 pub async fn delete_session(hub: Shared, edge: web::Data<Edge>, viewer: Viewer) -> Answer {
@@ -176,7 +201,10 @@ pub struct Profile {
     display_name: String,
 }
 
-pub async fn update_me(hub: Shared, viewer: Viewer, Body(profile): Body<Profile>) -> Answer {
+pub async fn update_me(
+    hub: Shared,
+    LoggedIn(viewer, Body(profile)): LoggedIn<Body<Profile>>,
+) -> Answer {
     let name = text::display_name(&profile.display_name, &hub.config.limits.text())?;
     hub.store.set_display_name(viewer.id(), &name).await?;
     Signal::Renamed { user: viewer.id(), display_name: name }.tell(&*hub.bus);
@@ -190,12 +218,15 @@ pub struct NewPassword {
     new: String,
 }
 
-pub async fn set_password(hub: Shared, viewer: Viewer, Body(form): Body<NewPassword>) -> Answer {
+pub async fn set_password(
+    request: HttpRequest,
+    hub: Shared,
+    edge: web::Data<Edge>,
+    LoggedIn(viewer, Body(form)): LoggedIn<Body<NewPassword>>,
+) -> Answer {
     let person = &viewer.account.person;
     text::password(&form.new, &[&person.username, &person.display_name])?;
-    let credentials = hub.store.credentials_of(viewer.id()).await?;
-    let hash = credentials.map(|credentials| credentials.password_hash);
-    if !passwords::is_right(form.current, hash).await? {
+    if try_password(&request, &hub, &edge, &person.username, form.current).await?.is_none() {
         let detail = "the current password is wrong";
         return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_password", detail));
     }
@@ -213,7 +244,7 @@ pub struct Find {
     after: Option<String>,
 }
 
-pub async fn list_users(hub: Shared, _: Viewer, Query(find): Query<Find>) -> Answer {
+pub async fn list_users(hub: Shared, LoggedIn(_, Query(find)): LoggedIn<Query<Find>>) -> Answer {
     let limit = page_limit(find.limit, &hub)?;
     let mut found =
         hub.store.directory(find.query.trim(), find.after.as_deref(), limit + 1).await?;

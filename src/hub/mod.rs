@@ -7,6 +7,7 @@
 pub mod bridge;
 pub mod changes;
 pub mod history;
+pub mod logins;
 pub mod outbound;
 pub mod persister;
 pub mod presence;

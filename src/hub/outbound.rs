@@ -38,6 +38,7 @@ pub enum Ending {
     TooSlow,
     TooManyMessages,
     LoggedOut,
+    Disabled,
 }
 
 impl Ending {
@@ -53,6 +54,7 @@ impl Ending {
             Ending::TooSlow => (4408, "too slow to read"),
             Ending::TooManyMessages => (4429, "too many messages"),
             Ending::LoggedOut => (4501, "logged out"),
+            Ending::Disabled => (4503, "account disabled"),
         };
         CloseReason { code: CloseCode::from(code), description: Some(description.to_owned()) }
     }

@@ -1,8 +1,10 @@
 //! People, their passwords and their logins: the part of the store that is no fold of the log.
 
+use std::collections::HashSet;
+
 use super::bulk::in_lists;
 use super::database::{Row, Statement, values};
-use super::{Account, Credentials, LoginId, Result, Store, TokenHash};
+use super::{Account, Credentials, LoginEnd, LoginId, Result, Store, TokenHash};
 use crate::core::types::{Person, Timestamp, UserId};
 
 /// The columns of an `Account`, of `users u`.
@@ -201,9 +203,48 @@ impl Store {
         row.map(|row| Ok((LoginId(row.int(0)?), account(&row, 1)?))).transpose()
     }
 
+    /// Those of these logins of these people that are over, and why.
+    pub async fn ended_logins(
+        &self,
+        logins: &[(LoginId, UserId)],
+    ) -> Result<Vec<(LoginId, LoginEnd)>> {
+        let ids: Vec<LoginId> = logins.iter().map(|(login, _)| *login).collect();
+        let living = self.living(&ids).await?;
+        let ended: Vec<_> = logins.iter().filter(|(login, _)| !living.contains(&login.0)).collect();
+        let people: Vec<UserId> = ended.iter().map(|(_, user)| *user).collect();
+        let disabled: HashSet<UserId> = self
+            .users(&people)
+            .await?
+            .into_iter()
+            .filter(|account| account.disabled)
+            .map(|account| account.person.id)
+            .collect();
+        let why = |user| match disabled.contains(user) {
+            true => LoginEnd::Disabled,
+            false => LoginEnd::LoggedOut,
+        };
+        Ok(ended.into_iter().map(|(login, user)| (*login, why(user))).collect())
+    }
+
+    async fn living(&self, logins: &[LoginId]) -> Result<HashSet<i64>> {
+        let statements: Vec<_> = in_lists(logins)
+            .map(|(list, params)| {
+                let sql = format!(
+                    "SELECT l.id FROM logins l JOIN users u ON u.id = l.user_id
+                     WHERE l.id IN ({list}) AND u.disabled_at IS NULL"
+                );
+                Statement::new(sql, params)
+            })
+            .collect();
+        if statements.is_empty() {
+            return Ok(HashSet::new());
+        }
+        self.db.read(statements).await?.iter().flatten().map(|row| row.int(0)).collect()
+    }
+
     /// Whether there was such a login.
     pub async fn delete_login(&self, login: LoginId) -> Result<bool> {
-        let statement = Statement::new("DELETE FROM logins WHERE id = ?", values![login.0]);
+        let statement = Statement::new("DELETE FROM logins WHERE id = ?", values![login]);
         Ok(self.db.execute(statement).await?.affected > 0)
     }
 }

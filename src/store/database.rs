@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 
-use super::{Result, StoreError};
+use super::{LoginId, Result, StoreError};
 use crate::core::types::{MessageId, Position, RoomId, Timestamp, UserId};
 
 /// A way to SQLite or MySQL.
@@ -103,6 +103,7 @@ value_from! {
     u16: int => Value::Int(int.into()),
     usize: int => Value::Int(int as i64),
     UserId: id => Value::Int(id.0),
+    LoginId: id => Value::Int(id.0),
     MessageId: id => Value::Int(id.0),
     Position: position => Value::Int(position.0),
     Timestamp: time => Value::Int(time.0),

@@ -69,8 +69,16 @@ pub struct Credentials {
 }
 
 /// A row of `logins`: one cookie or token. Only a hash of it is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LoginId(pub i64);
+
+/// Why a login is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoginEnd {
+    LoggedOut,
+    /// The account is disabled, and with it all of its logins.
+    Disabled,
+}
 
 /// SHA-256 of a login's token.
 pub type TokenHash = [u8; 32];

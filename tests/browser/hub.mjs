@@ -74,6 +74,9 @@ export class Hub {
     clearTimeout(overdue);
   }
 
+  /** A command of the operator's, with the hub's settings. */
+  command = (...words) => run(binary, words, { env: this.env });
+
   /** A call to the API; `token` is what signing up gave. */
   async call(method, route, { token, body } = {}) {
     const answer = await fetch(`${this.url}/api/v1${route}`, {

@@ -264,6 +264,26 @@ export function stories(name, start) {
       await alice.sees("typed in the dark");
     });
 
+    test("whose account is disabled is told so, and is not reconnected", async (t) => {
+      const { alice, bob } = await together(t, "Rules");
+      tell("the operator disables bob's account");
+      await world.last.command("user", "disable", bob.username);
+      await bob.hook("banner").getByText("This account is disabled.").waitFor();
+      bob.tell("sees why he is out, and no button to try again");
+      assert.equal(await bob.page.locator("[data-banner-retry]").isVisible(), false);
+      await bob.page.reload();
+      await bob.page.waitForURL("**/login*");
+      await bob.logIn();
+      await bob.page.locator(".field-error", { hasText: "this account is disabled" }).waitFor();
+
+      tell("the operator enables it again");
+      await world.last.command("user", "enable", bob.username);
+      await bob.logIn();
+      await bob.isIn("Rules");
+      await alice.say("welcome back");
+      await bob.sees("welcome back");
+    });
+
     test("what people write is text, never markup", async (t) => {
       const people = cast(t, browser);
       const alice = await people.member("alice", world.first);

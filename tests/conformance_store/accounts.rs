@@ -1,7 +1,7 @@
 //! People, passwords and logins.
 
 use rookery::core::types::{Timestamp, UserId};
-use rookery::store::{Account, LoginId, StoreError};
+use rookery::store::{Account, LoginEnd, LoginId, StoreError};
 
 use crate::world::{Place, World};
 
@@ -105,6 +105,29 @@ pub async fn a_disabled_person_is_out_at_once(place: &Place) {
     assert!(world.store.login(&[2; 32]).await.unwrap().is_none());
     assert_eq!(world.store.set_disabled(ann.id, None).await.unwrap(), []);
     assert!(!world.store.user(ann.id).await.unwrap().unwrap().disabled);
+}
+
+pub async fn logins_that_are_over_are_told_with_the_reason(place: &Place) {
+    let world = World::new(place).await;
+    let (ann, bob, cat) =
+        (world.person("ann").await, world.person("bob").await, world.person("cat").await);
+    let mut logins = Vec::new();
+    for (token, person) in [&ann, &ann, &bob, &cat].into_iter().enumerate() {
+        let login = world.store.create_login(person.id, &[token as u8; 32], NOW).await.unwrap();
+        logins.push((login, person.id));
+    }
+    let ended = async || world.store.ended_logins(&logins).await.unwrap();
+    assert_eq!(ended().await, []);
+    world.store.delete_login(logins[1].0).await.unwrap();
+    world.store.set_disabled(bob.id, Some(NOW)).await.unwrap();
+    let over = [(logins[1].0, LoginEnd::LoggedOut), (logins[2].0, LoginEnd::Disabled)];
+    assert_eq!(ended().await, over);
+    assert_eq!(world.store.ended_logins(&[]).await.unwrap(), []);
+
+    // A login that was being made while its account was disabled.
+    let late = world.store.create_login(bob.id, &[9; 32], NOW).await.unwrap();
+    let ended = world.store.ended_logins(&[(late, bob.id)]).await.unwrap();
+    assert_eq!(ended, [(late, LoginEnd::Disabled)]);
 }
 
 pub async fn last_seen_never_goes_back(place: &Place) {

@@ -43,6 +43,7 @@ stories! {
         a_login_lives_until_it_is_ended,
         a_new_password_ends_the_other_logins,
         a_disabled_person_is_out_at_once,
+        logins_that_are_over_are_told_with_the_reason,
         last_seen_never_goes_back,
         many_people_are_found_at_once;
     rooms:

@@ -1,5 +1,8 @@
 //! Accounts: signing up, logging in and out, the profile, the password, the directory.
 
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::ground::is_time;
@@ -100,6 +103,22 @@ pub async fn a_wrong_login_does_not_say_what_is_wrong(world: &World) {
     missing.problem(400, "bad_request");
 }
 
+pub async fn a_wrong_login_takes_its_time_for_unknown_names_too(world: &World) {
+    let alice = world.person("alice").await;
+    let mut quickest = [Duration::MAX; 2];
+    for _ in 0..3 {
+        for (quickest, name) in
+            quickest.iter_mut().zip([alice.username.clone(), format!("nobody-{}", unique())])
+        {
+            let asked = Instant::now();
+            log_in(world, &name, "a wrong guess").await.problem(401, "bad_credentials");
+            *quickest = asked.elapsed().min(*quickest);
+        }
+    }
+    let [known, unknown] = quickest;
+    assert!(unknown > known / 3, "{unknown:?} for an unknown name, {known:?} for a known one");
+}
+
 pub async fn logging_out_ends_this_login_alone(world: &World) {
     let phone = world.person("alice").await;
     let laptop = phone.log_in_again().await;
@@ -152,6 +171,40 @@ pub async fn ten_wrong_passwords_a_minute_for_one_name(world: &World) {
     alice.get("/me").await.expect(200);
 }
 
+pub async fn guessing_side_by_side_is_no_way_around(world: &World) {
+    let world = world.with(&[]).await;
+    let alice = world.person("alice").await;
+    let guesses = (0..40).map(|_| log_in(&world, &alice.username, "a wrong guess"));
+    let answers = join_all(guesses).await;
+    let with = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((with(401), with(429)), (10, 30), "{answers:#?}");
+}
+
+pub async fn the_right_password_side_by_side_is_no_failure(world: &World) {
+    let world = world.with(&[]).await;
+    let alice = world.person("alice").await;
+    let logins = (0..15).map(|_| log_in(&world, &alice.username, PASSWORD));
+    for answer in join_all(logins).await {
+        answer.expect(201);
+    }
+    log_in(&world, &alice.username, "a wrong guess").await.problem(401, "bad_credentials");
+}
+
+pub async fn the_current_password_is_not_to_be_guessed_either(world: &World) {
+    let world = world.with(&[]).await;
+    let alice = world.person("alice").await;
+    let change = async |current: &str| {
+        let form = json!({"current": current, "new": "a new and better password"});
+        alice.put("/me/password", form).await
+    };
+    for _ in 0..10 {
+        change("a wrong guess").await.problem(403, "wrong_password");
+    }
+    change("a wrong guess").await.problem(429, "too_many_attempts");
+    change(PASSWORD).await.problem(429, "too_many_attempts");
+    alice.get("/me").await.expect(200);
+}
+
 pub async fn wrong_passwords_from_one_address(world: &World) {
     let world = world.with(&[("ROOKERY_LIMITS__FAILED_LOGINS_PER_ADDRESS", "3")]).await;
     for _ in 0..3 {
@@ -160,6 +213,48 @@ pub async fn wrong_passwords_from_one_address(world: &World) {
     }
     let refused = log_in(&world, &format!("nobody-{}", unique()), "a wrong guess").await;
     assert_eq!(refused.status, 429, "{refused:?}");
+}
+
+pub async fn a_disabled_account_is_out_until_it_is_enabled(world: &World) {
+    let mut world = world.with(&[]).await;
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let room = alice.group("Still here", &[&bob]).await;
+    alice.say(&room, "remember me").await;
+    let (mut of_alice, mut of_bob) = (alice.socket().await, bob.socket().await);
+
+    let said = world.hub().command(&["user", "disable", &alice.username.to_uppercase()], "");
+    assert!(said.contains(&alice.username) && said.contains("1 logins ended"), "{said}");
+    alice.get("/me").await.problem(401, "not_logged_in");
+    assert_eq!(of_alice.closed().await, Some(4503));
+    log_in(&world, &alice.username, PASSWORD).await.problem(403, "account_disabled");
+    // Who does not know the password does not learn that there is such an account.
+    log_in(&world, &alice.username, "a wrong guess").await.problem(401, "bad_credentials");
+
+    of_bob.settle().await;
+    let history = bob.history(&room, "").await;
+    assert_eq!(history["messages"][0]["body"], "remember me", "{history}");
+    assert_eq!(history["messages"][0]["sender"]["id"], alice.id, "{history}");
+    let listed = world.hub().command(&["user", "list"], "");
+    assert_eq!(listed.lines().filter(|line| line.ends_with("\tdisabled")).count(), 1, "{listed}");
+
+    world.hub().command(&["user", "enable", &alice.username], "");
+    alice.get("/me").await.problem(401, "not_logged_in");
+    let alice = alice.log_in_again().await;
+    alice.say(&room, "back again").await;
+    of_bob.expect_message("back again").await;
+}
+
+pub async fn a_password_that_the_operator_sets_logs_out_everywhere(world: &World) {
+    let mut world = world.with(&[]).await;
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let (mut of_alice, mut of_bob) = (alice.socket().await, bob.socket().await);
+    let new = "set by the operator";
+    let said = world.hub().command(&["user", "passwd", &alice.username], &format!("{new}\n"));
+    assert!(said.contains("1 logins ended"), "{said}");
+    assert_eq!(of_alice.closed().await, Some(4501));
+    of_bob.settle().await;
+    log_in(&world, &alice.username, PASSWORD).await.problem(401, "bad_credentials");
+    log_in(&world, &alice.username, new).await.expect(201);
 }
 
 pub async fn the_directory_shows_people(world: &World) {

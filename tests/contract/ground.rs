@@ -165,6 +165,46 @@ pub async fn strangers_are_asked_to_log_in(world: &World) {
     }
 }
 
+pub async fn strangers_hear_of_that_before_anything_else(world: &World) {
+    let room = world.person("alice").await.public_group("For all", &[]).await;
+    let forged = world.stranger().with_token("forged");
+    let (rooms, messages) = (format!("/api/v1/rooms/{room}"), format!("/rooms/{room}/messages"));
+    let patch = |kind: &'static str, body: String| {
+        forged.request(Method::PATCH, &rooms).header("content-type", kind).body(body).send()
+    };
+    let too_large = format!(r#"{{"name":"{}"}}"#, "x".repeat(64 * 1024));
+    for answer in [
+        patch("application/json", r#"{"name":null}"#.into()).await,
+        patch("application/json", "{".into()).await,
+        patch("text/plain", r#"{"name":"x"}"#.into()).await,
+        patch("application/json", too_large).await,
+        forged.get(&format!("{messages}?limit=many")).await,
+        forged.post(&messages, json!({})).await,
+        forged.put("/me/password", json!({})).await,
+        forged.by_cookie().get("/users?limit=many").await,
+    ] {
+        answer.problem(401, "not_logged_in");
+    }
+}
+
+pub async fn a_wrong_method_is_told_the_right_ones(world: &World) {
+    let alice = world.person("alice").await;
+    for (method, path, allowed) in [
+        (Method::DELETE, "/api/v1/me", ["GET", "PATCH"].as_slice()),
+        (Method::PUT, "/api/v1/rooms", &["GET", "POST"]),
+        (Method::POST, "/api/v1/rooms/1", &["DELETE", "GET", "PATCH"]),
+        (Method::GET, "/api/v1/sessions", &["POST"]),
+        (Method::OPTIONS, "/api/v1/rooms/1/members/2", &["DELETE", "PUT"]),
+    ] {
+        let answer = alice.request(method, path).send().await;
+        let told = answer.header("allow").expect("an Allow header").to_owned();
+        answer.problem(405, "method_not_allowed");
+        let mut told: Vec<&str> = told.split(',').map(str::trim).collect();
+        told.sort_unstable();
+        assert_eq!(told, allowed, "{path}");
+    }
+}
+
 /// Everything one can ask about a room, or do to it.
 async fn everything_with(person: &Person, room: &str) -> Vec<Answer> {
     let path = format!("/rooms/{room}");

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod ground;
+pub mod instances;
 pub mod members;
 pub mod messages;
 pub mod operations;
@@ -17,20 +18,6 @@ pub mod socket;
 macro_rules! each_story {
     ($world:path) => {
         each_story! { $world;
-            ground:
-                ids_are_strings_and_times_have_milliseconds,
-                a_body_that_does_not_fit_is_400_and_a_value_not_allowed_422,
-                a_query_value_of_the_wrong_type_is_400_and_one_not_allowed_422,
-                bodies_are_json_by_their_type,
-                a_body_has_at_most_64_kib,
-                strangers_are_asked_to_log_in,
-                a_private_room_is_unknown_to_strangers,
-                outsiders_see_a_public_group_but_not_into_it,
-                a_member_without_the_right_is_told_so,
-                a_cookie_alone_changes_nothing,
-                logging_in_from_another_site_is_refused_with_a_cookie,
-                under_https_the_cookie_is_kept_to_the_host,
-                what_is_not_there_is_not_found;
             accounts:
                 signing_up_logs_in,
                 a_user_name_is_unique_without_regard_to_case,
@@ -38,21 +25,41 @@ macro_rules! each_story {
                 passwords_have_8_to_256_bytes_and_are_not_common,
                 display_names_have_1_to_50_characters,
                 a_wrong_login_does_not_say_what_is_wrong,
+                a_wrong_login_takes_its_time_for_unknown_names_too,
                 logging_out_ends_this_login_alone,
                 a_new_password_logs_out_the_others,
                 ten_wrong_passwords_a_minute_for_one_name,
+                guessing_side_by_side_is_no_way_around,
+                the_right_password_side_by_side_is_no_failure,
+                the_current_password_is_not_to_be_guessed_either,
                 wrong_passwords_from_one_address,
+                a_disabled_account_is_out_until_it_is_enabled,
+                a_password_that_the_operator_sets_logs_out_everywhere,
                 the_directory_shows_people,
                 the_directory_has_pages;
-            rooms:
-                a_group_is_made_with_its_members,
-                my_list_shows_the_last_message,
-                a_direct_room_exists_once,
-                two_who_open_a_direct_room_at_once_meet_in_it,
-                a_direct_room_has_two_members_for_ever,
-                admins_change_name_topic_and_visibility,
-                a_deleted_room_is_gone_for_everyone,
-                public_groups_are_listed_in_pages;
+            ground:
+                ids_are_strings_and_times_have_milliseconds,
+                a_body_that_does_not_fit_is_400_and_a_value_not_allowed_422,
+                a_query_value_of_the_wrong_type_is_400_and_one_not_allowed_422,
+                bodies_are_json_by_their_type,
+                a_body_has_at_most_64_kib,
+                strangers_are_asked_to_log_in,
+                strangers_hear_of_that_before_anything_else,
+                a_wrong_method_is_told_the_right_ones,
+                a_private_room_is_unknown_to_strangers,
+                outsiders_see_a_public_group_but_not_into_it,
+                a_member_without_the_right_is_told_so,
+                a_cookie_alone_changes_nothing,
+                logging_in_from_another_site_is_refused_with_a_cookie,
+                under_https_the_cookie_is_kept_to_the_host,
+                what_is_not_there_is_not_found;
+            instances:
+                accounts_are_known_everywhere_at_once,
+                rooms_are_known_everywhere_at_once,
+                messages_are_known_everywhere_at_once,
+                a_name_is_taken_once,
+                two_admins_do_not_both_leave,
+                a_removal_and_a_message_at_once_agree_everywhere;
             members:
                 members_are_listed_with_role_and_status,
                 anyone_may_join_and_leave_a_public_group,
@@ -78,14 +85,18 @@ macro_rules! each_story {
                 positions_at_the_ends_of_the_range_have_pages_too,
                 a_page_has_50_messages_and_at_most_100,
                 too_many_messages_are_refused_for_a_while;
-            reading:
-                messages_by_others_are_unread_until_read,
-                the_marker_never_goes_back,
-                past_the_end_means_the_end,
-                sending_moves_my_marker,
-                a_marker_is_a_position,
-                mentions_are_counted_until_read,
-                my_other_devices_hear_what_i_read;
+            operations:
+                health_readiness_and_figures,
+                strangers_are_sent_to_the_login_page,
+                a_stop_is_orderly,
+                everything_is_there_after_a_restart;
+            parting:
+                a_ban_tells_those_who_never_were_members_nothing,
+                a_ban_afterwards_tells_former_members_nothing_more,
+                what_lay_between_two_stays_is_not_told,
+                who_missed_too_much_hears_of_the_removal_alone,
+                members_of_a_deleted_room_hear_of_it_when_they_return,
+                a_room_made_meanwhile_is_shown_as_it_is_live;
             presence:
                 online_while_a_socket_is_open,
                 presence_is_asked_of_a_room_or_of_users,
@@ -94,6 +105,35 @@ macro_rules! each_story {
                 followers_of_a_room_hear_its_members,
                 followers_of_all_hear_everybody,
                 a_presence_command_says_whom_it_means;
+            reading:
+                messages_by_others_are_unread_until_read,
+                the_marker_never_goes_back,
+                past_the_end_means_the_end,
+                sending_moves_my_marker,
+                a_marker_is_a_position,
+                mentions_are_counted_until_read,
+                my_other_devices_hear_what_i_read;
+            resume:
+                exactly_what_was_missed_in_order,
+                who_missed_nothing_gets_nothing,
+                rooms_that_are_not_named_begin_now,
+                several_rooms_are_resumed_at_once,
+                more_than_resume_events_is_a_reset,
+                a_position_from_the_future_is_a_reset,
+                naming_a_room_of_others_tells_nothing,
+                after_a_removal_nothing_more_comes_live,
+                after_a_removal_nothing_more_comes_on_resume,
+                who_comes_back_hears_again;
+            rooms:
+                a_group_is_made_with_its_members,
+                my_list_shows_the_last_message,
+                a_direct_room_exists_once,
+                two_who_open_a_direct_room_at_once_meet_in_it,
+                a_direct_room_has_two_members_for_ever,
+                admins_change_name_topic_and_visibility,
+                a_change_that_changes_nothing_is_none,
+                a_deleted_room_is_gone_for_everyone,
+                public_groups_are_listed_in_pages;
             socket:
                 hello_comes_first,
                 refs_come_back_as_they_were,
@@ -110,33 +150,13 @@ macro_rules! each_story {
                 text_that_is_no_utf8_closes_1007,
                 a_frame_has_at_most_64_kib,
                 a_text_may_come_in_fragments,
+                fragments_out_of_turn_close_1002,
+                fragments_have_at_most_64_kib_together,
+                a_websocket_ping_and_a_goodbye_are_answered,
                 the_door_asks_for_a_login_and_our_protocol,
                 with_a_cookie_the_socket_is_for_our_pages,
                 a_user_has_so_many_sockets,
                 too_many_messages_end_the_socket;
-            parting:
-                a_ban_tells_those_who_never_were_members_nothing,
-                a_ban_afterwards_tells_former_members_nothing_more,
-                what_lay_between_two_stays_is_not_told,
-                who_missed_too_much_hears_of_the_removal_alone,
-                members_of_a_deleted_room_hear_of_it_when_they_return,
-                a_room_made_meanwhile_is_shown_as_it_is_live;
-            resume:
-                exactly_what_was_missed_in_order,
-                who_missed_nothing_gets_nothing,
-                rooms_that_are_not_named_begin_now,
-                several_rooms_are_resumed_at_once,
-                more_than_resume_events_is_a_reset,
-                a_position_from_the_future_is_a_reset,
-                naming_a_room_of_others_tells_nothing,
-                after_a_removal_nothing_more_comes_live,
-                after_a_removal_nothing_more_comes_on_resume,
-                who_comes_back_hears_again;
-            operations:
-                health_readiness_and_figures,
-                strangers_are_sent_to_the_login_page,
-                a_stop_is_orderly,
-                everything_is_there_after_a_restart;
         }
     };
     ($world:path; $($file:ident: $($story:ident),+;)+) => {

@@ -80,13 +80,19 @@ pub async fn rooms_that_are_not_named_begin_now(world: &World) {
     let other = alice.group("Other", &[&bob]).await;
     let start = bob.view(&named).await["position"].clone();
     say_all(&alice, &named, &["n1", "n2"]).await;
-    say_all(&alice, &other, &["o1", "o2"]).await;
+    let mut others = say_all(&alice, &other, &["o1", "o2"]).await;
     let mut back = bob.resume(known(&named, &start)).await;
     back.expect_message("n2").await;
-    alice.say(&other, "o3").await;
+    others.push(alice.say(&other, "o3").await);
     back.expect_message("o3").await;
     assert_eq!(told(&back, &named), ["n1", "n2"]);
-    assert_eq!(told(&back, &other), ["o3"]);
+    // What the answer to hello knows of is not told again; it may be a little behind.
+    let rooms = back.greeting["rooms"].as_array().expect("a list").clone();
+    let answered = rooms.iter().find(|room| room["id"] == other.as_str()).expect("the other room");
+    let later =
+        others.iter().filter(|m| position(&m["position"]) > position(&answered["position"]));
+    let later: Vec<&str> = later.map(|m| m["body"].as_str().expect("a text")).collect();
+    assert_eq!(told(&back, &other), later);
     assert_eq!(back.greeting["rooms"].as_array().map(Vec::len), Some(2));
 }
 

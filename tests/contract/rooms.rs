@@ -108,6 +108,26 @@ pub async fn admins_change_name_topic_and_visibility(world: &World) {
     alice.post("/rooms", make).await.problem(422, "invalid_name");
 }
 
+pub async fn a_change_that_changes_nothing_is_none(world: &World) {
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let room = alice.group("Quiet", &[&bob]).await;
+    let path = format!("/rooms/{room}");
+    alice.patch(&path, json!({"topic": "silence"})).await.expect(200);
+    let before = bob.view(&room).await;
+    let mut socket = bob.socket().await;
+    let as_it_is = json!({"name": "Quiet", "topic": " silence ", "visibility": "private"});
+    for nothing in [json!({}), json!({"topic": "silence"}), as_it_is] {
+        let answer = alice.patch(&path, nothing).await.expect(200);
+        assert_eq!(answer["room"]["position"], before["position"], "{answer}");
+        assert_eq!(answer["room"]["topic"], "silence");
+    }
+    bob.patch(&path, json!({})).await.problem(403, "forbidden");
+    alice.patch(&path, json!({"topic": "silence", "name": "Loud"})).await.expect(200);
+    let told = socket.expect("room_updated").await;
+    assert_eq!(told["info"]["name"], "Loud", "the first that anybody hears: {told}");
+    assert_eq!(socket.of_room(&room).len(), 1);
+}
+
 pub async fn a_deleted_room_is_gone_for_everyone(world: &World) {
     let [alice, bob] = world.people(["alice", "bob"]).await;
     let room = alice.public_group("Soon gone", &[&bob]).await;

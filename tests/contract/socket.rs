@@ -288,6 +288,31 @@ pub async fn a_text_may_come_in_fragments(world: &World) {
     assert_eq!(answer["message"]["body"], "Grüße", "{answer}");
 }
 
+pub async fn fragments_out_of_turn_close_1002(world: &World) {
+    let alice = world.person("alice").await;
+    let mut socket = alice.socket().await;
+    socket.send_continuation(b"}").await;
+    assert_eq!(socket.closed().await, Some(1002));
+    let mut socket = alice.socket().await;
+    socket.send_unfinished_text(b"{").await;
+    socket.send_text(r#"{"type":"ping","ref":1}"#).await;
+    assert_eq!(socket.closed().await, Some(1002));
+}
+
+pub async fn fragments_have_at_most_64_kib_together(world: &World) {
+    let mut socket = world.person("alice").await.socket().await;
+    let part = [b' '; 30 * 1024];
+    socket.send_fragments(&[b"{", &part, &part, &part, b"}"]).await;
+    assert_eq!(socket.closed().await, Some(1009));
+}
+
+pub async fn a_websocket_ping_and_a_goodbye_are_answered(world: &World) {
+    let mut socket = world.person("alice").await.socket().await;
+    assert_eq!(socket.pong_to(b"are you there").await, b"are you there");
+    socket.say_goodbye().await;
+    assert_eq!(socket.closed().await, Some(1000));
+}
+
 pub async fn the_door_asks_for_a_login_and_our_protocol(world: &World) {
     let (alice, stranger) = (world.person("alice").await, world.stranger());
     handshake(&stranger, Some("rookery.v1")).send().await.problem(401, "not_logged_in");

@@ -1,5 +1,6 @@
 //! One instance of the real binary, on a free port with a folder of its own.
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -95,6 +96,28 @@ impl Hub {
             }
             tokio::time::sleep(Duration::from_millis(15)).await;
         }
+    }
+
+    /// Runs a command of the operator's beside it, with its settings; returns what it printed.
+    pub fn command(&self, arguments: &[&str], input: &str) -> String {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_rookery"))
+            .args(arguments)
+            .env_clear()
+            .env("ROOKERY_DATA__DIR", self.dir.path().join("data"))
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.dir.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the rookery binary starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        stdin.write_all(input.as_bytes()).expect("the command reads its input");
+        drop(stdin);
+        let output = child.wait_with_output().expect("our child");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "rookery {arguments:?}: {errors}");
+        String::from_utf8(output.stdout).expect("UTF-8")
     }
 
     /// Whether `/readyz` says 200.

@@ -26,8 +26,14 @@ pub struct Person {
 }
 
 impl Person {
+    /// Begins with the first instance.
     pub async fn sign_up(bases: &[String], username: &str) -> Person {
-        let mut person = Person::stranger(bases);
+        Person::sign_up_at(bases, 0, username).await
+    }
+
+    /// `turn` is the instance to begin with.
+    pub async fn sign_up_at(bases: &[String], turn: usize, username: &str) -> Person {
+        let mut person = Person::stranger(bases, turn);
         let form = json!({"username": username, "password": PASSWORD});
         let made = person.post("/users", form).await.expect(201);
         person.username = username.to_owned();
@@ -37,7 +43,7 @@ impl Person {
     }
 
     /// Nobody yet: not logged in.
-    pub fn stranger(bases: &[String]) -> Person {
+    pub fn stranger(bases: &[String], turn: usize) -> Person {
         let http = reqwest::Client::builder()
             // A kept connection could be one to a hub that was restarted since.
             .pool_max_idle_per_host(0)
@@ -48,7 +54,7 @@ impl Person {
             username: String::new(),
             token: String::new(),
             bases: bases.to_owned(),
-            turn: Arc::default(),
+            turn: Arc::new(AtomicUsize::new(turn)),
             http: http.build().expect("an HTTP client"),
             by_cookie: false,
         }
@@ -67,7 +73,7 @@ impl Person {
 
     /// The same account with one more login.
     pub async fn log_in_again(&self) -> Person {
-        let stranger = Person::stranger(&self.bases);
+        let stranger = Person::stranger(&self.bases, 0);
         let form = json!({"username": self.username, "password": PASSWORD});
         let made = stranger.post("/sessions", form).await.expect(201);
         self.with_token(&text(&made["token"]))

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
@@ -224,6 +225,37 @@ impl Socket {
             let kind = if at == 0 { Data::Text } else { Data::Continue };
             self.send_frame(part, kind, at + 1 == parts.len()).await;
         }
+    }
+
+    /// The middle of a message that never began.
+    pub async fn send_continuation(&mut self, bytes: &[u8]) {
+        self.send_frame(bytes, Data::Continue, true).await;
+    }
+
+    /// A text message that does not end yet.
+    pub async fn send_unfinished_text(&mut self, bytes: &[u8]) {
+        self.send_frame(bytes, Data::Text, false).await;
+    }
+
+    /// Sends a ping of the protocol below; returns what the pong carried.
+    pub async fn pong_to(&mut self, payload: &[u8]) -> Vec<u8> {
+        self.send(Message::Ping(payload.to_vec().into())).await;
+        let wait = async {
+            loop {
+                match self.ws.next().await {
+                    Some(Ok(Message::Pong(payload))) => return payload.to_vec(),
+                    Some(Ok(Message::Text(_) | Message::Ping(_))) => {}
+                    other => panic!("waited for a pong, got {other:?}"),
+                }
+            }
+        };
+        timeout(SOON, wait).await.expect("a pong")
+    }
+
+    /// Begins the closing handshake; `closed` sees its end.
+    pub async fn say_goodbye(&mut self) {
+        let frame = CloseFrame { code: CloseCode::Normal, reason: "".into() };
+        self.send(Message::Close(Some(frame))).await;
     }
 
     async fn send_frame(&mut self, bytes: &[u8], kind: Data, last: bool) {

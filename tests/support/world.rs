@@ -114,12 +114,12 @@ impl World {
     /// Somebody new, whose user name begins with `name`. People start out on instances in turn.
     pub async fn person(&self, name: &str) -> Person {
         let username = format!("{name}-{}", super::unique());
-        Person::sign_up(&self.bases_in_turn(), &username).await
+        Person::sign_up_at(&self.bases, self.next_turn(), &username).await
     }
 
     /// Nobody: not logged in.
     pub fn stranger(&self) -> Person {
-        Person::stranger(&self.bases_in_turn())
+        Person::stranger(&self.bases, self.next_turn())
     }
 
     pub async fn people<const N: usize>(&self, names: [&str; N]) -> [Person; N] {
@@ -130,11 +130,8 @@ impl World {
         people.try_into().unwrap_or_else(|_| unreachable!("one for each name"))
     }
 
-    fn bases_in_turn(&self) -> Vec<String> {
-        let mut bases = self.bases.clone();
-        let turn = self.people.fetch_add(1, Ordering::Relaxed) % bases.len();
-        bases.rotate_left(turn);
-        bases
+    fn next_turn(&self) -> usize {
+        self.people.fetch_add(1, Ordering::Relaxed)
     }
 }
 
