@@ -428,7 +428,8 @@ impl Handler<Unpublished> for RoomActor {
 
     fn handle(&mut self, unpublished: Unpublished, _: &mut Self::Context) {
         let Some(pending) = self.pending.remove(&unpublished.id) else { return };
-        tracing::warn!(room = %self.id, error = %unpublished.error, "not published");
+        // The log says once that it is down, and counts what it did not take.
+        tracing::debug!(room = %self.id, error = %unpublished.error, "not published");
         pending.reply.answer(Outcome::Failed(match unpublished.error {
             AppendError::NotDone(_) => Trouble::Unavailable("the log does not take messages now"),
             AppendError::Unknown(_) => Trouble::OutcomeUnknown("the log did not confirm it"),

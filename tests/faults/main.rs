@@ -15,6 +15,7 @@ mod outage;
 mod places;
 mod slow;
 mod start;
+mod stop;
 
 use tokio::sync::{Mutex, MutexGuard};
 
