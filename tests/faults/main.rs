@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod behind;
 mod crash;
 mod crowd;
 mod outage;

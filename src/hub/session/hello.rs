@@ -84,7 +84,7 @@ impl Greeting {
     /// Joins until all is done, or the first room that cannot be woken.
     async fn join_rooms(&mut self) {
         let mut rooms = std::mem::take(&mut self.to_join).into_iter();
-        while let Some((room, since)) = rooms.next() {
+        for (room, since) in rooms.by_ref() {
             if !self.is_open() {
                 return;
             }
