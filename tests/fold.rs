@@ -14,7 +14,7 @@ use rookery::core::batch::{Batch, Change};
 use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat, VERSION};
 use rookery::core::room::{Event, Mentions, Message, Refusal, Room, Status};
 use rookery::core::types::{
-    Person, Place, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
+    MessageId, Person, Place, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
 };
 use rookery::store::{PageOf, ReadMark, Store};
 use uuid::Uuid;
@@ -44,6 +44,8 @@ enum Step {
     Propose { instance: usize, room: usize, by: i64, action: Action },
     /// The same draft reaches both instances, as when a client sends again elsewhere.
     Twice { room: usize, by: i64, action: Action },
+    /// Someone changes a message that the store has, through an instance: one of the newest.
+    Change { instance: usize, room: usize, by: i64, newest: usize, what: Deed },
     /// Another program writes what it likes; some of it twice.
     Force { room: usize, by: i64, action: Action, copies: usize },
     /// Bytes that are no record.
@@ -60,6 +62,37 @@ enum Step {
     Forget,
     /// Someone reads up to a part of the room, or past its end.
     Mark { room: usize, by: i64, percent: i64 },
+}
+
+/// What somebody does to a message.
+#[derive(Debug, Clone)]
+enum Deed {
+    Edit(String),
+    Delete,
+    React(&'static str, bool),
+}
+
+impl Deed {
+    fn to(self, message: &Message) -> Action {
+        let original = message.original();
+        match self {
+            Deed::Edit(body) => Action::Edited { message: original, body, quote: None },
+            Deed::Delete => Action::Deleted { message: original },
+            Deed::React(emoji, on) => {
+                Action::Reaction { message: original, emoji: emoji.to_owned(), on }
+            }
+        }
+    }
+}
+
+fn change_of_message() -> impl Strategy<Value = Deed> {
+    let emoji = prop_oneof![Just("👍"), Just("🎉")];
+    prop_oneof![
+        3 => prop_oneof![Just("hm"), Just("@all hm"), Just("@user1 hm")]
+            .prop_map(|body| Deed::Edit(body.to_owned())),
+        1 => Just(Deed::Delete),
+        6 => (emoji, any::<bool>()).prop_map(|(emoji, on)| Deed::React(emoji, on)),
+    ]
 }
 
 fn people() -> Range<i64> {
@@ -85,7 +118,7 @@ fn post(by: i64) -> impl Strategy<Value = Action> {
     let client_id = proptest::option::weighted(0.7, 0..CLIENT_IDS);
     (sender, body, client_id).prop_map(|(sender, body, client_id)| {
         let client_id = client_id.map(|number| format!("c{number}"));
-        Action::Message(Post { sender: person(sender), body, client_id })
+        Action::Message(Post { sender: person(sender), body, client_id, reply_to: None })
     })
 }
 
@@ -139,6 +172,9 @@ fn step() -> impl Strategy<Value = Step> {
             Step::Propose { instance, room, by, action }
         }),
         8 => deed().prop_map(|(room, by, action)| Step::Twice { room, by, action }),
+        20 => (instance.clone(), 0..3usize, people(), 0..4usize, change_of_message()).prop_map(
+            |(instance, room, by, newest, what)| Step::Change { instance, room, by, newest, what }
+        ),
         12 => (deed(), 1..3usize).prop_map(|((room, by, action), copies)| {
             Step::Force { room, by, action, copies }
         }),
@@ -195,6 +231,13 @@ struct Counted {
     read: BTreeMap<UserId, Position>,
 }
 
+impl Counted {
+    fn message(&mut self, id: MessageId) -> &mut (Message, Mentions) {
+        let mut messages = self.messages.iter_mut();
+        messages.find(|(message, _)| message.id == id).expect("a message that was accepted")
+    }
+}
+
 struct World {
     store: Store,
     log: Vec<Vec<Logged>>,
@@ -239,6 +282,13 @@ impl World {
                 self.propose(0, room_id(room), UserId(by), action.clone());
                 self.propose(1, room_id(room), UserId(by), action);
             }
+            Step::Change { instance, room, by, newest, what } => {
+                let room = room_id(room);
+                let page = self.store.page(room, partition_of(room), PageOf::Newest, 4).await;
+                if let Some(message) = page.unwrap().messages.iter().rev().nth(newest) {
+                    self.propose(instance, room, UserId(by), what.to(message));
+                }
+            }
             Step::Force { room, by, action, copies } => {
                 let record = self.record(room_id(room), UserId(by), action);
                 (0..copies).for_each(|_| self.append(record.room, record.encode()));
@@ -248,7 +298,8 @@ impl World {
             }
             Step::Chatter { room, by, count } => {
                 for _ in 0..count {
-                    let post = Post { sender: person(by), body: "la".into(), client_id: None };
+                    let body = "la".to_owned();
+                    let post = Post { sender: person(by), body, client_id: None, reply_to: None };
                     self.propose(0, room_id(room), UserId(by), Action::Message(post));
                 }
             }
@@ -378,6 +429,22 @@ impl World {
                 counted.messages.push((message.clone(), mentions.clone()));
                 counted.read.insert(message.sender.id, change.position);
             }
+            Event::Edited { message, mentions } => {
+                let (known, called) = counted.message(message.id);
+                (known.body, known.edited_at) = (message.body.clone(), Some(change.at));
+                *called = mentions.clone();
+            }
+            Event::Deleted { message, .. } => {
+                let (known, called) = counted.message(message.id);
+                *known = known.clone().into_deleted();
+                *called = Mentions::default();
+            }
+            Event::Reaction { message, emoji, user, on, count, .. } => {
+                let (known, _) = counted.message(*message);
+                let mut original = known.original();
+                assert_eq!(original.react(*user, emoji, *on), *count);
+                known.reactions = original.reactions.into_iter().map(Into::into).collect();
+            }
             Event::RoomCreated { members, .. } => {
                 let read =
                     |member: &rookery::core::room::Member| (member.person.id, change.position);
@@ -451,7 +518,8 @@ impl World {
                 let after = move |(message, _): &&(Message, Mentions)| message.position > read;
                 counted.messages.iter().filter(after)
             };
-            let by_others = unread().filter(|(message, _)| message.sender.id != user).count();
+            let counts = |message: &Message| message.sender.id != user && !message.deleted;
+            let by_others = unread().filter(|(message, _)| counts(message)).count();
             let calls = |mentions: &Mentions| mentions.all || mentions.users.contains(&user);
             let mentions = unread().filter(|(_, mentions)| calls(mentions)).count();
             let view = self.store.room_view(room, user).await.unwrap().unwrap();
@@ -470,6 +538,7 @@ fn assert_same(one: &Room, other: &Room) {
     assert_eq!(known(one), known(other), "room {}", one.id);
     assert_eq!(one.info(), other.info());
     assert_eq!((&one.members, &one.banned), (&other.members, &other.banned), "room {}", one.id);
+    assert_eq!(one.changed, other.changed, "room {}", one.id);
     if one.status == Status::Live {
         assert_eq!(one.recent.is_complete(), other.recent.is_complete());
         for (user, client_id) in people().flat_map(|user| (0..CLIENT_IDS).map(move |id| (user, id)))

@@ -1,6 +1,7 @@
 //! The rules of rooms as small stories, told through the public core: what a room admits and
 //! what a record does when it comes back from the log.
 
+use rookery::core::message::{Message, REACTIONS};
 use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat, VERSION};
 use rookery::core::room::{Event, MAX_MEMBERS, Refusal, Room, Standing};
 use rookery::core::types::{
@@ -72,6 +73,11 @@ impl Story {
         self.tries(by, action).expect_err("refused")
     }
 
+    fn said(&mut self, by: UserId, body: &str) -> Message {
+        let Event::Message { message, .. } = self.did(by, says(by, body)) else { panic!() };
+        message
+    }
+
     fn role(&self, user: UserId) -> Option<Role> {
         self.room.members.get(&user).map(|member| member.role)
     }
@@ -86,12 +92,24 @@ fn founding(kind: RoomKind, visibility: Visibility, by: UserId, others: &[UserId
 }
 
 fn says(by: UserId, body: &str) -> Action {
-    Action::Message(Post { sender: person(by), body: body.into(), client_id: None })
+    Action::Message(Post { sender: person(by), body: body.into(), client_id: None, reply_to: None })
 }
 
 fn says_once(by: UserId, body: &str, client_id: &str) -> Action {
     let client_id = Some(client_id.to_owned());
-    Action::Message(Post { sender: person(by), body: body.into(), client_id })
+    Action::Message(Post { sender: person(by), body: body.into(), client_id, reply_to: None })
+}
+
+fn edits(message: &Message, body: &str) -> Action {
+    Action::Edited { message: message.original(), body: body.into(), quote: None }
+}
+
+fn deletes(message: &Message) -> Action {
+    Action::Deleted { message: message.original() }
+}
+
+fn reacts(message: &Message, emoji: &str, on: bool) -> Action {
+    Action::Reaction { message: message.original(), emoji: emoji.into(), on }
 }
 
 fn seats(user: UserId, role: Role) -> Action {
@@ -393,4 +411,78 @@ fn a_mention_names_members_and_only_an_admin_calls_everyone() {
     assert_eq!(called(BOB, "@Ann, @CAT. and @dan"), (false, vec![ANN, CAT]));
     assert_eq!(called(BOB, "@bob mails bob@ann and @all"), (false, vec![]));
     assert_eq!(called(ANN, "@all: @bob"), (true, vec![BOB]));
+}
+
+#[test]
+fn only_its_author_edits_a_message() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    let hi = story.said(BOB, "hi");
+    assert_eq!(story.refused(ANN, edits(&hi, "bye")), Refusal::Forbidden, "not even an admin");
+    assert_eq!(story.refused(CAT, edits(&hi, "bye")), Refusal::NotFound);
+    let Event::Edited { message, mentions } = story.did(BOB, edits(&hi, "hello @ann")) else {
+        panic!()
+    };
+    assert_eq!((message.id, message.position), (hi.id, hi.position));
+    assert_eq!(message.body.as_deref(), Some("hello @ann"));
+    assert!(message.edited_at.is_some() && mentions.users == [ANN]);
+    story.did(BOB, removes(BOB));
+    assert_eq!(story.refused(BOB, edits(&hi, "gone")), Refusal::NotFound);
+}
+
+#[test]
+fn authors_and_admins_delete_and_nothing_comes_after() {
+    let mut story = Story::group(Visibility::Private, &[BOB, CAT]);
+    let (one, two) = (story.said(BOB, "one"), story.said(BOB, "two"));
+    assert_eq!(story.refused(CAT, deletes(&one)), Refusal::Forbidden);
+    story.did(BOB, deletes(&one));
+    let Event::Deleted { message, by } = story.did(ANN, deletes(&two)) else { panic!() };
+    assert!(message.deleted && message.body.is_none() && by == ANN);
+    assert_eq!(message.position, two.position);
+    // Their publishers had read the messages before.
+    assert_eq!(story.refused(BOB, deletes(&one)), Refusal::Unchanged);
+    assert_eq!(story.refused(BOB, edits(&one, "back")), Refusal::Gone);
+    assert_eq!(story.refused(CAT, reacts(&two, "👍", true)), Refusal::Gone);
+}
+
+#[test]
+fn in_a_direct_room_each_has_their_own_messages() {
+    let mut story = Story::direct();
+    let hi = story.said(ANN, "hi");
+    assert_eq!(story.refused(BOB, deletes(&hi)), Refusal::Forbidden);
+    story.did(BOB, reacts(&hi, "👍", true));
+    story.did(ANN, edits(&hi, "hello"));
+    story.did(ANN, deletes(&hi));
+}
+
+#[test]
+fn reactions_that_cross_are_all_counted() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    let hi = story.said(ANN, "hi");
+    // Both publishers saw the message without any.
+    for (who, expected) in [(ANN, 1), (BOB, 2)] {
+        let Event::Reaction { count, user, on, .. } = story.did(who, reacts(&hi, "👍", true))
+        else {
+            panic!()
+        };
+        assert_eq!((count, user, on), (expected, who, true));
+    }
+    assert_eq!(story.refused(BOB, reacts(&hi, "👍", true)), Refusal::Unchanged);
+    assert_eq!(story.refused(BOB, reacts(&hi, "🎉", false)), Refusal::Unchanged);
+    let Event::Edited { message, .. } = story.did(ANN, edits(&hi, "hello")) else { panic!() };
+    assert_eq!(message.reactions[0].users, [ANN, BOB], "an edit keeps them");
+    let Event::Reaction { count, all, .. } = story.did(ANN, reacts(&hi, "👍", false)) else {
+        panic!()
+    };
+    assert_eq!((count, all[0].users.as_slice()), (1, [BOB].as_slice()));
+}
+
+#[test]
+fn a_message_has_so_many_reactions_and_no_more() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    let mut original = story.said(ANN, "hi").original();
+    for user in 0..REACTIONS {
+        original.react(UserId(1_000 + user as i64), "👍", true);
+    }
+    let one_more = Action::Reaction { message: original, emoji: "👍".into(), on: true };
+    assert_eq!(story.refused(BOB, one_more), Refusal::TooManyReactions);
 }

@@ -4,6 +4,7 @@
 //! (`mysql://user:password@host:port`); `tests/services` starts one.
 
 mod accounts;
+mod changes;
 mod faults;
 mod history;
 mod log;
@@ -66,6 +67,12 @@ stories! {
         texts_come_back_as_they_were_sent,
         a_replay_has_everything_in_one_order,
         a_removal_is_where_a_replay_ends;
+    changes:
+        an_edit_and_a_deletion_are_written,
+        reactions_are_written_in_order,
+        a_reply_shows_what_it_replies_to_as_it_is_now,
+        a_replay_keeps_no_secret_of_the_past,
+        the_messages_changed_last_come_back;
     log:
         of_two_persisters_one_is_fenced,
         a_fenced_batch_leaves_nothing,

@@ -112,7 +112,10 @@ async fn assert_views(world: &World, room: RoomId) {
             }
             Event::MemberRemoved { member, .. } => drop(read.remove(&member.person.id)),
             Event::RoomDeleted { .. } => read.clear(),
-            Event::RoomUpdated { .. }
+            Event::Edited { .. }
+            | Event::Deleted { .. }
+            | Event::Reaction { .. }
+            | Event::RoomUpdated { .. }
             | Event::MemberUpdated { .. }
             | Event::MemberBanned { .. } => {}
         }

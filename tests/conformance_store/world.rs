@@ -186,7 +186,7 @@ impl World {
         client_id: Option<&str>,
     ) -> Result<Message, Refusal> {
         let client_id = client_id.map(str::to_owned);
-        let post = Post { sender: sender.clone(), body: body.into(), client_id };
+        let post = Post { sender: sender.clone(), body: body.into(), client_id, reply_to: None };
         match self.act(room, sender, Action::Message(post))? {
             Event::Message { message, .. } => Ok(message),
             other => panic!("a message became {other:?}"),
@@ -227,6 +227,7 @@ impl World {
         assert_eq!(restored.members, fold.members);
         assert_eq!(restored.banned, fold.banned);
         assert_eq!(restored.position, fold.position);
+        assert_eq!(restored.changed, fold.changed);
         assert_eq!(restored.recent.is_complete(), fold.recent.is_complete());
         for change in self.changes.iter().filter(|change| change.room == room) {
             if let Event::Message { message, .. } = &change.event

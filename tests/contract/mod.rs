@@ -1,6 +1,7 @@
 //! The stories of the contract. Each is told once and runs embedded and in a cluster.
 
 pub mod accounts;
+pub mod changes;
 pub mod ground;
 pub mod instances;
 pub mod members;
@@ -37,6 +38,14 @@ macro_rules! each_story {
                 a_password_that_the_operator_sets_logs_out_everywhere,
                 the_directory_shows_people,
                 the_directory_has_pages;
+            changes:
+                an_edit_shows_everywhere,
+                only_its_author_edits_a_message,
+                a_deleted_message_keeps_its_place,
+                what_was_deleted_does_not_come_back,
+                reactions_are_counted_for_each_viewer,
+                a_reply_names_a_message_of_the_same_room,
+                a_mention_follows_the_text;
             ground:
                 ids_are_strings_and_times_have_milliseconds,
                 a_body_that_does_not_fit_is_400_and_a_value_not_allowed_422,
@@ -104,6 +113,7 @@ macro_rules! each_story {
                 a_person_with_several_sockets_leaves_with_the_last,
                 followers_of_a_room_hear_its_members,
                 followers_of_all_hear_everybody,
+                who_left_a_room_does_not_follow_it,
                 a_presence_command_says_whom_it_means;
             reading:
                 messages_by_others_are_unread_until_read,
@@ -123,6 +133,7 @@ macro_rules! each_story {
                 naming_a_room_of_others_tells_nothing,
                 after_a_removal_nothing_more_comes_live,
                 after_a_removal_nothing_more_comes_on_resume,
+                who_is_added_just_before_hello_misses_nothing,
                 who_comes_back_hears_again;
             rooms:
                 a_group_is_made_with_its_members,
