@@ -116,7 +116,8 @@ fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
             _ => wire::ok(reference, json!({"position": position})),
         },
         Outcome::Repeated(message) => wire::ok(reference, json!({"message": message})),
-        Outcome::Done => wire::ok(reference, json!({})),
+        // Who wanted it so has it so.
+        Outcome::Done | Outcome::Refused(Refusal::Unchanged) => wire::ok(reference, json!({})),
         Outcome::Refused(refusal) => {
             wire::error(reference, refusal.code(), explain(*refusal), false)
         }

@@ -82,6 +82,7 @@ pub async fn a_deleted_message_keeps_its_place(world: &World) {
     assert_eq!(carol.view(&room).await["unread"], 0, "nothing to read any more");
 
     bob.delete(&place(&sent)).await.expect(204);
+    bob.socket().await.ok("delete", json!({"message": sent["id"]})).await;
     let gone = json!({"body": "back"});
     bob.patch(&place(&sent), gone).await.problem(409, "message_deleted");
     bob.put(&reaction(&sent, THUMB), json!({})).await.problem(409, "message_deleted");
