@@ -8,8 +8,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
 
+use super::markup;
 use super::types::{MessageId, Person, Position, RoomId, Timestamp, UserId};
 
 /// Changed messages that a room remembers.
@@ -21,30 +23,56 @@ pub const REACTIONS: usize = 5_000;
 /// Characters of a quoted message that a reply shows.
 pub const QUOTE: usize = 200;
 
-/// A message as clients see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A message. It is serialised as clients see it, with its text rendered as `html` where that is
+/// more than plain.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Message {
     pub id: MessageId,
     pub room_id: RoomId,
     pub position: Position,
     pub sender: Person,
     /// Absent once it was deleted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
     pub sent_at: Timestamp,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edited_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default)]
     pub deleted: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<MessageId>,
     /// What it replies to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<Quote>,
     #[serde(default)]
     pub reactions: Vec<Reaction>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
+}
+
+impl Serialize for Message {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let html = self.body.as_deref().and_then(markup::to_html);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &self.id)?;
+        map.serialize_entry("room_id", &self.room_id)?;
+        map.serialize_entry("position", &self.position)?;
+        map.serialize_entry("sender", &self.sender)?;
+        present(&mut map, "body", &self.body)?;
+        present(&mut map, "html", &html)?;
+        map.serialize_entry("sent_at", &self.sent_at)?;
+        present(&mut map, "edited_at", &self.edited_at)?;
+        present(&mut map, "deleted", &self.deleted.then_some(true))?;
+        present(&mut map, "reply_to", &self.reply_to)?;
+        present(&mut map, "quote", &self.quote)?;
+        map.serialize_entry("reactions", &self.reactions)?;
+        present(&mut map, "client_id", &self.client_id)?;
+        map.end()
+    }
+}
+
+/// Writes a field, or leaves it out.
+fn present<M: SerializeMap>(
+    map: &mut M,
+    name: &'static str,
+    value: &Option<impl Serialize>,
+) -> Result<(), M::Error> {
+    value.as_ref().map_or(Ok(()), |value| map.serialize_entry(name, value))
 }
 
 /// The message that another one replies to, in short.

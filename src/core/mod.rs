@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod follow;
+pub mod markup;
 pub mod message;
 pub mod page;
 pub mod presence;

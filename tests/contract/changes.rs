@@ -187,6 +187,22 @@ pub async fn a_reply_names_a_message_of_the_same_room(world: &World) {
     assert_eq!((&quote["deleted"], quote.get("body")), (&json!(true), None));
 }
 
+pub async fn markup_is_rendered_to_a_narrow_set_of_html(world: &World) {
+    let alice = world.person("alice").await;
+    let room = alice.group("Books", &[]).await;
+    let plain = alice.say(&room, "just text").await;
+    assert_eq!(plain.get("html"), None);
+    let sent = alice.say(&room, "**bold** <script>alert(1)</script>").await;
+    assert_eq!(sent["body"], "**bold** <script>alert(1)</script>", "as it was typed");
+    let html = "<p><strong>bold</strong> &lt;script&gt;alert(1)&lt;/script&gt;</p>";
+    assert_eq!(sent["html"], html);
+    assert_eq!(newest(&alice, &room).await["html"], html);
+    let edited = alice.patch(&place(&sent), json!({"body": "thin"})).await.expect(200);
+    assert_eq!(edited["message"].get("html"), None);
+    let image = alice.say(&room, "![cat](https://pictures.example/cat.png)").await;
+    assert!(!image["html"].as_str().expect("html").contains("<img"), "{image}");
+}
+
 pub async fn a_mention_follows_the_text(world: &World) {
     let [alice, bob] = world.people(["alice", "bob"]).await;
     let room = alice.group("Books", &[&bob]).await;

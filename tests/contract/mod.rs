@@ -45,6 +45,7 @@ macro_rules! each_story {
                 what_was_deleted_does_not_come_back,
                 reactions_are_counted_for_each_viewer,
                 a_reply_names_a_message_of_the_same_room,
+                markup_is_rendered_to_a_narrow_set_of_html,
                 a_mention_follows_the_text;
             ground:
                 ids_are_strings_and_times_have_milliseconds,
