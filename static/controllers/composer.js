@@ -46,7 +46,7 @@ export class Composer {
     event.preventDefault();
     const text = this.#box.value.trim();
     if (!this.#room || !text || length(text) > MOST) return;
-    if (!this.#chat.outbox.add(this.#room, text)) {
+    if (!this.#chat.say(text)) {
       return this.#chat.emit("notice", "Too many messages are waiting to be sent.");
     }
     this.#box.value = "";
