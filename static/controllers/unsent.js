@@ -1,7 +1,7 @@
 // What I wrote for conversations that are not mine any more. It stands in no room, so the list says
 // how much there is, and a dialog shows it, to be copied or deleted: nothing vanishes by itself.
 
-import { $, h, icon, testId } from "../lib/dom.js";
+import { $, h, testId } from "../lib/dom.js";
 import { timeElement } from "../lib/time.js";
 import { openDialog } from "./dialog.js";
 
@@ -58,12 +58,15 @@ export class Unsent {
       h("p", { class: "unsent-body", dir: "auto" }, line.body),
       h(
         "p",
-        { class: "line-state" },
-        icon(line.state === "failed" ? "alert" : "clock"),
-        h("span", {}, line.state === "failed" ? line.detail : "Waiting to be sent"),
-        // A page served over plain HTTP from another machine has no clipboard; the text can be selected.
-        navigator.clipboard && action("Copy", "copy", (button) => copy(line.body, button)),
-        action("Delete", "discard", remove),
+        { class: "unsent-foot" },
+        h("span", {}, line.state === "failed" ? line.detail : "Waiting to be sent."),
+        h(
+          "span",
+          { class: "unsent-actions" },
+          // A page served over plain HTTP from another machine has no clipboard; the text can be selected.
+          navigator.clipboard && action("Copy", "copy", (button) => copy(line.body, button)),
+          action("Delete", "discard", remove),
+        ),
       ),
     );
   }
