@@ -17,6 +17,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, LogKind, StoreKind, mask_password};
+use crate::http::requests::Requests;
 use crate::http::{self, Edge};
 use crate::hub::bridge::Bridge;
 use crate::hub::outbound::Ending;
@@ -163,18 +164,29 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let persister = Persister::new(hub.clone());
     Persister::start_in_arbiter(&Arbiter::new().handle(), |_| persister);
 
-    let server = serve_on(&hub, listener, figures)?;
+    // Before anybody can see that it is ready, and stop it.
+    let told_to_stop = told_to_stop()?;
+    let edge = web::Data::new(Edge::new(&hub.config));
+    let server = serve_on(&hub, &edge, listener, figures)?;
     let handle = server.handle();
     tracing::info!(%address, took = ?started.elapsed(), "rookery is listening");
     let stopped = actix_rt::spawn(async move {
-        until_told_to_stop().await;
+        told_to_stop.await;
         tracing::info!("stopping");
-        if tokio::time::timeout(STOP_WITHIN, stop(&hub, &handle)).await.is_err() {
+        if tokio::time::timeout(STOP_WITHIN, stop(&hub, &edge.requests, &handle)).await.is_err() {
             tracing::warn!("stopping took too long; what is left is cut off");
         }
     });
-    server.await?;
-    let _ = stopped.await;
+    tokio::pin!(stopped);
+    tokio::select! {
+        ended = server => {
+            ended?;
+            // Its panic was logged; there is nothing left to stop.
+            let _ = stopped.await;
+        }
+        // Connections that nobody uses may still be open; they end with the process.
+        _ = &mut stopped => {}
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -203,12 +215,12 @@ fn listener(listen: SocketAddr) -> io::Result<TcpListener> {
 
 fn serve_on(
     hub: &Arc<Hub>,
+    edge: &web::Data<Edge>,
     listener: TcpListener,
     figures: Option<PrometheusHandle>,
 ) -> Result<Server, StartError> {
-    let edge = web::Data::new(Edge::new(&hub.config));
     let figures = web::Data::new(figures);
-    let shared = hub.clone();
+    let (shared, edge) = (hub.clone(), edge.clone());
     let service = move || {
         let (door, door_edge) = (shared.clone(), edge.clone());
         let upgrade = fn_service(move |(request, framed)| {
@@ -234,24 +246,27 @@ fn serve_on(
     Ok(server.run())
 }
 
-async fn until_told_to_stop() {
-    let hear = |kind| signal(kind).map_err(|error| tracing::error!(%error, "cannot hear signals"));
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (hear(SignalKind::terminate()), hear(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+/// Hears SIGTERM and SIGINT from this call on; the future ends with the first of them.
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }
 
 /// Not ready; the sockets sent elsewhere at a measured pace; what is in flight finished.
-async fn stop(hub: &Arc<Hub>, server: &ServerHandle) {
+async fn stop(hub: &Arc<Hub>, requests: &Requests, server: &ServerHandle) {
     hub.drain();
     close_sockets(hub).await;
-    server.stop(true).await;
+    tokio::select! {
+        // Waits for every connection, so it only takes less when there is none.
+        () = server.stop(true) => {}
+        () = requests.finished() => {}
+    }
     hub.bus.flush().await;
     hub.log.close().await;
 }

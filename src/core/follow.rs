@@ -75,6 +75,10 @@ impl Follows {
         self.rooms.retain(|_, followed| !followed.sessions.is_empty());
     }
 
+    pub fn forget_room(&mut self, room: RoomId) {
+        self.rooms.remove(&room);
+    }
+
     pub fn end(&mut self, session: SessionId) {
         self.everyone.remove(&session);
         for user in self.by_session.remove(&session).unwrap_or_default() {

@@ -11,6 +11,7 @@ pub mod ops;
 pub mod origin;
 pub mod pages;
 pub mod presence;
+pub mod requests;
 pub mod rooms;
 pub mod socket;
 pub mod users;
@@ -32,10 +33,13 @@ use crate::config::Config;
 use crate::hub::Hub;
 use errors::Problem;
 use origin::Origin;
+use requests::Requests;
 
 /// What the HTTP side keeps for itself.
 pub struct Edge {
     pub attempts: Attempts,
+    /// Those that are being answered.
+    pub requests: Arc<Requests>,
     /// How browsers reach us, where the configuration says so.
     pub public_url: Option<Origin>,
 }
@@ -48,6 +52,7 @@ impl Edge {
                 limits.failed_logins_per_name,
                 limits.failed_logins_per_address,
             ),
+            requests: Arc::default(),
             public_url: Origin::parse(&config.server.public_url),
         }
     }
@@ -95,6 +100,7 @@ pub fn app(
         .wrap(headers)
         .wrap(Condition::new(true, Compress::default()))
         .wrap(TracingLogger::default())
+        .wrap(from_fn(requests::count))
         .route("/", look().to(pages::chat))
         .route("/login", look().to(pages::login))
         .route("/signup", look().to(pages::signup))

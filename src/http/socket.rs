@@ -26,7 +26,7 @@ use super::origin;
 use crate::auth;
 use crate::core::wire::PROTOCOL;
 use crate::hub::Hub;
-use crate::hub::outbound::{self, Outbound};
+use crate::hub::outbound::{self, Ending, Outbound};
 use crate::hub::registry::SessionHandle;
 use crate::hub::session::Session;
 use crate::store::{Account, LoginId};
@@ -152,6 +152,10 @@ async fn refuse(framed: &mut Framed<TcpStream, h1::Codec>, response: Response<Bo
 
 /// Starts the session's actor and its writer on this thread.
 fn begin(hub: Arc<Hub>, handle: SessionHandle, framed: Framed<TcpStream, h1::Codec>) {
+    // The stop may have begun, and told all sockets, since this one was admitted.
+    if hub.is_draining() {
+        handle.outbound.end(Ending::Draining);
+    }
     let parts = framed.into_parts();
     let socket = socket2::SockRef::from(&parts.io);
     // Only hints to the kernel: without them the socket works, a little slower or larger.

@@ -76,6 +76,11 @@ pub struct Membership {
     pub is_member: bool,
 }
 
+/// A room was deleted.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct RoomGone(pub RoomId);
+
 /// The instance is about to stop: tell the others at once.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -284,6 +289,14 @@ impl Handler<Membership> for PresenceActor {
             let own: Vec<SessionId> = own.map(|(session, _)| *session).collect();
             own.into_iter().for_each(|session| self.follows.leave_room(session, room));
         }
+    }
+}
+
+impl Handler<RoomGone> for PresenceActor {
+    type Result = ();
+
+    fn handle(&mut self, RoomGone(room): RoomGone, _: &mut Self::Context) {
+        self.follows.forget_room(room);
     }
 }
 

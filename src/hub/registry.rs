@@ -4,7 +4,7 @@
 //! stop everyone.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use actix::prelude::*;
@@ -82,11 +82,22 @@ pub struct SessionHandle {
     pub login: LoginId,
     pub outbound: Arc<Outbound>,
     person: Arc<Mutex<Person>>,
+    greeted: Arc<AtomicBool>,
 }
 
 impl SessionHandle {
     pub fn new(id: SessionId, person: Person, login: LoginId, outbound: Arc<Outbound>) -> Self {
-        SessionHandle { id, user: person.id, login, outbound, person: Arc::new(Mutex::new(person)) }
+        let (user, person) = (person.id, Arc::new(Mutex::new(person)));
+        SessionHandle { id, user, login, outbound, person, greeted: Arc::default() }
+    }
+
+    /// It has said hello: from now on it hears of rooms that its person comes into.
+    pub fn greet(&self) {
+        self.greeted.store(true, Ordering::SeqCst);
+    }
+
+    pub fn is_greeted(&self) -> bool {
+        self.greeted.load(Ordering::SeqCst)
     }
 
     /// The person by the name they have now.

@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::bridge::{Attach as AttachToLog, Detach, Publish};
 use super::outbound::text_frame;
+use super::presence::RoomGone;
 use super::reply::{Outcome, Reply, Trouble};
 use super::signals::Signal;
 use super::{Hub, now};
@@ -23,7 +24,7 @@ use crate::core::room::{Event, Message as ChatMessage, Refusal, Room};
 use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{AppendError, Entry};
-pub use listeners::{Join, Welcome};
+pub use listeners::{Join, Watch, Welcome};
 use listeners::{Kept, Listener};
 
 /// What may wait for a room; past it a proposal is refused as unavailable.
@@ -223,14 +224,14 @@ impl RoomActor {
             Event::RoomCreated { members, .. } => {
                 for user in members.iter().map(|member| member.person.id) {
                     let frame = text_frame(&wire::event_for(user, self.id, position, event));
-                    self.listen_all_of(user);
+                    self.listen_all_of(user, position);
                     self.tell_only(user, &frame);
                     self.tell_presence(user, true);
                 }
                 return;
             }
             Event::MemberAdded { member, .. } => {
-                self.listen_all_of(member.person.id);
+                self.listen_all_of(member.person.id, position);
                 self.tell_presence(member.person.id, true);
             }
             _ => {}
@@ -242,6 +243,9 @@ impl RoomActor {
             // The frame that tells of the removal is the last one of this room.
             Event::MemberRemoved { member, .. } => self.stop_listening(member.person.id),
             Event::RoomDeleted { .. } => {
+                if let Some(presence) = self.hub.presence() {
+                    presence.do_send(RoomGone(self.id));
+                }
                 self.listeners.clear();
                 self.kept.forget_messages();
             }
@@ -306,8 +310,8 @@ impl RoomActor {
         M::Result: Send,
         RoomActor: Handler<M>,
     {
-        // Full: dropped, and whoever waits for an answer is told so.
-        let _ = self.hub.rooms.wake(&self.hub, self.id).try_send(message);
+        // Bounded by what could wait here; it must not be lost on the way.
+        self.hub.rooms.wake(&self.hub, self.id).do_send(message);
     }
 
     fn person(&self, user: UserId) -> Option<&Person> {
@@ -424,7 +428,8 @@ impl Handler<Unpublished> for RoomActor {
 
     fn handle(&mut self, unpublished: Unpublished, _: &mut Self::Context) {
         let Some(pending) = self.pending.remove(&unpublished.id) else { return };
-        tracing::warn!(room = %self.id, error = %unpublished.error, "not published");
+        // The log says once that it is down, and counts what it did not take.
+        tracing::debug!(room = %self.id, error = %unpublished.error, "not published");
         pending.reply.answer(Outcome::Failed(match unpublished.error {
             AppendError::NotDone(_) => Trouble::Unavailable("the log does not take messages now"),
             AppendError::Unknown(_) => Trouble::OutcomeUnknown("the log did not confirm it"),

@@ -4,6 +4,8 @@
 //! A command that has to ask the store holds back the next one, so that a client cannot pile
 //! them up; sends are handed to the room at once and in order.
 
+mod hello;
+
 use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroU32;
@@ -23,7 +25,7 @@ use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
 use super::presence::{Connect, Disconnect, Follow, Scope};
 use super::registry::SessionHandle;
 use super::reply::{Reply, Trouble, explain};
-use super::room::{Join, Propose, Typing};
+use super::room::{Propose, Typing, Watch};
 use super::signals::Signal;
 use crate::config::Limits;
 use crate::core::record::{Action, Post};
@@ -32,6 +34,7 @@ use crate::core::text;
 use crate::core::types::{Position, RoomId, UserId};
 use crate::core::wire::{self, Command, Ref};
 use crate::store::{ReadMark, RoomView, StoreError};
+use hello::{Greeting, Known};
 
 const PING_EVERY: Duration = Duration::from_secs(25);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
@@ -41,10 +44,6 @@ const REFUSALS: usize = 100;
 const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
 /// Between two signs of typing in any room, from one socket.
 const TYPING_EVERY: Duration = Duration::from_millis(500);
-/// Rooms that a client names without being in them, and that are looked into.
-const FORMER_ROOMS: usize = 200;
-/// How long the list in the answer to `hello` waits for the store to have everything.
-const LIST_WITHIN: Duration = Duration::from_secs(1);
 /// Rooms that a snapshot of everyone's presence names; past it only who is online is named.
 const EVERYONE: usize = 1_000;
 
@@ -221,32 +220,36 @@ impl Session {
         };
         ctx.wait(people.into_actor(self).map(move |people, actor, _| match people {
             Ok(Ok((scope, people))) => {
-                if let Some(presence) = actor.hub.presence() {
-                    presence.do_send(Follow { session, reference, scope, people });
-                }
+                actor.follow(Follow { session, reference, scope, people });
             }
             Ok(Err(refusal)) => actor.refuse(&reference, refusal),
             Err(_) => actor.error(&reference, "unavailable", "the store cannot be reached", true),
         }));
     }
 
+    /// To follow a room is for the room to allow, in order with those who leave it.
+    fn follow(&self, follow: Follow) {
+        if let Scope::Room(room) = follow.scope {
+            let outbound = self.handle.outbound.clone();
+            let watch = Watch { by: self.user(), outbound, follow };
+            let room = self.hub.rooms.wake(&self.hub, room);
+            if let Err(SendError::Full(watch) | SendError::Closed(watch)) = room.try_send(watch) {
+                let detail = "the room is too busy";
+                self.error(&watch.follow.reference, "unavailable", detail, true);
+            }
+        } else if let Some(presence) = self.hub.presence() {
+            presence.do_send(follow);
+        }
+    }
+
     /// Answers with everything that the client needs to begin, then lets the events through.
-    fn hello(
-        &mut self,
-        reference: Ref,
-        known: std::collections::HashMap<String, Position>,
-        ctx: &mut Context<Self>,
-    ) {
-        // Rooms that this person comes into meanwhile push their events behind the answer.
+    fn hello(&mut self, reference: Ref, known: Known, ctx: &mut Context<Self>) {
+        // From here on, rooms that this person comes into push their events behind the answer.
+        self.handle.greet();
         let (hub, user) = (self.hub.clone(), self.user());
-        let rooms = async move {
-            // A list that is a little behind is made up for by the events that follow it.
-            let _ = tokio::time::timeout(LIST_WITHIN, hub.store_up_to_date()).await;
-            let down = |_| Trouble::Unavailable("the store cannot be reached");
-            hub.store.rooms_of(user).await.map_err(down)
-        };
-        ctx.wait(rooms.into_actor(self).map(move |rooms, session, ctx| match rooms {
-            Ok(rooms) => session.begin(reference, rooms, known, ctx),
+        let list = async move { hello::list(&hub, user).await };
+        ctx.wait(list.into_actor(self).map(move |list, session, ctx| match list {
+            Ok(list) => session.begin(reference, list, known, ctx),
             Err(trouble) => session.error(&reference, trouble.code(), trouble.detail(), true),
         }));
     }
@@ -254,14 +257,14 @@ impl Session {
     fn begin(
         &mut self,
         reference: Ref,
-        rooms: Vec<RoomView>,
-        known: std::collections::HashMap<String, Position>,
+        list: (Vec<RoomView>, bool),
+        known: Known,
         ctx: &mut Context<Self>,
     ) {
         let person = self.handle.person();
         let ok = wire::ok(
             &reference,
-            json!({"user": person, "rooms": rooms, "session": self.handle.id.to_string()}),
+            json!({"user": person, "rooms": list.0, "session": self.handle.id.to_string()}),
         );
         self.outbound().uncork(text_frame(&ok));
         self.said_hello = true;
@@ -270,7 +273,7 @@ impl Session {
             presence.do_send(Connect { session: self.handle.id, user: self.user(), outbound });
         }
         let (hub, handle) = (self.hub.clone(), self.handle.clone());
-        ctx.wait(join_all(hub, handle, rooms, known).into_actor(self));
+        ctx.wait(Greeting::new(hub, handle, list, known).begin().into_actor(self));
     }
 
     fn frame(&mut self, frame: Frame, ctx: &mut Context<Self>) {
@@ -317,42 +320,6 @@ impl Session {
             }
             _ => self.outbound().end(Ending::ProtocolError),
         }
-    }
-}
-
-/// Joins the rooms of the list, from where the client knows them or from where the list was made,
-/// and tells of the rooms that it knows and is no longer in.
-async fn join_all(
-    hub: Arc<Hub>,
-    session: SessionHandle,
-    rooms: Vec<RoomView>,
-    mut known: std::collections::HashMap<String, Position>,
-) {
-    for room in rooms {
-        let since = known.remove(&room.id.to_string()).unwrap_or(room.position);
-        join(&hub, &session, room.id, since).await;
-    }
-    for (room, since) in known.into_iter().take(FORMER_ROOMS) {
-        let Ok(room) = room.parse::<RoomId>() else { continue };
-        // Strangers to a room do not even wake it.
-        if let Ok(Some(_)) = hub.store.parting(room, session.user, since).await {
-            join(&hub, &session, room, since).await;
-        }
-    }
-}
-
-/// Waits while the socket has much to read already, so that resuming many rooms does not make a
-/// good reader look slow.
-async fn join(hub: &Arc<Hub>, session: &SessionHandle, room: RoomId, since: Position) {
-    let outbound = &session.outbound;
-    while outbound.is_open() && outbound.waiting() > outbound.max_bytes() / 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let join = Join { session: session.clone(), since };
-    if outbound.is_open() && hub.rooms.wake(hub, room).send(join).await.is_err() {
-        let reset = wire::reset(room, since);
-        tracing::warn!(%room, "a room cannot be woken; its members are told to reload");
-        outbound.push(text_frame(&reset));
     }
 }
 

@@ -110,6 +110,22 @@ impl Store {
         Ok(Replay { events, too_much, next: next_of(&rows[0])? })
     }
 
+    /// Where this member came into the room, the last time; the start where that is not known.
+    pub async fn arrival(&self, room: RoomId, user: UserId) -> Result<Position> {
+        let added = "SELECT position FROM events
+             WHERE room_id = ? AND subject = ? AND type = 'member_added'
+             ORDER BY position DESC LIMIT 1";
+        let founded = "SELECT position FROM events
+             WHERE room_id = ? AND type = 'room_created' ORDER BY position LIMIT 1";
+        let rows = self.db.read(vec![
+            Statement::new(added, values![room, user]),
+            Statement::new(founded, values![room]),
+        ]);
+        let rows = rows.await?;
+        let row = rows[0].first().or(rows[1].first());
+        row.map_or(Ok(Position::START), |row| row.position(0))
+    }
+
     /// How the stay of somebody ended who knows a room up to a position and is not in it now.
     ///
     /// Only what happened during the stay to which `since` belongs is theirs to know. Who was not

@@ -104,6 +104,7 @@ macro_rules! each_story {
                 a_person_with_several_sockets_leaves_with_the_last,
                 followers_of_a_room_hear_its_members,
                 followers_of_all_hear_everybody,
+                who_left_a_room_does_not_follow_it,
                 a_presence_command_says_whom_it_means;
             reading:
                 messages_by_others_are_unread_until_read,
@@ -123,6 +124,7 @@ macro_rules! each_story {
                 naming_a_room_of_others_tells_nothing,
                 after_a_removal_nothing_more_comes_live,
                 after_a_removal_nothing_more_comes_on_resume,
+                who_is_added_just_before_hello_misses_nothing,
                 who_comes_back_hears_again;
             rooms:
                 a_group_is_made_with_its_members,

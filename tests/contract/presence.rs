@@ -136,6 +136,36 @@ pub async fn followers_of_all_hear_everybody(world: &World) {
     assert_eq!(change(&mut watcher, &bob).await, "offline");
 }
 
+pub async fn who_left_a_room_does_not_follow_it(world: &World) {
+    let [alice, bob, carol] = world.people(["alice", "bob", "carol"]).await;
+    let room = alice.group("Private", &[&bob]).await;
+    let doomed = alice.group("Doomed", &[&bob]).await;
+    let mut bobs = bob.at(1).socket().await;
+    bobs.ok("presence", json!({"room": doomed})).await;
+    alice.delete(&format!("/rooms/{doomed}")).await.expect(204);
+    bobs.expect("room_deleted").await;
+
+    let (admin, place) = (alice.clone(), format!("/rooms/{room}/members/{}", bob.id));
+    let removing = tokio::spawn(async move { admin.delete(&place).await.expect(204) });
+    bobs.expect("member_removed").await;
+    // At once, while the store may not know of it yet.
+    bobs.error("presence", json!({"room": room}), "not_found").await;
+    removing.await.expect("it is done");
+    let place = format!("/rooms/{room}/members/{}", carol.id);
+    alice.put(&place, json!({"role": "member"})).await.expect(201);
+
+    let mut meeting = carol.socket().await;
+    let other = alice.direct(&bob).await;
+    for person in [&alice, &carol] {
+        person.socket().await.close().await;
+    }
+    meeting.settle().await;
+    alice.say(&other, "fence").await;
+    bobs.expect_message("fence").await;
+    let told: Vec<_> = bobs.log.iter().filter(|event| event["type"] == "presence").collect();
+    assert!(told.is_empty(), "{told:?}");
+}
+
 pub async fn a_presence_command_says_whom_it_means(world: &World) {
     let alice = world.person("alice").await;
     let mut socket = alice.socket().await;

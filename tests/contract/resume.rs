@@ -217,6 +217,23 @@ pub async fn after_a_removal_nothing_more_comes_on_resume(world: &World) {
     }
 }
 
+/// Added between the handshake and hello: the room is on the list, and its resume is whole.
+pub async fn who_is_added_just_before_hello_misses_nothing(world: &World) {
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let room = alice.group("Open", &[&bob]).await;
+    let start = alice.say(&room, "seen").await["position"].clone();
+    bob.leave(&room).await;
+    say_all(&alice, &room, &["one", "two"]).await;
+    let mut back = bob.silent_socket().await;
+    let place = format!("/rooms/{room}/members/{}", bob.id);
+    alice.put(&place, json!({"role": "member"})).await.expect(201);
+    back.hello(json!({"rooms": known(&room, &start)})).await;
+    back.expect("member_added").await;
+    alice.say(&room, "three").await;
+    back.expect_message("three").await;
+    assert_eq!(told(&back, &room), ["member_removed", "one", "two", "member_added", "three"]);
+}
+
 pub async fn who_comes_back_hears_again(world: &World) {
     let [alice, bob] = world.people(["alice", "bob"]).await;
     let room = alice.public_group("Open", &[&bob]).await;

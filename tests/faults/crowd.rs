@@ -39,7 +39,7 @@ pub const FAST: [(&str, &str); 3] = [
 type Ws = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A message as it stands in a view, in history, or in the store.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Line {
     pub position: i64,
     pub id: String,
@@ -137,11 +137,21 @@ impl Crowd {
         self.tally.acknowledged.load(Ordering::SeqCst)
     }
 
+    /// Sends that had no answer, or one that says so.
+    pub fn unknown(&self) -> usize {
+        self.tally.unknown.load(Ordering::SeqCst)
+    }
+
     /// Waits until so much of all that is to be said was acknowledged.
     pub async fn has_said(&self, percent: usize) {
         let enough = self.goal * percent / 100;
         let what = format!("{enough} acknowledged messages");
         within(AT_MOST, &what, async || (self.acknowledged() >= enough).then_some(())).await;
+    }
+
+    /// How much of all that is to be said was acknowledged.
+    pub fn percent(&self) -> usize {
+        self.acknowledged() * 100 / self.goal
     }
 
     /// Sends that were surely not done, by code.
@@ -226,8 +236,9 @@ impl Crowd {
 impl Count {
     fn compare(&mut self, whose: &str, room: &str, lines: &[Line], said: &[Line], truth: &[Line]) {
         let bodies: HashSet<&str> = lines.iter().map(|line| line.body.as_str()).collect();
-        let ids: HashSet<&str> = lines.iter().map(|line| line.id.as_str()).collect();
-        let lost = said.iter().filter(|line| !ids.contains(line.id.as_str())).count();
+        // As it was acknowledged: the same id, position and text.
+        let seen: HashSet<&Line> = lines.iter().collect();
+        let lost = said.iter().filter(|line| !seen.contains(line)).count();
         let doubled = lines.len() - bodies.len();
         let steps = lines.windows(2).filter(|two| two[0].position >= two[1].position).count();
         let other = lines.iter().zip(truth).filter(|(one, other)| one != other).count();
@@ -395,21 +406,17 @@ impl Client {
             hello["rooms"] = json!(cursors);
         }
         ws.send(Message::text(hello.to_string())).await.ok()?;
-        loop {
-            let frame = frame(&mut ws).await.ok()?;
-            match (frame["ref"].as_str(), frame["type"].as_str()) {
-                (Some("hello"), Some("ok")) => {
-                    let is_first = !self.greeted;
-                    self.greet(&frame);
-                    if is_first {
-                        self.all_here.wait().await;
-                    }
-                    return Some(ws);
-                }
-                (Some("hello"), _) => return None,
-                _ => panic!("an event before the answer to hello: {frame}"),
-            }
+        let frame = frame(&mut ws).await.ok()?;
+        assert_eq!(frame["ref"], "hello", "an event before the answer to hello: {frame}");
+        if frame["type"] != "ok" {
+            return None;
         }
+        let is_first = !self.greeted;
+        self.greet(&frame);
+        if is_first {
+            self.all_here.wait().await;
+        }
+        Some(ws)
     }
 
     fn greet(&mut self, answer: &Value) {

@@ -9,12 +9,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod behind;
 mod crash;
 mod crowd;
 mod outage;
 mod places;
 mod slow;
 mod start;
+mod stop;
 
 use tokio::sync::{Mutex, MutexGuard};
 

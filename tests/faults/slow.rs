@@ -53,6 +53,7 @@ async fn who_does_not_read_is_cut_off_and_costs_nothing_after() {
 
     // Once without sleepers, so that all that grows only once has grown.
     say_and_hear(&ann, &bob, &room, "warm").await;
+    let known = sam.view(&room).await["position"].clone();
     let before = memory(hub.pid());
     let mut sleepers = Vec::new();
     for _ in 0..SLOW {
@@ -90,6 +91,16 @@ async fn who_does_not_read_is_cut_off_and_costs_nothing_after() {
          {peak} MB | after {after} MB |"
     );
     assert!(peak < before + 100, "it grew by {} MB", peak - before);
+
+    // Who comes back is told that this is too much to be told again, and hears what follows.
+    let mut back = sam.resume(json!({&room: known})).await;
+    assert_eq!(back.expect("reset").await["room"], room);
+    let page = sam.history(&room, "?limit=1").await;
+    let last = page["messages"][0]["body"].as_str().expect("a message").to_owned();
+    assert!(last.starts_with(&format!("busy {} ", MESSAGES - 1)), "{}", &last[..20]);
+    ann.say(&room, "awake?").await;
+    back.expect_message("awake?").await;
+    assert_eq!(back.texts(&room), ["awake?"]);
 }
 
 /// Ann says many long things; bob hears them all, in order, in the time that it takes to say them.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::my_turn;
+use crate::places::Away;
 use crate::support::{Cluster, Hub};
 
 const WITHIN: Duration = Duration::from_secs(15);
@@ -197,6 +198,20 @@ async fn a_service_that_is_missing_is_named() {
     let (_, host) = url.split_once('@').expect("a login in the URL");
     let line = with("DATABASE_URL", &format!("mysql://rookery:hush@{host}"), "store.url");
     assert!(!line.contains("hush"), "{line}");
+}
+
+/// Worse than one that is missing: it takes the connection and says nothing.
+#[tokio::test]
+async fn a_service_that_hangs_is_named() {
+    let _turn = my_turn().await;
+    let cluster = Cluster::start(0).await;
+    let own = cluster.services.env();
+    let env: Vec<(&str, &str)> = own.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    for (service, setting) in [("mariadb", "store.url"), ("kafka", "log.brokers")] {
+        let hanging = Away::paused(service);
+        cannot_start(&env, setting);
+        hanging.comes_back();
+    }
 }
 
 #[tokio::test]

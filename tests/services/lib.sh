@@ -64,7 +64,8 @@ free_port() {
 alive() {
     local pid
     pid=$(cat "$STATE/$1/pid" 2>/dev/null) || return 1
-    tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$STATE/$1/"
+    # In braces, so that the shell too is silent about a process that is gone.
+    { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF "$STATE/$1/"
 }
 
 # launch NAME COMMAND...: in a session of its own, so that Ctrl-C in the tests' terminal leaves

@@ -3,7 +3,7 @@
 //! The rule: one turn of the actor hands over what was missed and adds the listener. What this
 //! actor has seen since it woke is kept for that; what is older is replayed from the store.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,8 +17,9 @@ use crate::core::types::{Position, RoomId, UserId};
 use crate::core::wire;
 use crate::hub::Hub;
 use crate::hub::outbound::{Outbound, text_frame};
-use crate::hub::presence::Membership;
+use crate::hub::presence::{Follow, Membership};
 use crate::hub::registry::SessionHandle;
+use crate::hub::reply::explain;
 use crate::store::{Replay, StoreError};
 
 /// Bytes of one replay at the most; past it the client is told to reload.
@@ -31,6 +32,8 @@ pub struct Listener {
     pub session: SessionId,
     pub user: UserId,
     pub outbound: Arc<Outbound>,
+    /// It was given, or told to reload, everything up to here, and all that followed.
+    pub from: Position,
 }
 
 /// A socket joins: it gets what it missed since a position, then all that follows.
@@ -47,6 +50,15 @@ pub struct Join {
 pub struct Welcome {
     pub users: Vec<UserId>,
     pub position: Position,
+}
+
+/// A socket wants to follow who of the room is online.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Watch {
+    pub by: UserId,
+    pub outbound: Arc<Outbound>,
+    pub follow: Follow,
 }
 
 struct KeptEvent {
@@ -131,15 +143,19 @@ impl Kept {
 impl RoomActor {
     fn join(&mut self, join: Join, ctx: &mut Context<Self>) {
         let Join { session, since } = join;
-        match self.room.standing(session.user) {
-            Standing::Member(_) => {}
-            _ => return self.tell_of_parting(session, since, ctx),
+        if !self.is_member(session.user) {
+            return self.tell_of_parting(session, since, ctx);
         }
-        if self.listeners.iter().any(|listener| listener.session == session.id) {
+        let known = self.listeners.iter().find(|listener| listener.session == session.id);
+        if let Some(listener) = known {
+            // It came in again while it was greeted, and may have missed what lay before.
+            if since < listener.from {
+                self.reset(session);
+            }
             return;
         }
         if since == self.room.position {
-            return self.listen(session);
+            return self.listen(session, since);
         }
         if since > self.room.position {
             // From a log that was made anew, or made up: what it knows is not ours.
@@ -153,14 +169,16 @@ impl RoomActor {
 
     fn replay_kept(&mut self, session: SessionHandle, since: Position) {
         let frames = self.kept.frames_after(since, session.user).collect();
-        self.hand_over(session, frames);
+        self.hand_over(session, since, frames);
     }
 
     fn replay_stored(&mut self, session: SessionHandle, since: Position, ctx: &mut Context<Self>) {
         let (store, room, partition) = (self.hub.store.clone(), self.id, self.partition);
         let most = self.hub.config.limits.resume_events;
         let replay = async move { store.replay(room, partition, since, most).await };
-        let replayed = replay.into_actor(self).map(move |replay, actor, _| match replay {
+        let replayed = replay.into_actor(self).map(move |replay, actor, ctx| match replay {
+            // Removed meanwhile.
+            _ if !actor.is_member(session.user) => actor.tell_of_parting(session, since, ctx),
             Ok(replay) => actor.hand_over_stored(session, since, replay),
             Err(error) => {
                 tracing::warn!(room = %actor.id, %error, "cannot replay what was missed");
@@ -172,9 +190,6 @@ impl RoomActor {
 
     /// The turn in which a replay from the store meets what this actor kept since.
     fn hand_over_stored(&mut self, session: SessionHandle, since: Position, replay: Replay) {
-        if !matches!(self.room.standing(session.user), Standing::Member(_)) {
-            return;
-        }
         let no_gap = self.kept.from <= replay.next;
         if replay.too_much || !no_gap {
             return self.reset(session);
@@ -182,10 +197,10 @@ impl RoomActor {
         let last = replay.events.last().map_or(since, |(position, _)| *position);
         let mut frames = frames_for(session.user, self.id, &replay.events);
         frames.extend(self.kept.frames_after(last, session.user));
-        self.hand_over(session, frames);
+        self.hand_over(session, since, frames);
     }
 
-    fn hand_over(&mut self, session: SessionHandle, frames: Vec<Bytes>) {
+    fn hand_over(&mut self, session: SessionHandle, since: Position, frames: Vec<Bytes>) {
         let bytes: usize = frames.iter().map(Bytes::len).sum();
         if frames.len() > self.hub.config.limits.resume_events || bytes > REPLAY_BYTES {
             return self.reset(session);
@@ -193,12 +208,13 @@ impl RoomActor {
         for frame in frames.into_iter() {
             session.outbound.push(frame);
         }
-        self.listen(session);
+        self.listen(session, since);
     }
 
     fn reset(&mut self, session: SessionHandle) {
         session.outbound.push(text_frame(&wire::reset(self.id, self.room.position)));
-        self.listen(session);
+        self.listeners.retain(|listener| listener.session != session.id);
+        self.listen(session, self.room.position);
     }
 
     /// One who is no member now, but was at `since`, gets what happened up to the removal.
@@ -225,15 +241,29 @@ impl RoomActor {
         ctx.spawn(told.into_actor(self));
     }
 
-    fn listen(&mut self, session: SessionHandle) {
+    fn is_member(&self, user: UserId) -> bool {
+        matches!(self.room.standing(user), Standing::Member(_))
+    }
+
+    /// The one door: members alone, each socket once, and never where the next actor of this room
+    /// would not know of them.
+    fn listen(&mut self, session: SessionHandle, from: Position) {
         let SessionHandle { id, user, outbound, .. } = session;
-        if outbound.is_open() && !self.listeners.iter().any(|listener| listener.session == id) {
-            self.listeners.push(Listener { session: id, user, outbound });
+        let is_here = self.listeners.iter().any(|listener| listener.session == id);
+        if outbound.is_open() && !is_here && !self.retired && self.is_member(user) {
+            self.listeners.push(Listener { session: id, user, outbound, from });
         }
     }
 
-    pub(super) fn listen_all_of(&mut self, user: UserId) {
-        self.hub.sessions.of(user).into_iter().for_each(|session| self.listen(session));
+    /// All sockets of one who came in by the record at this position, which they are told next.
+    pub(super) fn listen_all_of(&mut self, user: UserId, position: Position) {
+        let sessions = self.hub.sessions.of(user);
+        if self.retired && !sessions.is_empty() {
+            return self.forward(Welcome { users: vec![user], position });
+        }
+        for session in sessions.into_iter().filter(SessionHandle::is_greeted) {
+            self.listen(session, Position(position.0 - 1));
+        }
     }
 
     pub(super) fn stop_listening(&mut self, user: UserId) {
@@ -302,11 +332,44 @@ impl Handler<Welcome> for RoomActor {
     type Result = ();
 
     fn handle(&mut self, welcome: Welcome, ctx: &mut Self::Context) {
+        if self.retired {
+            return self.forward(welcome);
+        }
+        self.used_at = Instant::now();
         let since = Position(welcome.position.0 - 1);
         for user in welcome.users {
-            for session in self.hub.sessions.of(user) {
+            // Who has not said hello yet will find the room on the list.
+            for session in self.hub.sessions.of(user).into_iter().filter(SessionHandle::is_greeted)
+            {
                 self.join(Join { session, since }, ctx);
             }
+        }
+    }
+}
+
+impl Handler<Watch> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, mut watch: Watch, _: &mut Self::Context) {
+        if self.retired {
+            return self.forward(watch);
+        }
+        self.used_at = Instant::now();
+        let members = &self.room.members;
+        if let Err(refusal) = self.room.require_member(watch.by) {
+            let reference = &watch.follow.reference;
+            let error = wire::error(reference, refusal.code(), explain(refusal), false);
+            watch.outbound.push(text_frame(&error));
+            return;
+        }
+        // The list is the store's, which may be behind.
+        let people = &mut watch.follow.people;
+        people.retain(|(user, _)| members.contains_key(user));
+        let named: HashSet<UserId> = people.iter().map(|(user, _)| *user).collect();
+        people
+            .extend(members.keys().filter(|user| !named.contains(user)).map(|user| (*user, None)));
+        if let Some(presence) = self.hub.presence() {
+            presence.do_send(watch.follow);
         }
     }
 }

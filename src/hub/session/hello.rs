@@ -1,0 +1,156 @@
+//! What a hello leads to: the list of rooms, and a place among the listeners of each.
+//!
+//! The answer does not wait for long, so the list may lack a room that the person has just come
+//! into, and a room may not be woken while the store is away. Both are made up for behind the
+//! answer, for as long as the socket is open: nobody is left in a room without hearing of it.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::Hub;
+use super::super::registry::SessionHandle;
+use super::super::reply::Trouble;
+use super::super::room::Join;
+use crate::core::types::{Position, RoomId, UserId};
+use crate::store::RoomView;
+
+/// Rooms that a client names without being in them, and that are looked into.
+const FORMER_ROOMS: usize = 200;
+/// How long the list in the answer waits for the store to have everything.
+const LIST_WITHIN: Duration = Duration::from_secs(1);
+/// Between two tries at what could not be done at once.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// The rooms that a client names, by what it takes for their ids, and up to where it knows them.
+pub type Known = HashMap<String, Position>;
+
+/// My rooms, and whether they are those of the moment at which this was asked.
+pub async fn list(hub: &Hub, user: UserId) -> Result<(Vec<RoomView>, bool), Trouble> {
+    let current = tokio::time::timeout(LIST_WITHIN, hub.store_up_to_date()).await;
+    let down = |_| Trouble::Unavailable("the store cannot be reached");
+    let rooms = hub.store.rooms_of(user).await.map_err(down)?;
+    Ok((rooms, matches!(current, Ok(Ok(())))))
+}
+
+/// What is still to be done for a socket whose hello was answered.
+pub struct Greeting {
+    hub: Arc<Hub>,
+    session: SessionHandle,
+    /// Rooms to join, and from where on.
+    to_join: Vec<(RoomId, Position)>,
+    listed: HashSet<RoomId>,
+    is_current: bool,
+    /// What the client knows of rooms that are not on the list.
+    known: Known,
+}
+
+impl Greeting {
+    pub fn new(
+        hub: Arc<Hub>,
+        session: SessionHandle,
+        (rooms, is_current): (Vec<RoomView>, bool),
+        mut known: Known,
+    ) -> Greeting {
+        let mut since =
+            |room: &RoomView| known.remove(&room.id.to_string()).unwrap_or(room.position);
+        let to_join: Vec<_> = rooms.iter().map(|room| (room.id, since(room))).collect();
+        let listed = to_join.iter().map(|(room, _)| *room).collect();
+        Greeting { hub, session, to_join, listed, is_current, known }
+    }
+
+    /// Joins the rooms of the list, from where the client knows them or from where the list was
+    /// made; what cannot be done at once goes on by itself.
+    pub async fn begin(mut self) {
+        self.join_rooms().await;
+        if !self.to_join.is_empty() || !self.is_current || !self.known.is_empty() {
+            actix_rt::spawn(self.make_up());
+        }
+    }
+
+    async fn make_up(mut self) {
+        self.join_all().await;
+        if !self.is_current {
+            self.join_what_the_list_lacked().await;
+        }
+        self.tell_of_former_rooms().await;
+        self.join_all().await;
+    }
+
+    fn is_open(&self) -> bool {
+        self.session.outbound.is_open()
+    }
+
+    /// Joins until all is done, or the first room that cannot be woken.
+    async fn join_rooms(&mut self) {
+        let mut rooms = std::mem::take(&mut self.to_join).into_iter();
+        for (room, since) in rooms.by_ref() {
+            if !self.is_open() {
+                return;
+            }
+            if !join(&self.hub, &self.session, room, since).await {
+                tracing::warn!(%room, "a room cannot be woken; trying again");
+                self.to_join.push((room, since));
+                break;
+            }
+        }
+        self.to_join.extend(rooms);
+    }
+
+    async fn join_all(&mut self) {
+        while !self.to_join.is_empty() && self.is_open() {
+            tokio::time::sleep(AGAIN).await;
+            self.join_rooms().await;
+        }
+    }
+
+    /// Looks again once the store has caught up with the log.
+    async fn join_what_the_list_lacked(&mut self) {
+        while self.is_open() {
+            if let Ok(rooms) = self.rooms_lacking().await {
+                self.to_join.extend(rooms);
+                return;
+            }
+            tokio::time::sleep(AGAIN).await;
+        }
+    }
+
+    async fn rooms_lacking(&mut self) -> Result<Vec<(RoomId, Position)>, Trouble> {
+        self.hub.store_up_to_date().await?;
+        let down = |_| Trouble::Unavailable("the store cannot be reached");
+        let user = self.session.user;
+        let mut lacking = Vec::new();
+        for room in self.hub.store.rooms_of(user).await.map_err(down)? {
+            if !self.listed.contains(&room.id) {
+                // What the client does not know of begins with its coming in.
+                let came = self.hub.store.arrival(room.id, user).await.map_err(down)?;
+                let since = self.known.remove(&room.id.to_string());
+                lacking.push((room.id, since.unwrap_or(Position(came.0 - 1))));
+            }
+        }
+        Ok(lacking)
+    }
+
+    async fn tell_of_former_rooms(&mut self) {
+        for (room, since) in std::mem::take(&mut self.known).into_iter().take(FORMER_ROOMS) {
+            let Ok(room) = room.parse::<RoomId>() else { continue };
+            // Strangers to a room do not even wake it.
+            let user = self.session.user;
+            if let Ok(Some(_)) = self.hub.store.parting(room, user, since).await {
+                self.to_join.push((room, since));
+            }
+        }
+        self.join_rooms().await;
+    }
+}
+
+/// Waits while the socket has much to read already, so that resuming many rooms does not make a
+/// good reader look slow. Returns whether the room could be woken.
+async fn join(hub: &Arc<Hub>, session: &SessionHandle, room: RoomId, since: Position) -> bool {
+    let outbound = &session.outbound;
+    while outbound.is_open() && outbound.waiting() > outbound.max_bytes() / 2 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let join = Join { session: session.clone(), since };
+    !outbound.is_open() || hub.rooms.wake(hub, room).send(join).await.is_ok()
+}

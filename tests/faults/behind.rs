@@ -1,0 +1,126 @@
+//! The store is behind or away just when people come, come back, or are sent away.
+
+use std::time::Duration;
+
+use mysql_async::prelude::Queryable;
+use serde_json::{Value, json};
+
+use crate::my_turn;
+use crate::places::Away;
+use crate::support::{Cluster, Hub, Person, Socket};
+
+const ROOMS: usize = 20;
+
+fn known(room: &str, position: &Value) -> Value {
+    let mut rooms = json!({});
+    rooms[room] = position.clone();
+    rooms
+}
+
+/// The types of what this socket heard of a room, with the text of messages.
+fn told(socket: &Socket, room: &str) -> Vec<String> {
+    let events = socket.of_room(room).into_iter();
+    let text = |event: Value| {
+        event["message"]["body"].as_str().or(event["type"].as_str()).unwrap_or_default().to_owned()
+    };
+    events.map(text).collect()
+}
+
+/// Somebody is added while nothing can be written, and says hello before it can: the list lacks
+/// the room, but they hear of it all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_says_hello_while_the_store_is_behind_is_deaf_in_no_room() {
+    let _turn = my_turn().await;
+    let hub = Hub::embedded().await;
+    let bases = std::slice::from_ref(&hub.base);
+    let ann = Person::sign_up(bases, "ann").await;
+    let bob = Person::sign_up(bases, "bob").await;
+    let room = ann.group("late", &[]).await;
+    let mut before = bob.socket().await;
+
+    let lock = rusqlite::Connection::open(hub.dir().join("data/rookery.db")).expect("the store");
+    lock.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let (admin, place) = (ann.clone(), format!("/rooms/{room}/members/{}", bob.id));
+    let adding = tokio::spawn(async move { admin.put(&place, json!({"role": "member"})).await });
+    let added = before.expect("member_added").await;
+    let lists_no_room = |socket: &Socket| {
+        assert_eq!(socket.greeting["rooms"], json!([]), "the store cannot have it yet");
+    };
+    let mut fresh = bob.socket().await;
+    lists_no_room(&fresh);
+    let mut back = bob.resume(known(&room, &added["position"])).await;
+    lists_no_room(&back);
+    lock.execute_batch("ROLLBACK").expect("the lock is given back");
+
+    assert!([201, 504].contains(&adding.await.expect("an answer").status));
+    fresh.expect("member_added").await;
+    ann.say(&room, "welcome").await;
+    for socket in [&mut before, &mut fresh, &mut back] {
+        socket.expect_message("welcome").await;
+    }
+    assert_eq!(told(&fresh, &room), ["member_added", "welcome"]);
+    assert_eq!(told(&back, &room), ["welcome"]);
+}
+
+/// Rooms that cannot be woken at hello are joined once they can be.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_hangs_at_hello_leaves_nobody_deaf() {
+    let _turn = my_turn().await;
+    let mut cluster = Cluster::start(1).await;
+    let ann = Person::sign_up(&cluster.bases(), "ann").await;
+    let bob = Person::sign_up(&cluster.bases(), "bob").await;
+    let mut rooms = Vec::new();
+    for number in 0..ROOMS {
+        rooms.push(ann.group(&format!("room {number}"), &[&bob]).await);
+    }
+    // An instance on which none of them is awake.
+    cluster.add(&[]).await;
+    let mut there = bob.clone();
+    there.bases = vec![cluster.hubs[1].base.clone()];
+    let mut socket = there.socket().await;
+    let hanging = Away::paused("mariadb");
+    // Longer than any query is waited for.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    hanging.comes_back();
+    socket.settle().await;
+    for room in &rooms {
+        ann.say(room, "news").await;
+    }
+    for _ in &rooms {
+        socket.expect_message("news").await;
+    }
+}
+
+/// A resume is under way when its person is removed, and the store fails it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_removed_while_resuming_hears_nothing_more() {
+    let _turn = my_turn().await;
+    let mut cluster = Cluster::start(1).await;
+    let ann = Person::sign_up(&cluster.bases(), "ann").await;
+    let bob = Person::sign_up(&cluster.bases(), "bob").await;
+    let room = ann.group("private", &[&bob]).await;
+    let before = ann.say(&room, "before").await["position"].clone();
+    ann.say(&room, "missed").await;
+    cluster.add(&[]).await;
+    let mut there = bob.clone();
+    there.bases = vec![cluster.hubs[1].base.clone()];
+
+    let mut lock = cluster.database().await;
+    lock.query_drop("LOCK TABLES events WRITE").await.expect("the lock");
+    let mut socket = there.resume(known(&room, &before)).await;
+    let (admin, place) = (ann.clone(), format!("/rooms/{room}/members/{}", bob.id));
+    let removing = tokio::spawn(async move { admin.delete(&place).await });
+    // Until both the replay and the removal were given up, and then some.
+    tokio::time::sleep(Duration::from_secs(7)).await;
+    ann.say(&room, "secret").await;
+    lock.query_drop("UNLOCK TABLES").await.expect("the lock is given back");
+    assert!([204, 504].contains(&removing.await.expect("an answer").status));
+    ann.say(&room, "another secret").await;
+
+    let meeting = ann.group("meeting", &[&bob]).await;
+    ann.say(&meeting, "hello").await;
+    socket.expect_message("hello").await;
+    let heard = told(&socket, &room);
+    assert!(!heard.iter().any(|told| told.contains("secret")), "{heard:?}");
+    there.get(&format!("/rooms/{room}")).await.problem(404, "not_found");
+}
