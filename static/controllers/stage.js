@@ -134,5 +134,6 @@ async function endLogin(chat) {
     if (!chat.loggingOut) return chat.emit("notice", problem.detail);
   }
   chat.outbox.clear();
+  chat.drafts.clear();
   location.assign("/login");
 }

@@ -5,6 +5,7 @@ import { path } from "../lib/api.js";
 import { Backoff, pause } from "../lib/backoff.js";
 import { Emitter } from "../lib/emitter.js";
 import { isLater } from "../lib/position.js";
+import { Drafts } from "./drafts.js";
 import { Members } from "./members.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
@@ -37,6 +38,7 @@ export class Chat extends Emitter {
     this.people = new People(api);
     this.presence = new Presence();
     this.members = new Members(api);
+    this.drafts = new Drafts({ me, storage: sessionStorage });
     this.outbox = new Outbox({
       me,
       storage: sessionStorage,

@@ -279,6 +279,20 @@ export function stories(name, start) {
       assert.deepEqual(await bob.bodies(), ["can you hear me?"]);
     });
 
+    test("what alice was about to say waits in its room, also through a reload", async (t) => {
+      const { alice } = await together(t, "Thought");
+      await alice.hook("composer").fill("half a thou");
+      await alice.makeGroup("Elsewhere");
+      assert.equal(await alice.hook("composer").inputValue(), "");
+      await alice.listed("Thought").getByText("Draft: half a thou").waitFor();
+      await alice.reload();
+      await alice.enter("Thought");
+      assert.equal(await alice.hook("composer").inputValue(), "half a thou");
+      await alice.say("a whole one");
+      await alice.enter("Elsewhere");
+      await alice.listed("Thought").getByText("You: a whole one").waitFor();
+    });
+
     test("what was not sent before a removal can still be read, and deleted", async (t) => {
       const { alice, bob, room } = await together(t, "Cliff");
       await bob.speaksIntoTheWind();
