@@ -22,7 +22,7 @@ export class Unsent {
   #draw() {
     const count = this.#chat.stranded().length;
     this.#button.hidden = count === 0;
-    this.#text.textContent = `${count} not sent`;
+    this.#text.textContent = count === 1 ? "1 message not sent" : `${count} messages not sent`;
     if (this.#dialog) this.#fill();
   }
 
