@@ -8,6 +8,7 @@ import { RoomHead } from "./controllers/room-head.js";
 import { Sidebar } from "./controllers/sidebar.js";
 import { Stage, logOut } from "./controllers/stage.js";
 import { Banner, Notices } from "./controllers/status.js";
+import { Unsent } from "./controllers/unsent.js";
 import { api } from "./lib/api.js";
 import { $, testId } from "./lib/dom.js";
 import { Socket } from "./lib/socket.js";
@@ -37,6 +38,7 @@ new RoomHead(chat, { openSettings: () => dialogs.settings(chat.room) });
 const conversation = new Conversation(chat);
 new Composer(chat, () => conversation.toBottom());
 new MembersPanel(chat, dialogs);
+new Unsent(chat);
 stage.start(dialogs);
 
 const opening = {

@@ -15,7 +15,6 @@ export class Composer {
   #box = testId("composer");
   #button = testId("send");
   #counter = $("[data-counter]");
-  #drafts = new Map();
   #room = null;
   #typedAt = 0;
   #typingTimer = 0;
@@ -34,9 +33,8 @@ export class Composer {
     const { room } = this.#chat;
     if (room) this.#box.placeholder = `Message ${room.name}`;
     if (room?.id === this.#room) return;
-    if (this.#room) this.#drafts.set(this.#room, this.#box.value);
     this.#room = room?.id ?? null;
-    this.#box.value = this.#drafts.get(this.#room) ?? "";
+    this.#box.value = this.#chat.drafts.of(this.#room);
     clearTimeout(this.#typingTimer);
     this.#measure();
     if (room && matchMedia("(hover: hover)").matches) this.#box.focus({ preventScroll: true });
@@ -46,11 +44,11 @@ export class Composer {
     event.preventDefault();
     const text = this.#box.value.trim();
     if (!this.#room || !text || length(text) > MOST) return;
-    if (!this.#chat.outbox.add(this.#room, text)) {
+    if (!this.#chat.say(text)) {
       return this.#chat.emit("notice", "Too many messages are waiting to be sent.");
     }
     this.#box.value = "";
-    this.#drafts.delete(this.#room);
+    this.#chat.drafts.keep(this.#room, "");
     clearTimeout(this.#typingTimer);
     this.#measure();
     this.#box.focus();
@@ -64,6 +62,7 @@ export class Composer {
   }
 
   #input() {
+    this.#chat.drafts.keep(this.#room, this.#box.value);
     this.#measure();
     this.#tellTyping();
   }

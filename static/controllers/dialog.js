@@ -5,7 +5,8 @@ import { h, icon } from "../lib/dom.js";
 
 /**
  * Opens a dialog around `content`. `submit()` may be async; the dialog closes when it resolves, and
- * shows the problem's `detail` when it rejects. Without `submitLabel` there is only Close.
+ * shows the problem's `detail` when it rejects. Without `submitLabel` there is only Close. However
+ * it closes, `closed()` is called then.
  */
 export function openDialog({
   title,
@@ -13,6 +14,7 @@ export function openDialog({
   submitLabel = null,
   danger = false,
   submit,
+  closed,
   wide = false,
 }) {
   const problem = h("p", { class: "dialog-problem", role: "alert" });
@@ -77,7 +79,10 @@ export function openDialog({
     if (submit) attempt(submit);
   });
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  dialog.addEventListener("close", () => dialog.remove());
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    closed?.();
+  });
   document.body.append(dialog);
   dialog.showModal();
   return { close: () => dialog.close(), attempt };

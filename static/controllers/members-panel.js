@@ -102,9 +102,15 @@ export class MembersPanel {
           "span",
           { class: "person-names" },
           h("span", {}, member.display_name),
-          h("span", { class: "person-username" }, `@${member.username}${me ? " · you" : ""}`),
+          h(
+            "span",
+            { class: "person-username" },
+            room.kind !== "direct" &&
+              member.role === "admin" &&
+              h("span", { class: "role" }, "Admin"),
+            `@${member.username}${me ? " · you" : ""}`,
+          ),
         ),
-        room.kind !== "direct" && member.role === "admin" && h("span", { class: "role" }, "Admin"),
         (!me || room.role === "admin") &&
           room.kind !== "direct" &&
           this.#menuButton(member, unfolded),

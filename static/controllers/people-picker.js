@@ -93,7 +93,8 @@ export class PeoplePicker {
     this.#chips.replaceChildren(...[...this.picked.values()].map((user) => this.#chip(user)));
     if (this.#failed) this.#note.textContent = this.#failed.detail;
     else if (shown.length) this.#note.textContent = "";
-    else this.#note.textContent = upToDate ? "Nobody found." : "Searching…";
+    else if (!upToDate) this.#note.textContent = "Searching…";
+    else this.#note.textContent = query ? "Nobody found." : "Type a name to find somebody.";
   }
 
   #person(user) {

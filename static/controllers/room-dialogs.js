@@ -1,7 +1,7 @@
 // The dialogs about rooms: beginning a conversation, finding a group, inviting, and what an admin
 // can change. Each gathers what one request needs, makes it, and lets the models show the outcome.
 
-import { api, path } from "../lib/api.js";
+import { api, path, Problem } from "../lib/api.js";
 import { avatar } from "../lib/avatar.js";
 import { h } from "../lib/dom.js";
 import { choiceField, confirm, openDialog, textField } from "./dialog.js";
@@ -120,6 +120,8 @@ export class RoomDialogs {
       content: [picker.content],
       submitLabel: "Invite",
       submit: async () => {
+        if (picker.picked.size === 0)
+          throw new Problem({ code: "nobody", detail: "Pick somebody." });
         for (const id of [...picker.picked.keys()]) {
           await api.put(path`/rooms/${room.id}/members/${id}`, { role: "member" });
           picker.picked.delete(id); // done; a later refusal is about the rest

@@ -72,7 +72,8 @@ export class Sidebar {
   }
 
   #facts(room) {
-    const { presence, me, roomId } = this.#chat;
+    const { presence, me, roomId, drafts } = this.#chat;
+    const draft = room.id === roomId ? "" : drafts.of(room.id);
     const other = otherPerson(room, me);
     return {
       avatarOf: other?.user_id ?? room.id,
@@ -81,7 +82,7 @@ export class Sidebar {
       status: other ? presence.statusOf(other.user_id) : null,
       unread: room.unread,
       typing: this.#typists(room),
-      preview: preview(room, me),
+      preview: draft ? `Draft: ${oneLine(draft)}` : preview(room, me),
       at: room.last_message?.sent_at ?? null,
       when: room.last_message ? brief(room.last_message.sent_at) : "",
       current: room.id === roomId,
@@ -161,9 +162,13 @@ function preview(room, me) {
   const last = room.last_message;
   if (!last) return room.kind === "direct" ? "Say hello" : room.topic || "Nothing said yet";
   if (last.deleted) return "Message deleted";
-  const text = last.body.replace(/\s+/g, " ").slice(0, 140);
+  const text = oneLine(last.body);
   if (last.sender.id === me) return `You: ${text}`;
   return room.kind === "direct" ? text : `${last.sender.display_name}: ${text}`;
+}
+
+function oneLine(text) {
+  return text.trim().replace(/\s+/g, " ").slice(0, 140);
 }
 
 function badgeText(count) {

@@ -4,6 +4,8 @@
 import { api, path } from "../lib/api.js";
 import { avatar } from "../lib/avatar.js";
 import { $, h, testId } from "../lib/dom.js";
+import { notSent } from "../models/chat.js";
+import { confirm } from "./dialog.js";
 import { people } from "./room-dialogs.js";
 
 export class Stage {
@@ -110,8 +112,20 @@ export class Stage {
   }
 }
 
-/** Logs out and leaves nothing of this person behind in the tab. */
-export async function logOut(chat) {
+/** Logs out; what was not sent would be lost, so that is asked before. */
+export function logOut(chat) {
+  const unsent = chat.outbox.all().length;
+  if (unsent === 0) return endLogin(chat);
+  confirm({
+    title: "Log out?",
+    text: `${notSent(unsent)} Logging out deletes what is still waiting here.`,
+    submitLabel: "Log out",
+    submit: () => endLogin(chat),
+  });
+}
+
+/** Leaves nothing of this person behind in the tab. */
+async function endLogin(chat) {
   chat.loggingOut = true;
   try {
     await api.delete(path`/sessions/current`);
@@ -120,5 +134,6 @@ export async function logOut(chat) {
     if (!chat.loggingOut) return chat.emit("notice", problem.detail);
   }
   chat.outbox.clear();
+  chat.drafts.clear();
   location.assign("/login");
 }

@@ -1,8 +1,12 @@
-// How long to wait before connecting again. Full jitter: anything between nothing and a limit that
+// How long to wait before trying again. Full jitter: anything between nothing and a limit that
 // doubles each time, so that thousands of clients of a restarted server come back spread out.
 
 const FIRST_MS = 600;
 const LONGEST_MS = 30_000;
+
+export function pause(milliseconds) {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
+}
 
 export class Backoff {
   #tries = 0;

@@ -2,16 +2,21 @@
 // models here and call the few things a person can do; nothing else talks to the socket.
 
 import { path } from "../lib/api.js";
+import { Backoff, pause } from "../lib/backoff.js";
 import { Emitter } from "../lib/emitter.js";
 import { isLater } from "../lib/position.js";
+import { Drafts } from "./drafts.js";
 import { Members } from "./members.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Presence } from "./presence.js";
+import { ReadMarkers } from "./read-markers.js";
 import { Rooms } from "./rooms.js";
 import { Timeline } from "./timeline.js";
 
 const TIMELINES = 20; // rooms whose lines are held; the one opened longest ago is let go first
+const LEAST_PAUSE_MS = 300; // before a room that could not be had is asked for again
+const NO_ROOM_OF_MINE = new Set(["not_found", "not_a_member"]); // answers that leave no doubt
 
 /** Emits `room` (the open one changed), `event`, `notice` with a text, and `connected`. */
 export class Chat extends Emitter {
@@ -20,7 +25,8 @@ export class Chat extends Emitter {
   #timelines = new Map(); // room id → Timeline, the last opened at the end
   #seen = new Map(); // room id → the highest position seen: where to resume
   #named = new Set(); // rooms named in the hello under way: what they missed is yet to come
-  #early = new Map(); // room id → events of a room that is still being fetched
+  #early = new Map(); // room id → events of a room that is being asked for
+  #markers;
   roomId = null;
 
   constructor({ me, api, makeSocket }) {
@@ -32,6 +38,7 @@ export class Chat extends Emitter {
     this.people = new People(api);
     this.presence = new Presence();
     this.members = new Members(api);
+    this.drafts = new Drafts({ me, storage: sessionStorage });
     this.outbox = new Outbox({
       me,
       storage: sessionStorage,
@@ -40,11 +47,17 @@ export class Chat extends Emitter {
         return { ...message, client_id };
       },
     });
+    this.#markers = new ReadMarkers((room, position) =>
+      this.#socket.command("read", { room, position }),
+    );
     this.#socket = makeSocket(() => this.#resumeFrom());
     this.#socket.on("open", (hello) => this.#welcome(hello));
     this.#socket.on("event", (event) => this.#receive(event));
-    this.outbox.on("sent", (message) => this.#timelines.get(message.room_id)?.add(message));
-    this.rooms.on("uncertain", (room) => this.fetchRoom(room));
+    this.outbox.on("sent", (message) => this.#sent(message));
+    this.outbox.on("refused", ({ room, code }) => {
+      if (NO_ROOM_OF_MINE.has(code) && this.rooms.get(room)) this.#lookAt(room);
+    });
+    this.rooms.on("uncertain", (room) => this.#lookAt(room));
   }
 
   get room() {
@@ -68,6 +81,16 @@ export class Chat extends Emitter {
     return this.room ? this.#timeline(this.roomId) : null;
   }
 
+  /** My lines that were not sent and stand in no conversation, since their room is not mine. */
+  stranded() {
+    return this.rooms.loaded ? this.outbox.all().filter(({ room }) => !this.rooms.get(room)) : [];
+  }
+
+  /** Puts a line into the outbox of the open room. Answers false when too much is waiting. */
+  say(text) {
+    return this.outbox.add(this.roomId, text, this.room.name);
+  }
+
   typing(room) {
     this.#socket.command("typing", { room }).catch(() => {});
   }
@@ -75,7 +98,7 @@ export class Chat extends Emitter {
   /** Read up to `position`; told to the server, which never goes back. */
   read(room, position) {
     if (!this.connected || !this.rooms.markRead(room, position)) return;
-    this.#socket.command("read", { room, position }).catch(() => {});
+    this.#markers.move(room, position);
   }
 
   /** A room as the server has it now; it becomes one of mine if I am a member. */
@@ -91,13 +114,15 @@ export class Chat extends Emitter {
     else await this.fetchRoom(room.id);
   }
 
-  /** Removes a room from this page; the notice says why. */
-  left(id, notice = "") {
+  /** Removes a room from this page; the notice says why. What was still to be sent is kept. */
+  left(id, notice) {
     const room = this.rooms.remove(id);
     this.#timelines.delete(id);
     this.#seen.delete(id);
-    this.outbox.drop(id);
-    if (room && notice) this.emit("notice", notice);
+    this.#markers.forget(id);
+    const unsent = this.outbox.of(id).length;
+    if (unsent) this.outbox.fail(id, notice);
+    if (room) this.emit("notice", unsent ? `${notice} ${notSent(unsent)}` : notice);
     if (id === this.roomId) this.emit("gone", id);
   }
 
@@ -126,9 +151,9 @@ export class Chat extends Emitter {
       // A named room's events from where it was are still to come: its place must not jump ahead.
       if (!this.#named.has(room.id)) this.#seen.set(room.id, room.position ?? "0");
     }
-    const gone = this.rooms.replaceAll(rooms);
-    for (const room of gone) this.left(room.id, `You are no longer in “${room.name}”.`);
-    for (const room of this.outbox.rooms()) if (!this.rooms.get(room)) this.outbox.drop(room);
+    const missing = this.rooms.takeList(rooms);
+    for (const room of missing) this.#lookAt(room.id);
+    for (const [room, position] of this.#markers.unsaid()) this.rooms.markRead(room, position);
     for (const [room, timeline] of this.#timelines) if (!this.#named.has(room)) timeline.load();
     this.emit("connected");
     this.open(this.roomId);
@@ -136,7 +161,13 @@ export class Chat extends Emitter {
       .command("presence", { all: true })
       .then(({ users }) => this.presence.replaceAll(users))
       .catch(() => {});
+    this.#markers.resume();
     this.outbox.flush();
+  }
+
+  #sent(message) {
+    this.#timelines.get(message.room_id)?.add(message);
+    this.discover(message.room_id); // it was sent, so the room is mine, whatever the list said
   }
 
   #receive(event) {
@@ -151,11 +182,18 @@ export class Chat extends Emitter {
     }
     this.#early.get(event.room)?.push(event);
     this.#settle(event);
-    this.rooms.apply(event);
     this.members.apply(event);
     this.#timelines.get(event.room)?.apply(event);
-    HANDLERS[event.type]?.call(this, event);
+    this.#applyToRooms(event);
     this.emit("event", event);
+  }
+
+  /** Rooms come and go by events that are news to the list; the others are counted in it already. */
+  #applyToRooms(event) {
+    const known = this.rooms.get(event.room);
+    const news = !known || isLater(event.position, known.position);
+    this.rooms.apply(event);
+    if (news) HANDLERS[event.type]?.call(this, event);
   }
 
   #typed({ room, user_id }) {
@@ -165,7 +203,7 @@ export class Chat extends Emitter {
   /** Too much was missed to be told one by one: look at the room anew. */
   #reset({ room, position }) {
     this.#seen.set(room, position);
-    this.fetchRoom(room).catch(() => {});
+    this.#lookAt(room);
     this.#timelines.get(room)?.load();
     if (this.members.room === room) this.members.load(room);
   }
@@ -180,9 +218,9 @@ export class Chat extends Emitter {
   #takeRoom(room) {
     this.#learnFrom(room);
     this.rooms.put(room);
-    for (const event of this.#early.get(room.id) ?? []) this.rooms.apply(event);
-    this.#early.delete(room.id);
-    if (room.id === this.roomId) this.open(room.id);
+    const early = this.#early.get(room.id)?.splice(0) ?? [];
+    for (const event of early) this.#applyToRooms(event);
+    if (room.id === this.roomId && this.room) this.open(room.id);
   }
 
   #learnFrom(room) {
@@ -191,12 +229,39 @@ export class Chat extends Emitter {
     if (sender) this.people.learn(sender.id, sender.display_name);
   }
 
-  /** I am in a room that this page does not know: fetch it, and keep what happens meanwhile. */
-  async discover(id) {
-    if (this.rooms.get(id) || this.#early.has(id)) return;
-    this.#early.set(id, []);
-    await this.fetchRoom(id).catch(() => {});
+  /** I seem to be in a room that this page does not know. */
+  discover(id) {
+    if (!this.rooms.get(id)) this.#lookAt(id);
+  }
+
+  /** Finds out whether this room is mine and how it is now, and keeps what happens meanwhile. */
+  async #lookAt(id) {
+    if (this.#early.has(id)) return;
+    const room = await this.#askFor(id);
+    if (room?.role) this.#takeRoom(room);
+    else if (room) this.#noLongerIn(id);
     this.#early.delete(id);
+  }
+
+  /** Asks until there is an answer or no connection; null is no answer. */
+  async #askFor(id) {
+    const backoff = new Backoff();
+    do {
+      this.#early.set(id, []); // what came before is counted in the answer to come
+      try {
+        return (await this.#api.get(path`/rooms/${id}`)).room;
+      } catch (problem) {
+        if (NO_ROOM_OF_MINE.has(problem.code)) return { id };
+        if (isRefusal(problem)) return null;
+      }
+      await pause(backoff.next(LEAST_PAUSE_MS));
+    } while (this.connected);
+    return null;
+  }
+
+  #noLongerIn(id) {
+    const room = this.rooms.get(id);
+    if (room) this.left(id, `You are no longer in “${room.name}”.`);
   }
 
   roomCreated(info) {
@@ -205,8 +270,21 @@ export class Chat extends Emitter {
   }
 }
 
+export function notSent(count) {
+  return count === 1 ? "1 message was not sent." : `${count} messages were not sent.`;
+}
+
+/** A plain no; a server in trouble or out of reach is worth asking again. */
+function isRefusal({ status = 0, temporary = false }) {
+  return status >= 400 && status < 500 && !temporary;
+}
+
 /** What an event means beyond the models: rooms that come and go. */
 const HANDLERS = {
+  message({ room }) {
+    this.discover(room);
+  },
+
   room_created({ info }) {
     this.roomCreated(info);
   },

@@ -62,6 +62,7 @@ export class Members extends Emitter {
 
   #take({ type, member }) {
     if (type === "member_removed") this.#members.delete(member.user_id);
-    else this.#members.set(member.user_id, { ...this.#members.get(member.user_id), ...member });
+    else if (type !== "member_banned")
+      this.#members.set(member.user_id, { ...this.#members.get(member.user_id), ...member });
   }
 }

@@ -1,12 +1,17 @@
 // What I wrote and the server has not confirmed yet. A line keeps its `client_id` through every try,
 // so that however often it is sent, exactly one message comes of it. Lines of a room go out one after
 // the other, in the order they were written; they outlive a lost connection and a reload of the page.
+// A line that can never go stays, with the reason, until its author has copied or deleted it.
 
+import { pause } from "../lib/backoff.js";
 import { Emitter } from "../lib/emitter.js";
 
 const UNKNOWN_PAUSE_MS = 1_500; // before asking again after "outcome unknown"
+const FAST_PAUSE_MS = 1_000; // before going on after "too many messages"
+const LOST = new Set(["not_connected", "connection_lost"]); // it waits for the next connection
 const MOST = 200; // unconfirmed lines held; one more is not accepted
 
+/** Emits `change` with a room's id, `sent` with the message, and `refused` with room and code. */
 export class Outbox extends Emitter {
   #send;
   #storage;
@@ -23,6 +28,10 @@ export class Outbox extends Emitter {
     this.#lines = this.#stored();
   }
 
+  all() {
+    return this.#lines;
+  }
+
   of(room) {
     return this.#lines.filter((line) => line.room === room);
   }
@@ -31,10 +40,11 @@ export class Outbox extends Emitter {
     return new Set(this.#lines.map((line) => line.room));
   }
 
-  /** Answers false when too much is waiting already. */
-  add(room, body) {
+  /** Answers false when too much is waiting already. The room's name is for when the room is gone. */
+  add(room, body, roomName = "") {
     if (this.#lines.length >= MOST) return false;
-    const line = { room, clientId: newClientId(), body, writtenAt: new Date().toISOString() };
+    const writtenAt = new Date().toISOString();
+    const line = { room, roomName, clientId: newClientId(), body, writtenAt };
     this.#lines.push({ ...line, state: "pending", detail: "" });
     this.#changed(room);
     this.#pump(room);
@@ -57,9 +67,9 @@ export class Outbox extends Emitter {
     this.#changed(line.room);
   }
 
-  /** The room is gone; so is what was meant for it. */
-  drop(room) {
-    this.#lines = this.#lines.filter((line) => line.room !== room);
+  /** What was meant for this room cannot go there any more: it is kept, with the reason. */
+  fail(room, detail) {
+    for (const line of this.of(room)) Object.assign(line, { state: "failed", detail });
     this.#changed(room);
   }
 
@@ -91,12 +101,14 @@ export class Outbox extends Emitter {
       this.emit("sent", await this.#send(line));
       this.settle(line.clientId);
     } catch (error) {
-      if (error.code === "not_connected" || error.code === "connection_lost") return false;
-      if (error.unknown) {
-        await new Promise((resolve) => setTimeout(resolve, UNKNOWN_PAUSE_MS));
-      } else {
+      if (LOST.has(error.code)) return false;
+      if (line.state === "failed") return true; // meanwhile, and for a better reason
+      if (error.unknown) await pause(UNKNOWN_PAUSE_MS);
+      else if (error.code === "too_many_messages") await pause(FAST_PAUSE_MS);
+      else {
         Object.assign(line, { state: "failed", detail: error.detail });
         this.#changed(line.room);
+        this.emit("refused", { room: line.room, code: error.code });
       }
     }
     return true;

@@ -42,25 +42,24 @@ export class Rooms extends Emitter {
     );
   }
 
-  /** Takes the server's whole list; answers the rooms that were mine and no longer are. */
-  replaceAll(rooms) {
-    const now = new Set(rooms.map((room) => room.id));
-    const gone = [...this.#rooms.values()].filter((room) => !now.has(room.id));
-    this.#rooms = new Map(rooms.map((room) => [room.id, withDefaults(room)]));
+  /**
+   * Takes the server's list; answers the rooms of mine that it lacks. They stay: the list may be
+   * behind, so whoever asked has to find out what became of them.
+   */
+  takeList(rooms) {
+    const listed = new Set(rooms.map((room) => room.id));
+    const missing = [...this.#rooms.values()].filter((room) => !listed.has(room.id));
+    const all = [...rooms.map((room) => this.#merged(room)), ...missing];
+    this.#rooms = new Map(all.map((room) => [room.id, room]));
     this.loaded = true;
     this.emit("change");
-    return gone;
+    return missing;
   }
 
-  /** Takes one room from an answer of the server, which may be older than what events told since. */
+  /** Takes one room from an answer of the server. */
   put(room) {
-    const known = this.#rooms.get(room.id);
-    if (!known) this.#touched.set(room.id, new Date().toISOString());
-    if (known && isLater(known.position, room.position)) {
-      const { unread, last_message, read_position, position } = known;
-      room = { ...room, unread, last_message, read_position, position };
-    }
-    this.#rooms.set(room.id, { ...withDefaults(known ?? {}), ...withDefaults(room) });
+    if (!this.#rooms.has(room.id)) this.#touched.set(room.id, new Date().toISOString());
+    this.#rooms.set(room.id, this.#merged(room));
     this.emit("change");
   }
 
@@ -96,6 +95,16 @@ export class Rooms extends Emitter {
   #readElsewhere(room, { user_id, read_position }) {
     if (user_id !== this.#me || !this.markRead(room.id, read_position)) return;
     if (room.unread > 0) this.emit("uncertain", room.id); // read in part: only the server can count
+  }
+
+  /** The server's room, whose counts may be older than what events told since. */
+  #merged(room) {
+    const known = this.#rooms.get(room.id);
+    if (!known) return withDefaults(room);
+    const merged = { ...known, ...withDefaults(room) };
+    if (!isLater(known.position, room.position)) return merged;
+    const { unread, last_message, read_position, position } = known;
+    return { ...merged, unread, last_message, read_position, position };
   }
 
   #activity(room) {

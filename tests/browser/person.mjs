@@ -254,6 +254,16 @@ class Person {
     this.tell(`sees ${JSON.stringify(text)}`);
   }
 
+  /** From here on what this page sends is lost on the way, until it is loaded anew. */
+  async speaksIntoTheWind() {
+    await this.page.evaluate(() => {
+      const { send } = WebSocket.prototype;
+      WebSocket.prototype.send = function (frame) {
+        if (JSON.parse(frame).type !== "send") send.call(this, frame);
+      };
+    });
+  }
+
   lines() {
     return this.hook("messages").locator("[data-message-id], .pending, .failed");
   }

@@ -264,6 +264,56 @@ export function stories(name, start) {
       await alice.sees("typed in the dark");
     });
 
+    test("a line that waits outlives a reload of the page, and is sent once", async (t) => {
+      const { alice, bob } = await together(t, "Wind");
+      await alice.speaksIntoTheWind();
+      await alice.say("can you hear me?");
+      await alice.pending("can you hear me?").waitFor();
+      assert.deepEqual(await bob.bodies(), []);
+
+      await alice.reload();
+      await alice.sees("can you hear me?");
+      await bob.sees("can you hear me?");
+      await alice.reload();
+      await alice.sees("can you hear me?");
+      assert.deepEqual(await bob.bodies(), ["can you hear me?"]);
+    });
+
+    test("what alice was about to say waits in its room, also through a reload", async (t) => {
+      const { alice } = await together(t, "Thought");
+      await alice.hook("composer").fill("half a thou");
+      await alice.makeGroup("Elsewhere");
+      assert.equal(await alice.hook("composer").inputValue(), "");
+      await alice.listed("Thought").getByText("Draft: half a thou").waitFor();
+      await alice.reload();
+      await alice.enter("Thought");
+      assert.equal(await alice.hook("composer").inputValue(), "half a thou");
+      await alice.say("a whole one");
+      await alice.enter("Elsewhere");
+      await alice.listed("Thought").getByText("You: a whole one").waitFor();
+    });
+
+    test("what was not sent before a removal can still be read, and deleted", async (t) => {
+      const { alice, bob, room } = await together(t, "Cliff");
+      await bob.speaksIntoTheWind();
+      await bob.say("I was about to say");
+      await bob.pending("I was about to say").waitFor();
+
+      alice.tell("removes bob");
+      await world.first.call("DELETE", `/rooms/${room}/members/${bob.id}`, { token: alice.token });
+      await bob.page.getByText("You were removed from “Cliff”. 1 message was not sent.").waitFor();
+      await bob.listed("Cliff").waitFor({ state: "detached" });
+
+      await bob.reload();
+      await bob.hook("unsent").click();
+      const line = bob.page.locator("dialog [data-client-id]", { hasText: "I was about to say" });
+      await line.getByText("You were removed from “Cliff”.").waitFor();
+      bob.tell("reads what he wrote, and deletes it");
+      await line.getByTestId("discard").click();
+      await bob.hook("unsent").waitFor({ state: "hidden" });
+      assert.deepEqual(await alice.bodies(), []);
+    });
+
     test("whose account is disabled is told so, and is not reconnected", async (t) => {
       const { alice, bob } = await together(t, "Rules");
       tell("the operator disables bob's account");
