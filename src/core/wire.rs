@@ -143,62 +143,44 @@ pub fn error(reference: &Ref, code: &str, detail: &str, temporary: bool) -> Vec<
 /// An event of a room, as everyone in it gets it.
 pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
     #[derive(Serialize)]
-    struct Framed<T: Serialize> {
+    struct Framed {
         r#type: &'static str,
         room: RoomId,
         position: Position,
         #[serde(flatten)]
-        fields: T,
+        fields: Value,
     }
-    fn framed<T: Serialize>(
-        r#type: &'static str,
-        room: RoomId,
-        position: Position,
-        fields: T,
-    ) -> Vec<u8> {
-        encode(&Framed { r#type, room, position, fields })
-    }
-    #[derive(Serialize)]
-    struct WithMember<'a> {
-        member: Value,
-        by: &'a UserId,
-        #[serde(skip_serializing_if = "std::ops::Not::not")]
-        ban: bool,
-    }
-    let member = |member: &Member, by, ban| WithMember { member: member_json(member), by, ban };
+    let (r#type, fields) = describe(event);
+    encode(&Framed { r#type, room, position, fields })
+}
+
+/// The type of an event, and its own fields.
+pub fn describe(event: &Event) -> (&'static str, Value) {
     match event {
-        Event::Message { message, .. } => {
-            framed("message", room, position, json!({"message": message}))
-        }
-        Event::Edited { message, .. } => {
-            framed("edited", room, position, json!({"message": message}))
-        }
-        Event::Deleted { message, by } => {
-            framed("deleted", room, position, json!({"message": message, "by": by}))
-        }
-        Event::Reaction { message, emoji, user, on, count, .. } => framed(
-            "reaction",
-            room,
-            position,
-            json!({
+        Event::Message { message, .. } => ("message", json!({"message": message})),
+        Event::Edited { message, .. } => ("edited", json!({"message": message})),
+        Event::Deleted { message, by } => ("deleted", json!({"message": message, "by": by})),
+        Event::Reaction { message, emoji, user, on, count, .. } => {
+            let fields = json!({
                 "message": message, "emoji": emoji, "user_id": user, "on": on, "count": count,
-            }),
-        ),
-        Event::RoomCreated { info, by, .. } => {
-            framed("room_created", room, position, json!({"info": info, "by": by}))
+            });
+            ("reaction", fields)
         }
-        Event::RoomUpdated { info, by } => {
-            framed("room_updated", room, position, json!({"info": info, "by": by}))
+        Event::RoomCreated { info, by, .. } => ("room_created", json!({"info": info, "by": by})),
+        Event::RoomUpdated { info, by } => ("room_updated", json!({"info": info, "by": by})),
+        Event::RoomDeleted { by, .. } => ("room_deleted", json!({"by": by})),
+        Event::MemberAdded { member, by } => {
+            ("member_added", json!({"member": member_json(member), "by": by}))
         }
-        Event::RoomDeleted { by, .. } => framed("room_deleted", room, position, json!({"by": by})),
-        Event::MemberAdded { member: who, by } => {
-            framed("member_added", room, position, member(who, by, false))
+        Event::MemberUpdated { member, by } => {
+            ("member_updated", json!({"member": member_json(member), "by": by}))
         }
-        Event::MemberUpdated { member: who, by } => {
-            framed("member_updated", room, position, member(who, by, false))
-        }
-        Event::MemberRemoved { member: who, ban, by } => {
-            framed("member_removed", room, position, member(who, by, *ban))
+        Event::MemberRemoved { member, ban, by } => {
+            let mut fields = json!({"member": member_json(member), "by": by});
+            if *ban {
+                fields["ban"] = json!(true);
+            }
+            ("member_removed", fields)
         }
         Event::MemberBanned { person, by } => {
             let member = json!({
@@ -206,7 +188,7 @@ pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
                 "username": person.username,
                 "display_name": person.display_name,
             });
-            framed("member_banned", room, position, WithMember { member, by, ban: true })
+            ("member_banned", json!({"member": member, "by": by, "ban": true}))
         }
     }
 }

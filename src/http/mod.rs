@@ -3,7 +3,8 @@
 //! Handlers read a request, ask the hub or the store, and answer in the contract's words. The
 //! socket is a service of its own, `socket`, since it takes the connection over.
 
-pub mod errors;
+mod audit;
+mod errors;
 pub mod extract;
 pub mod members;
 pub mod messages;
@@ -140,6 +141,7 @@ fn api(api: &mut web::ServiceConfig) {
     ))
     .service(resource("/rooms/{room}/join", [(post, web::to(rooms::join))]))
     .service(resource("/rooms/{room}/leave", [(post, web::to(rooms::leave))]))
+    .service(resource("/rooms/{room}/audit", [(get, web::to(audit::list))]))
     .service(resource("/rooms/{room}/members", [(get, web::to(members::list))]))
     .service(resource(
         "/rooms/{room}/members/{user}",

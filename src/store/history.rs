@@ -2,7 +2,7 @@
 
 use super::accounts::person;
 use super::database::{Row, Statement, Value, values};
-use super::{Page, PageOf, Parting, Replay, Result, Store, StoreError};
+use super::{Deed, Page, PageOf, Parting, Replay, Result, Store, StoreError};
 use crate::core::message::{self, Message, Quote, Reaction, Reactors};
 use crate::core::room::{Event, Mentions};
 use crate::core::types::{MessageId, Position, RoomId, UserId};
@@ -113,6 +113,28 @@ impl Store {
         let too_much = events.len() > limit;
         events.truncate(limit);
         Ok(Replay { events, too_much, next: next_of(&rows[0])? })
+    }
+
+    /// Who did what in a room before a position, the newest first: everything but talk. That an
+    /// admin deleted what somebody else had said is no talk.
+    pub async fn audit(&self, room: RoomId, before: Position, limit: usize) -> Result<Vec<Deed>> {
+        let sql = format!(
+            "SELECT e.position, e.type, e.by_user, e.data, {MESSAGE}, e.at FROM events e
+             LEFT JOIN messages m ON m.id = e.message_id {MESSAGE_JOINS}
+             WHERE e.room_id = ? AND e.position < ? AND e.type NOT IN ('edited', 'reaction')
+               AND (e.type <> 'deleted' OR e.subject <> e.by_user)
+             ORDER BY e.position DESC LIMIT ?"
+        );
+        let rows = self.db.query(Statement::new(sql, values![room, before, limit])).await?;
+        let deed = |row: &Row| {
+            Ok(Deed {
+                position: row.position(0)?,
+                at: row.time(4 + MESSAGE_COLUMNS)?,
+                by: row.user(2)?,
+                event: replayed(row)?,
+            })
+        };
+        rows.iter().map(deed).collect()
     }
 
     /// Where this member came into the room, the last time; the start where that is not known.

@@ -149,6 +149,15 @@ pub struct Replay {
     pub next: i64,
 }
 
+/// One line of a room's audit: who did what to the room, its members, or what others said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Deed {
+    pub position: Position,
+    pub at: Timestamp,
+    pub by: UserId,
+    pub event: Event,
+}
+
 /// What somebody who is not in a room any more may still be told: what came after one position
 /// up to, and with, the other, which is that of the removal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The stories of the contract. Each is told once and runs embedded and in a cluster.
 
 pub mod accounts;
+pub mod audit;
 pub mod changes;
 pub mod ground;
 pub mod instances;
@@ -38,6 +39,9 @@ macro_rules! each_story {
                 a_password_that_the_operator_sets_logs_out_everywhere,
                 the_directory_shows_people,
                 the_directory_has_pages;
+            audit:
+                admins_see_who_did_what,
+                the_audit_is_for_admins;
             changes:
                 an_edit_shows_everywhere,
                 only_its_author_edits_a_message,

@@ -1,0 +1,50 @@
+//! The audit of a room over HTTP: who did what.
+
+use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::errors::{Answer, Problem};
+use super::extract::{LoggedIn, Query, Shared, page_limit, path_id};
+use crate::core::room::Refusal;
+use crate::core::types::{Position, Role, RoomId};
+use crate::core::wire;
+use crate::store::Deed;
+
+#[derive(Deserialize)]
+pub struct Which {
+    before: Option<Position>,
+    limit: Option<i64>,
+}
+
+/// For the admins of a group, the newest first.
+pub async fn list(
+    request: HttpRequest,
+    hub: Shared,
+    LoggedIn(viewer, Query(which)): LoggedIn<Query<Which>>,
+) -> Answer {
+    let room: RoomId = path_id(&request, "room")?;
+    let limit = page_limit(which.limit, &hub)?;
+    hub.store_up_to_date().await?;
+    let view = hub.store.room_view(room, viewer.id()).await?.ok_or_else(Problem::not_found)?;
+    match view.role {
+        Some(Role::Admin) => {}
+        Some(Role::Member) => return Err(Refusal::Forbidden.into()),
+        None => return Err(Refusal::NotAMember.into()),
+    }
+    let before = which.before.unwrap_or(Position(i64::MAX));
+    let mut deeds = hub.store.audit(room, before, limit + 1).await?;
+    let has_older = deeds.len() > limit;
+    deeds.truncate(limit);
+    let entries: Vec<Value> = deeds.iter().map(entry).collect();
+    Ok(HttpResponse::Ok().json(json!({"entries": entries, "has_older": has_older})))
+}
+
+fn entry(deed: &Deed) -> Value {
+    let (action, mut entry) = wire::describe(&deed.event);
+    entry["position"] = json!(deed.position);
+    entry["at"] = json!(deed.at);
+    entry["by"] = json!(deed.by);
+    entry["action"] = json!(action);
+    entry
+}
