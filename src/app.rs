@@ -17,6 +17,7 @@ use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, LogKind, StoreKind, mask_password};
+use crate::core::record;
 use crate::http::requests::Requests;
 use crate::http::{self, Edge};
 use crate::hub::bridge::Bridge;
@@ -115,6 +116,7 @@ async fn open_kafka(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), Sta
             hours if hours < 0 => -1,
             hours => hours.saturating_mul(MS_AN_HOUR),
         },
+        entry_bytes: record::most_bytes(&config.limits.text()),
         extra: settings.properties.clone(),
     })
     .await

@@ -150,6 +150,9 @@ impl From<Trouble> for Problem {
         match trouble {
             Trouble::Unavailable(detail) => Problem::unavailable(detail),
             Trouble::OutcomeUnknown(detail) => Problem::outcome_unknown(detail),
+            Trouble::TooLarge(detail) => {
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, trouble.code(), detail)
+            }
         }
     }
 }
