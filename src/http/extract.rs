@@ -4,6 +4,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
@@ -17,6 +18,9 @@ use crate::core::types::UserId;
 use crate::hub::Hub;
 use crate::store::{Account, LoginId};
 
+/// What a client may take to send a whole body.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
+
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
 /// The hub, as every handler gets it.
@@ -27,7 +31,8 @@ pub fn hub(request: &HttpRequest) -> Result<Arc<Hub>, Problem> {
     hub.ok_or_else(Problem::internal)
 }
 
-/// A JSON body. 415 for another type, 413 for a large one, 400 for one that does not fit.
+/// A JSON body. 415 for another type, 413 for a large one, 408 for one that trickles, 400 for one
+/// that does not fit.
 pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
@@ -46,15 +51,16 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                     detail,
                 ));
             }
-            let bytes =
-                bytes.await.map_err(|error| match error.as_response_error().status_code() {
-                    StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        "too_large",
-                        "the body is too large",
-                    ),
-                    _ => Problem::bad_request("the body cannot be read"),
-                })?;
+            let bytes = tokio::time::timeout(BODY_WITHIN, bytes).await;
+            let bytes = bytes.map_err(|_| Problem::request_timeout())?;
+            let bytes = bytes.map_err(|error| match error.as_response_error().status_code() {
+                StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "too_large",
+                    "the body is too large",
+                ),
+                _ => Problem::bad_request("the body cannot be read"),
+            })?;
             let body = serde_json::from_slice(&bytes);
             body.map(Body).map_err(|error| Problem::bad_request(format!("the body: {error}")))
         })

@@ -3,6 +3,7 @@
 //! Handlers read a request, ask the hub or the store, and answer in the contract's words. The
 //! socket is a service of its own, `socket`, since it takes the connection over.
 
+pub mod connection;
 pub mod errors;
 pub mod extract;
 pub mod members;

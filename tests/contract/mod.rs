@@ -43,6 +43,7 @@ macro_rules! each_story {
                 a_query_value_of_the_wrong_type_is_400_and_one_not_allowed_422,
                 bodies_are_json_by_their_type,
                 a_body_has_at_most_64_kib,
+                a_body_that_trickles_is_given_up,
                 strangers_are_asked_to_log_in,
                 strangers_hear_of_that_before_anything_else,
                 a_wrong_method_is_told_the_right_ones,
