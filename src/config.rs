@@ -99,6 +99,9 @@ pub struct Limits {
     /// Of one user, over all sockets and requests to one instance.
     pub messages_per_second: u32,
     pub messages_burst: u32,
+    /// Changes of one user to rooms and members, on one instance.
+    pub changes_per_second: u32,
+    pub changes_burst: u32,
     /// Events replayed to a resuming client for each room; past it, `reset`.
     pub resume_events: usize,
     pub sockets_per_user: usize,
@@ -194,6 +197,8 @@ impl Default for Limits {
         Limits {
             messages_per_second: 10,
             messages_burst: 50,
+            changes_per_second: 10,
+            changes_burst: 100,
             resume_events: 1_000,
             sockets_per_user: 100,
             body_bytes: 64 * 1024,
@@ -278,6 +283,8 @@ impl Config {
         let positive = [
             ("limits.messages_per_second", limits.messages_per_second as usize),
             ("limits.messages_burst", limits.messages_burst as usize),
+            ("limits.changes_per_second", limits.changes_per_second as usize),
+            ("limits.changes_burst", limits.changes_burst as usize),
             ("limits.sockets_per_user", limits.sockets_per_user),
             ("limits.page", limits.page),
             ("limits.failed_logins_per_name", limits.failed_logins_per_name as usize),

@@ -9,6 +9,7 @@ pub mod changes;
 pub mod history;
 pub mod logins;
 pub mod outbound;
+pub mod pace;
 pub mod persister;
 pub mod presence;
 pub mod registry;
@@ -52,6 +53,7 @@ pub struct Hub {
     /// What the store has, whichever instance wrote it.
     pub stored: Watermarks,
     pub limiter: crate::hub::session::MessageLimiter,
+    pub pace: pace::Pace,
     bridge: OnceLock<Addr<bridge::Bridge>>,
     presence: OnceLock<Addr<presence::PresenceActor>>,
     caught_up: AtomicBool,
@@ -68,6 +70,7 @@ impl Hub {
     ) -> Arc<Hub> {
         Arc::new(Hub {
             limiter: session::message_limiter(&config.limits),
+            pace: pace::Pace::new(&config.limits),
             config,
             incarnation,
             log,

@@ -136,7 +136,9 @@ macro_rules! each_story {
                 admins_change_name_topic_and_visibility,
                 a_change_that_changes_nothing_is_none,
                 a_deleted_room_is_gone_for_everyone,
-                public_groups_are_listed_in_pages;
+                public_groups_are_listed_in_pages,
+                changes_have_a_rate_for_each_person,
+                what_is_too_large_for_kafka_is_refused_for_good;
             socket:
                 hello_comes_first,
                 refs_come_back_as_they_were,
