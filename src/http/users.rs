@@ -250,7 +250,8 @@ pub async fn list_users(hub: Shared, LoggedIn(_, Query(find)): LoggedIn<Query<Fi
         hub.store.directory(find.query.trim(), find.after.as_deref(), limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|account| account.person.username.to_lowercase());
+    let next =
+        found.last().filter(|_| more).map(|account| text::username_key(&account.person.username));
     let mut body = json!({"users": people_json(&hub, found).await?});
     if let Some(next) = next {
         body["next"] = json!(next);
