@@ -113,6 +113,8 @@ pub struct Limits {
     pub page: usize,
     pub failed_logins_per_name: u32,
     pub failed_logins_per_address: u32,
+    /// Accounts made in a minute.
+    pub signups_per_address: u32,
     /// Bytes of the log that are kept in memory until the store has them.
     pub tail_bytes: usize,
     pub message_characters: usize,
@@ -206,6 +208,7 @@ impl Default for Limits {
             page: 100,
             failed_logins_per_name: 10,
             failed_logins_per_address: 50,
+            signups_per_address: 20,
             tail_bytes: 64 * 1024 * 1024,
             message_characters: 4_000,
             username_characters: 32,
@@ -289,6 +292,7 @@ impl Config {
             ("limits.page", limits.page),
             ("limits.failed_logins_per_name", limits.failed_logins_per_name as usize),
             ("limits.failed_logins_per_address", limits.failed_logins_per_address as usize),
+            ("limits.signups_per_address", limits.signups_per_address as usize),
             ("limits.tail_bytes", limits.tail_bytes),
             ("store.batch_size", store.batch_size),
             ("limits.message_characters", limits.message_characters),

@@ -1,19 +1,17 @@
 //! What handlers take from a request: a JSON body, a query, an id in the path, and who asks.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
 use super::errors::Problem;
-use crate::auth;
+use crate::auth::{self, source::Source};
 use crate::core::types::UserId;
 use crate::hub::Hub;
 use crate::store::{Account, LoginId};
@@ -98,6 +96,12 @@ pub fn path_id<T: std::str::FromStr>(request: &HttpRequest, name: &str) -> Resul
     request.match_info().get(name).and_then(|text| text.parse().ok()).ok_or_else(Problem::not_found)
 }
 
+/// Where a request comes from, as the limits count it.
+pub fn source_of(request: &HttpRequest, hub: &Hub) -> Source {
+    let peer = request.peer_addr().map(|address| address.ip());
+    Source::of(peer, request.headers(), &hub.config.server.trusted_proxies)
+}
+
 /// Who asks, logged in by cookie or bearer token.
 pub struct Viewer {
     pub account: Account,
@@ -140,26 +144,4 @@ impl<T: FromRequest<Error = Problem> + 'static> FromRequest for LoggedIn<T> {
             Ok(LoggedIn(viewer, T::from_request(&request, &mut payload).await?))
         })
     }
-}
-
-/// The address that a request came from: the peer's, or, behind a trusted proxy, what that says.
-pub fn client_address(
-    peer: Option<IpAddr>,
-    forwarded_for: Option<&header::HeaderValue>,
-    hub: &Hub,
-) -> IpAddr {
-    let peer = peer.unwrap_or(IpAddr::from([127, 0, 0, 1]));
-    let trusted = |address: IpAddr| {
-        hub.config.server.trusted_proxies.iter().any(|net| net.contains(&address))
-    };
-    let hops = forwarded_for.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // Each proxy appends whom it heard from: walk back as long as it was one of ours.
-    let mut address = peer;
-    for hop in hops.rsplit(',').map(str::trim) {
-        match hop.parse::<IpAddr>() {
-            Ok(hop) if trusted(address) => address = hop,
-            _ => break,
-        }
-    }
-    address
 }
