@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use actix_http::HttpService;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Protocol};
 use actix_rt::net::TcpStream;
 use actix_server::{Server, ServerHandle};
-use actix_service::{fn_service, map_config};
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
 use actix_web::dev::AppConfig;
 use actix_web::web;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -17,6 +18,8 @@ use socket2::{Domain, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Config, LogKind, StoreKind, mask_password};
+use crate::core::record;
+use crate::http::connection::Connection;
 use crate::http::requests::Requests;
 use crate::http::{self, Edge};
 use crate::hub::bridge::Bridge;
@@ -42,6 +45,8 @@ const SLOW_REQUEST_HEAD: Duration = Duration::from_secs(10);
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4_096;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// Without a byte of an answer for so long, a connection ends, whatever its client sends.
+const QUIET_CONNECTION: Duration = Duration::from_secs(90);
 
 /// Why the hub cannot start, in one line that names the setting.
 #[derive(Debug, thiserror::Error)]
@@ -115,6 +120,7 @@ async fn open_kafka(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), Sta
             hours if hours < 0 => -1,
             hours => hours.saturating_mul(MS_AN_HOUR),
         },
+        entry_bytes: record::most_bytes(&config.limits.text()),
         extra: settings.properties.clone(),
     })
     .await
@@ -227,16 +233,19 @@ fn serve_on(
             http::socket::upgrade(door.clone(), door_edge.clone(), request, framed)
         });
         let app = http::app(shared.clone(), edge.clone(), figures.clone());
-        HttpService::build()
+        let serve = HttpService::build()
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(SLOW_REQUEST_HEAD)
-            .on_connect_ext(|socket: &TcpStream, _| {
-                // Only a hint: without it answers wait a little for each other.
-                let _ = socket.set_nodelay(true);
-            })
             .upgrade(upgrade)
-            .finish(map_config(app, |()| AppConfig::default()))
-            .tcp()
+            .finish(map_config(app, |()| AppConfig::default()));
+        fn_service(|socket: TcpStream| async move {
+            // Only a hint: without it answers wait a little for each other.
+            let _ = socket.set_nodelay(true);
+            let peer = socket.peer_addr().ok();
+            let connection = Connection::new(socket, QUIET_CONNECTION);
+            Ok::<_, DispatchError>((connection, Protocol::Http1, peer))
+        })
+        .and_then(serve)
     };
     let server = Server::build()
         .workers(hub.config.server.workers)

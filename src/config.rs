@@ -99,6 +99,9 @@ pub struct Limits {
     /// Of one user, over all sockets and requests to one instance.
     pub messages_per_second: u32,
     pub messages_burst: u32,
+    /// Changes of one user to rooms and members, on one instance.
+    pub changes_per_second: u32,
+    pub changes_burst: u32,
     /// Events replayed to a resuming client for each room; past it, `reset`.
     pub resume_events: usize,
     pub sockets_per_user: usize,
@@ -110,6 +113,8 @@ pub struct Limits {
     pub page: usize,
     pub failed_logins_per_name: u32,
     pub failed_logins_per_address: u32,
+    /// Accounts made in a minute.
+    pub signups_per_address: u32,
     /// Bytes of the log that are kept in memory until the store has them.
     pub tail_bytes: usize,
     pub message_characters: usize,
@@ -194,6 +199,8 @@ impl Default for Limits {
         Limits {
             messages_per_second: 10,
             messages_burst: 50,
+            changes_per_second: 10,
+            changes_burst: 100,
             resume_events: 1_000,
             sockets_per_user: 100,
             body_bytes: 64 * 1024,
@@ -201,6 +208,7 @@ impl Default for Limits {
             page: 100,
             failed_logins_per_name: 10,
             failed_logins_per_address: 50,
+            signups_per_address: 20,
             tail_bytes: 64 * 1024 * 1024,
             message_characters: 4_000,
             username_characters: 32,
@@ -278,10 +286,13 @@ impl Config {
         let positive = [
             ("limits.messages_per_second", limits.messages_per_second as usize),
             ("limits.messages_burst", limits.messages_burst as usize),
+            ("limits.changes_per_second", limits.changes_per_second as usize),
+            ("limits.changes_burst", limits.changes_burst as usize),
             ("limits.sockets_per_user", limits.sockets_per_user),
             ("limits.page", limits.page),
             ("limits.failed_logins_per_name", limits.failed_logins_per_name as usize),
             ("limits.failed_logins_per_address", limits.failed_logins_per_address as usize),
+            ("limits.signups_per_address", limits.signups_per_address as usize),
             ("limits.tail_bytes", limits.tail_bytes),
             ("store.batch_size", store.batch_size),
             ("limits.message_characters", limits.message_characters),

@@ -1,6 +1,7 @@
 //! The commands: `serve` (the default), `migrate`, `check-config`, `user`.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,6 +9,7 @@ use clap::{Parser, Subcommand};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rookery::app;
 use rookery::auth::passwords;
+use rookery::auth::source::Source;
 use rookery::config::{Config, LogFormat};
 use rookery::core::text;
 use rookery::core::types::Person;
@@ -176,7 +178,8 @@ async fn new_password(username: &str) -> Result<String, Failure> {
     std::io::stdin().lock().read_line(&mut line)?;
     let password = line.trim_end_matches(['\n', '\r']).to_owned();
     text::password(&password, &[username])?;
-    passwords::hash(password).await.map_err(|_| "the password cannot be hashed".into())
+    let here = Source::from(IpAddr::from(Ipv4Addr::LOCALHOST));
+    passwords::hash(password, here).await.map_err(|_| "the password cannot be hashed".into())
 }
 
 async fn list(store: &Store) -> Result<(), Failure> {

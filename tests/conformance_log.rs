@@ -11,13 +11,15 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use rookery::log::kafka::{KafkaLog, KafkaSettings};
 use rookery::log::local::{LocalBus, LocalLog};
-use rookery::log::{Bus, Channel, Entry, Feed, Heard, Log, LogError, Share, StoredOffsets};
+use rookery::log::{
+    AppendError, Bus, Channel, Entry, Feed, Heard, Log, LogError, Refused, Share, StoredOffsets,
+};
 use tokio::sync::mpsc;
 
 /// A deadline for what should take milliseconds, on a machine that does other things too.
@@ -29,6 +31,9 @@ async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
         Err(_) => panic!("waited in vain for {what}"),
     }
 }
+
+/// The largest entry that the logs here are made for.
+const LARGE: usize = 5_000_000;
 
 /// A place for a log, which can be opened more than once.
 enum Place {
@@ -49,6 +54,7 @@ impl Place {
             brokers,
             topic_prefix: format!("test-{}", uuid::Uuid::now_v7().simple()),
             partitions: 4,
+            entry_bytes: LARGE,
             ..KafkaSettings::default()
         })
     }
@@ -110,6 +116,7 @@ macro_rules! stories {
 
 stories! {
     concurrent_appends_are_in_order_by_key_and_without_gaps,
+    an_entry_of_megabytes_is_taken,
     a_follower_that_starts_in_the_middle_misses_and_repeats_nothing,
     two_followers_agree,
     a_slow_follower_does_not_stop_appends,
@@ -206,6 +213,24 @@ async fn concurrent_appends_are_in_order_by_key_and_without_gaps(place: Place) {
         let said: Vec<_> = read.iter().map(|entry| entry.value.clone()).collect();
         assert_eq!(said, (0..100).map(value).collect::<Vec<_>>());
     }
+}
+
+/// Bytes that cannot be compressed to less.
+fn noise(bytes: usize) -> Bytes {
+    let mut noise = vec![0; bytes];
+    getrandom::fill(&mut noise).unwrap();
+    noise.into()
+}
+
+async fn an_entry_of_megabytes_is_taken(place: Place) {
+    let log = place.open().await;
+    let mut feed = log.follow(zeros(&*log)).await.unwrap();
+    let large = noise(LARGE);
+    let receipt = log.append("room", large.clone()).expect("not refused");
+    soon("a receipt", receipt).await.unwrap().expect("appended");
+    append(&*log, "room", "small").await;
+    let entries = gather(&mut feed, 2).await;
+    assert!(entries[0].value == large && entries[1].value == "small");
 }
 
 async fn a_follower_that_starts_in_the_middle_misses_and_repeats_nothing(place: Place) {
@@ -656,4 +681,58 @@ async fn an_unreadable_entry_is_copied_with_the_reason() {
     let told = copied.await.unwrap();
     let expected = [("offset", "7"), ("partition", "3"), ("reason", "not a record")];
     assert_eq!(told, expected.map(|(key, text)| (key.to_owned(), text.to_owned())).into());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_too_large_is_refused_for_good_and_nothing_else_is() {
+    let place = Place::kafka();
+    let log = place.open().await;
+    let refused = log.append("room", noise(2 * LARGE)).unwrap_err();
+    assert_eq!(refused, Refused::TooLarge);
+    log.close().await;
+    drop(log);
+
+    // Topics that were made with less than the largest entry needs.
+    let (warnings, small) = (listen_to_warnings(), Place::kafka());
+    let topic = format!("{}-messages", small.settings().topic_prefix);
+    let bytes =
+        NewTopic::new(&topic, 4, TopicReplication::Fixed(1)).set("max.message.bytes", "20000");
+    let brokers = small.settings().brokers;
+    let admin: AdminClient<_> =
+        ClientConfig::new().set("bootstrap.servers", brokers).create().unwrap();
+    admin.create_topics([&bytes], &AdminOptions::new()).await.unwrap()[0].as_ref().unwrap();
+    let log = small.open().await;
+    let told = String::from_utf8(warnings.0.lock().unwrap().clone()).unwrap();
+    let told = told.lines().find(|line| line.contains(&topic)).expect("a warning");
+    assert!(told.contains("max.message.bytes of the topic is 20000"), "{told}");
+
+    let receipt = log.append("room", noise(30_000)).expect("the producer takes it");
+    assert_eq!(soon("a receipt", receipt).await.unwrap(), Err(AppendError::TooLarge));
+    append(&*log, "room", "small").await;
+}
+
+/// What this process warns of.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Warnings {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn listen_to_warnings() -> Warnings {
+    let warnings = Warnings::default();
+    let writer = warnings.clone();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .init();
+    warnings
 }

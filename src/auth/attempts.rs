@@ -1,11 +1,11 @@
-//! Failed logins, counted for each name from one address and for each address, for a minute.
+//! Failed logins, counted for each name from one address and for each address, for a minute; and
+//! sign-ups, for each address.
 //!
 //! A try is counted before the password is looked at: otherwise all that run side by side would
 //! pass before the first has failed. Tries that may yet turn out right fill the limit only as long
 //! as they run, and others wait for them.
 
 use std::hash::Hash;
-use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
@@ -13,24 +13,29 @@ use moka::ops::compute::Op;
 use moka::sync::Cache;
 use tokio::sync::Notify;
 
+use super::source::Source;
+use crate::core::text::username_key;
+
 /// How long a count lives after its first try.
 const WINDOW: Duration = Duration::from_secs(60);
 /// Counts kept at once; past it the least used are forgotten.
 const COUNTS: u64 = 100_000;
+/// Characters of a name that are counted by; longer ones are nobody's.
+const NAME_CHARACTERS: usize = 255;
 /// How long a try waits for those that run before it; then it is refused.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Failed logins on this instance.
 pub struct Attempts {
-    by_name: Counts<(String, IpAddr)>,
-    by_address: Counts<IpAddr>,
+    by_name: Counts<(String, Source)>,
+    by_address: Counts<Source>,
     ended: Notify,
 }
 
 /// A try that counts as failed once it is dropped, unless it is taken back.
 pub struct Attempt<'a> {
     attempts: &'a Attempts,
-    name: (String, IpAddr),
+    name: (String, Source),
     failed: bool,
 }
 
@@ -44,8 +49,8 @@ impl Attempts {
     }
 
     /// Counts a try; `None` where there were too many.
-    pub async fn begin(&self, name: &str, address: IpAddr) -> Option<Attempt<'_>> {
-        let name = (name.to_lowercase(), address);
+    pub async fn begin(&self, name: &str, source: Source) -> Option<Attempt<'_>> {
+        let name = (username_key(name).chars().take(NAME_CHARACTERS).collect(), source);
         let until = Instant::now() + PATIENCE;
         loop {
             let ended = self.ended.notified();
@@ -59,7 +64,7 @@ impl Attempts {
         }
     }
 
-    fn count(&self, name: &(String, IpAddr)) -> Verdict {
+    fn count(&self, name: &(String, Source)) -> Verdict {
         let by_name = self.by_name.begin(name);
         if by_name != Verdict::Free {
             return by_name;
@@ -85,6 +90,24 @@ impl Drop for Attempt<'_> {
         self.attempts.by_name.end(&self.name, self.failed);
         self.attempts.by_address.end(&self.name.1, self.failed);
         self.attempts.ended.notify_waiters();
+    }
+}
+
+/// Accounts made from each address on this instance.
+pub struct SignUps(Counts<Source>);
+
+impl SignUps {
+    pub fn new(most: u32) -> SignUps {
+        SignUps(Counts::new(most))
+    }
+
+    /// Counts a sign-up; says whether it was within the limit.
+    pub fn count(&self, source: Source) -> bool {
+        let free = self.0.begin(&source) == Verdict::Free;
+        if free {
+            self.0.end(&source, true);
+        }
+        free
     }
 }
 
@@ -157,32 +180,56 @@ impl<K> Expiry<K, Count> for FromTheFirst {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
 
-    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(1, 1, 1, 1));
-    const AWAY: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(2, 2, 2, 2));
+    fn home() -> Source {
+        Source::from(IpAddr::from([1, 1, 1, 1]))
+    }
 
-    async fn fails(attempts: &Attempts, name: &str, address: IpAddr) -> bool {
-        attempts.begin(name, address).await.is_some()
+    fn away() -> Source {
+        Source::from(IpAddr::from([2, 2, 2, 2]))
+    }
+
+    async fn fails(attempts: &Attempts, name: &str, source: Source) -> bool {
+        attempts.begin(name, source).await.is_some()
+    }
+
+    #[test]
+    fn sign_ups_are_counted_for_each_address() {
+        let sign_ups = SignUps::new(2);
+        assert!(sign_ups.count(home()) && sign_ups.count(home()));
+        assert!(!sign_ups.count(home()));
+        assert!(sign_ups.count(away()));
+    }
+
+    #[tokio::test]
+    async fn a_name_is_one_in_any_form_and_keeps_little_memory() {
+        let attempts = Attempts::new(1, 3);
+        assert!(fails(&attempts, "Ann", home()).await);
+        assert!(!fails(&attempts, "\u{ff41}nn", home()).await, "of full width");
+        let attempt = attempts.begin(&"\u{fdfa}".repeat(9_000), home()).await.unwrap();
+        assert_eq!(attempt.name.0.chars().count(), NAME_CHARACTERS);
     }
 
     #[tokio::test]
     async fn a_guesser_is_stopped_and_others_are_not() {
         let attempts = Attempts::new(2, 3);
-        assert!(fails(&attempts, "Ann", HOME).await);
-        assert!(fails(&attempts, "ann", HOME).await);
-        assert!(!fails(&attempts, "ANN", HOME).await);
-        assert!(fails(&attempts, "ann", AWAY).await);
-        assert!(fails(&attempts, "bob", HOME).await);
-        assert!(!fails(&attempts, "carol", HOME).await, "three from one address");
-        assert!(fails(&attempts, "bob", AWAY).await, "who was refused is not counted");
+        assert!(fails(&attempts, "Ann", home()).await);
+        assert!(fails(&attempts, "ann", home()).await);
+        assert!(!fails(&attempts, "ANN", home()).await);
+        assert!(fails(&attempts, "ann", away()).await);
+        assert!(fails(&attempts, "bob", home()).await);
+        assert!(!fails(&attempts, "carol", home()).await, "three from one address");
+        assert!(fails(&attempts, "bob", away()).await, "who was refused is not counted");
     }
 
     #[tokio::test]
     async fn who_gets_it_right_is_not_counted() {
         let attempts = Attempts::new(2, 3);
         for _ in 0..10 {
-            attempts.begin("ann", HOME).await.unwrap().take_back();
+            attempts.begin("ann", home()).await.unwrap().take_back();
         }
         attempts.by_name.counts.run_pending_tasks();
         assert_eq!(attempts.by_name.counts.entry_count(), 0);
@@ -192,8 +239,8 @@ mod tests {
     async fn guessing_side_by_side_is_no_way_around() {
         let attempts = Attempts::new(2, 3);
         let (one, two) =
-            (attempts.begin("ann", HOME).await.unwrap(), attempts.begin("ann", HOME).await);
-        let mut third = std::pin::pin!(attempts.begin("ann", HOME));
+            (attempts.begin("ann", home()).await.unwrap(), attempts.begin("ann", home()).await);
+        let mut third = std::pin::pin!(attempts.begin("ann", home()));
         let waits = tokio::time::timeout(Duration::from_millis(20), &mut third).await;
         assert!(waits.is_err(), "two are running");
         drop((one, two));
@@ -203,9 +250,9 @@ mod tests {
     #[tokio::test]
     async fn the_right_ones_side_by_side_only_wait() {
         let attempts = Attempts::new(1, 3);
-        let one = attempts.begin("ann", HOME).await.unwrap();
-        let (two, ()) = tokio::join!(attempts.begin("ann", HOME), async { one.take_back() });
+        let one = attempts.begin("ann", home()).await.unwrap();
+        let (two, ()) = tokio::join!(attempts.begin("ann", home()), async { one.take_back() });
         two.unwrap().take_back();
-        assert!(attempts.begin("ann", HOME).await.is_some());
+        assert!(attempts.begin("ann", home()).await.is_some());
     }
 }

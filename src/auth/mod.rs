@@ -5,6 +5,7 @@
 
 pub mod attempts;
 pub mod passwords;
+pub mod source;
 
 use actix_http::header::{self, HeaderMap};
 use actix_web::cookie::{Cookie, SameSite};

@@ -8,7 +8,9 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::message::{Original, Quote};
+use super::message::{Original, QUOTE, Quote, REACTIONS};
+use super::room::MAX_MEMBERS;
+use super::text::TextLimits;
 use super::types::{Person, Role, RoomId, RoomKind, Timestamp, UserId, Visibility};
 
 /// The format that this hub writes, and the newest that it reads.
@@ -114,6 +116,27 @@ pub struct Changes {
     pub visibility: Option<Visibility>,
 }
 
+/// Bytes of the largest record that people can cause: a full group that is founded at once, or an
+/// edited message where texts are allowed to be longer than that.
+pub fn most_bytes(limits: &TextLimits) -> usize {
+    // The longest character of UTF-8, and the longest that JSON makes of one in a message. Names
+    // have no control characters, so that escapes make none of theirs longer than the first.
+    const IN_A_NAME: usize = 4;
+    const IN_A_MESSAGE: usize = 6;
+    // Field names, ids, role, commas; and what stands around them, with a `client_id`.
+    const AROUND_A_PERSON: usize = 128;
+    const AROUND_ALL: usize = 1_024;
+    // A user's id, with its share of the emoji.
+    const A_REACTION: usize = 24;
+    let names = limits.username_characters + limits.display_name_characters;
+    let person = IN_A_NAME * names + AROUND_A_PERSON;
+    let founding = MAX_MEMBERS * person + IN_A_NAME * limits.room_name_characters;
+    let texts = IN_A_MESSAGE * (limits.message_characters + QUOTE);
+    // An edit brings along who reacted.
+    let message = 2 * person + texts + REACTIONS * A_REACTION;
+    founding.max(message) + AROUND_ALL
+}
+
 /// Why bytes in the log are no record. Such an entry changes nothing, on every instance alike.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
@@ -166,6 +189,8 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::message::Reactors;
+    use crate::core::types::{MessageId, Position};
 
     fn message() -> Record {
         let sender = Person { id: UserId(3), username: "ann".into(), display_name: "Ann".into() };
@@ -198,6 +223,47 @@ mod tests {
                 r#""id":"00000000-0000-0000-0000-000000000000"}"#
             )
         );
+    }
+
+    #[test]
+    fn no_record_is_larger_than_the_largest() {
+        let mut limits = crate::config::Limits::default().text();
+        let person = || Person {
+            id: UserId(i64::MAX),
+            username: "\u{20000}".repeat(limits.username_characters),
+            display_name: "\u{1f600}".repeat(limits.display_name_characters),
+        };
+        let members = (0..MAX_MEMBERS).map(|_| Seat { person: person(), role: Role::Member });
+        let founding = Action::RoomCreated(Founding {
+            kind: RoomKind::Group,
+            name: Some("\u{1f600}".repeat(limits.room_name_characters)),
+            visibility: Visibility::Private,
+            members: members.collect(),
+        });
+        let encoded = Record { action: founding, ..message() }.encode().len();
+        assert!(encoded <= most_bytes(&limits), "{encoded}");
+        assert!(most_bytes(&limits) < 8 << 20, "no more than a broker can take");
+
+        let (sender, id) = (person(), MessageId(i64::MAX));
+        limits.message_characters = 2_000_000;
+        let body = "\u{1}".repeat(limits.message_characters);
+        let quote =
+            Quote { id, sender: sender.clone(), body: Some("\u{1}".repeat(QUOTE)), deleted: false };
+        let users = (0..REACTIONS as i64).map(|user| UserId(i64::MAX - user)).collect();
+        let original = Original {
+            id,
+            position: Position(i64::MAX),
+            sender,
+            sent_at: Timestamp(0),
+            edited_at: Some(Timestamp(0)),
+            deleted: false,
+            reply_to: Some(id),
+            client_id: Some("\"".repeat(64)),
+            reactions: vec![Reactors { emoji: "👨‍👩‍👧‍👦".into(), users }],
+        };
+        let edit = Action::Edited { message: original, body, quote: Some(quote) };
+        let encoded = Record { action: edit, ..message() }.encode().len();
+        assert!(encoded <= most_bytes(&limits), "{encoded}");
     }
 
     #[test]

@@ -4,6 +4,11 @@
 
 use std::collections::HashSet;
 
+use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
+use icu_properties::{CodePointMapData, CodePointSetData};
+use unicode_normalization::UnicodeNormalization;
+use unicode_security::MixedScript;
+
 /// Sizes of what people type, in characters unless said otherwise. Each is a setting of `limits`.
 #[derive(Debug, Clone)]
 pub struct TextLimits {
@@ -14,6 +19,8 @@ pub struct TextLimits {
     pub topic_characters: usize,
 }
 
+/// In a mention by an admin; so nobody may have this name.
+const EVERYBODY: &str = "all";
 /// The shortest user name, in characters.
 const USERNAME_LEAST: usize = 3;
 /// Passwords in bytes: shorter ones are guessed, longer ones only cost time to hash.
@@ -43,20 +50,40 @@ pub fn message_body(text: &str, limits: &TextLimits) -> Result<String, Invalid> 
             format!("a message has at most {most} characters; this one has {count}"),
         ),
         _ if text.contains('\0') => invalid("body", "a message has no NUL characters"),
+        _ if !text.chars().any(is_visible) => invalid("body", "a message needs some visible text"),
         _ => Ok(text.to_owned()),
     }
 }
 
+/// A user name in the form in which it is stored: letters that only look different, such as those
+/// of full width, become the plain ones.
 pub fn username(text: &str, limits: &TextLimits) -> Result<String, Invalid> {
+    let name: String = text.nfkc().collect();
     let most = limits.username_characters;
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
-    if !(USERNAME_LEAST..=most).contains(&text.chars().count()) || !text.chars().all(allowed) {
+    if !(USERNAME_LEAST..=most).contains(&name.chars().count()) || !name.chars().all(is_of_a_name) {
         let detail = format!(
             "a user name has {USERNAME_LEAST} to {most} letters, digits, underscores, dots or hyphens"
         );
         return invalid("username", detail);
     }
-    Ok(text.to_owned())
+    if !name.as_str().is_single_script() {
+        return invalid("username", "a user name has letters of one script, and not of several");
+    }
+    match username_key(&name) == EVERYBODY {
+        true => invalid("username", "this user name is reserved, since @all calls everybody"),
+        false => Ok(name),
+    }
+}
+
+/// What makes a user name unique: the same for names that differ in case or in form alone.
+pub fn username_key(text: &str) -> String {
+    let lower = text.nfkc().collect::<String>().to_lowercase();
+    lower.nfkc().collect()
+}
+
+fn is_of_a_name(c: char) -> bool {
+    // Some that count as letters, the Hangul fillers, show nothing.
+    (c.is_alphanumeric() && is_visible(c)) || matches!(c, '_' | '.' | '-')
 }
 
 /// Refuses what a guesser tries first. The user's own names count as guesses too.
@@ -94,10 +121,49 @@ fn line(field: &'static str, text: &str, least: usize, most: usize) -> Result<St
     if !(least..=most).contains(&text.chars().count()) {
         return invalid(field, format!("{field} has {least} to {most} characters"));
     }
-    match text.chars().any(char::is_control) {
-        true => invalid(field, format!("{field} is one line, without control characters")),
-        false => Ok(text.to_owned()),
+    if !is_plain_line(text) {
+        return invalid(field, format!("{field} is one line, without control characters"));
     }
+    match least == 0 || text.chars().any(is_visible) {
+        true => Ok(text.to_owned()),
+        false => invalid(field, format!("{field} needs a visible character")),
+    }
+}
+
+/// Whether a text has no character that breaks the line, turns round what follows, or hides. Kept
+/// are the joiners that some scripts and emoji need, and the tags that make the flags of regions.
+fn is_plain_line(text: &str) -> bool {
+    let mut before = None;
+    text.chars().all(|c| {
+        let before = before.replace(c);
+        match c {
+            '\u{200c}' | '\u{200d}' => before.is_some_and(|c| !c.is_whitespace() && !is_format(c)),
+            '\u{e0020}'..='\u{e007f}' => {
+                matches!(before, Some('\u{1f3f4}' | '\u{e0020}'..='\u{e007e}'))
+            }
+            '\u{2028}' | '\u{2029}' => false,
+            c => !c.is_control() && !is_format(c),
+        }
+    })
+}
+
+fn is_format(c: char) -> bool {
+    category(c) == GeneralCategory::Format
+}
+
+/// Whether a character shows something by itself.
+fn is_visible(c: char) -> bool {
+    use GeneralCategory::{Control, EnclosingMark, Format, NonspacingMark};
+    const EMPTY_BRAILLE: char = '\u{2800}';
+    let category = category(c);
+    !c.is_whitespace()
+        && c != EMPTY_BRAILLE
+        && !matches!(category, Control | Format | NonspacingMark | EnclosingMark)
+        && !CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
+fn category(c: char) -> GeneralCategory {
+    CodePointMapData::<GeneralCategory>::new().get(c)
 }
 
 pub fn client_id(text: &str) -> Result<(), Invalid> {
@@ -116,7 +182,7 @@ pub fn emoji(text: &str) -> Result<&'static str, Invalid> {
     }
 }
 
-/// The names after an `@` in a text, in lower case. An `@` inside a word, as in a mail address,
+/// The names after an `@` in a text, as their keys. An `@` inside a word, as in a mail address,
 /// calls nobody; a full stop that ends the sentence is no part of the name.
 pub fn mentions(body: &str) -> HashSet<String> {
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
@@ -126,7 +192,7 @@ pub fn mentions(body: &str) -> HashSet<String> {
         if c == '@' && !is_name(before) {
             let rest = &body[at + 1..];
             let end = rest.find(|c| !is_name(c)).unwrap_or(rest.len());
-            let name = rest[..end].trim_end_matches(['.', '-']).to_lowercase();
+            let name = username_key(rest[..end].trim_end_matches(['.', '-']));
             if !name.is_empty() {
                 names.insert(name);
             }
@@ -164,6 +230,42 @@ mod tests {
     }
 
     #[test]
+    fn user_names_are_told_apart_by_their_looks() {
+        let limits = crate::config::Limits::default().text();
+        assert_eq!(username("\u{ff21}\u{ff2e}\u{ff2e}", &limits).unwrap(), "ANN", "full width");
+        assert_eq!(username("Zoe\u{308}", &limits).unwrap(), "Zo\u{eb}");
+        assert_eq!(username_key("\u{ff21}\u{ff2e}\u{ff2e}"), username_key("Ann"));
+        for good in ["Анна", "안나-2", "田中たろう", "अनिता", "ann.2_b"] {
+            assert!(username(good, &limits).is_ok(), "{good}");
+        }
+        for wrong in ["\u{430}nn", "all", "ALL", "\u{ff41}ll", "ann\u{3164}", "a\u{200d}nn"] {
+            assert_eq!(username(wrong, &limits).unwrap_err().field, "username", "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_can_be_seen_and_does_not_turn_round_what_follows() {
+        let limits = crate::config::Limits::default().text();
+        let family = "\u{1f469}\u{200d}\u{1f467}\u{200d}\u{1f466} Lee";
+        let wales = "\u{1f3f4}\u{e0067}\u{e0062}\u{e0077}\u{e006c}\u{e0073}\u{e007f} Cai";
+        let joined = "علی\u{200c}رضا";
+        for good in [family, wales, joined, "\u{2764}\u{fe0f}", "e\u{301}", "\u{1f1eb}\u{1f1f7}"] {
+            assert_eq!(display_name(good, &limits).unwrap(), good);
+        }
+        let hidden = ["\u{200b}", "\u{2800}", "\u{3164}", "\u{fe0f}", "\u{301}", "\u{200d}"];
+        let odd = ["\u{202e}evil", "a\u{200b}b", "a\u{2028}b", "a\u{e0041}", "a\u{200d}\u{200d}b"];
+        for wrong in hidden.into_iter().chain(odd) {
+            assert!(display_name(wrong, &limits).is_err(), "{wrong:?}");
+            assert!(room_name(wrong, &limits).is_err(), "{wrong:?}");
+        }
+        assert!(topic("\u{202e}", &limits).is_err());
+        for wrong in hidden {
+            assert_eq!(message_body(wrong, &limits).unwrap_err().field, "body", "{wrong:?}");
+        }
+        assert!(message_body("\u{202e}as one likes", &limits).is_ok());
+    }
+
+    #[test]
     fn common_passwords_are_refused() {
         for wrong in ["short", "password", "12345678", "qwertyuiop", &"x".repeat(257)] {
             assert!(password(wrong, &[]).is_err(), "{wrong}");
@@ -180,6 +282,7 @@ mod tests {
             names.join(" ")
         };
         assert_eq!(of("hey @Ann. and (@bob-2), @all!"), "all ann bob-2");
+        assert_eq!(of("@\u{ff21}nn"), "ann");
         assert_eq!(of("mail me: ann@example.org or @"), "");
     }
 }

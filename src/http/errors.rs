@@ -69,6 +69,12 @@ impl Problem {
         problem
     }
 
+    /// The connection is closed with it, since the rest of the body may yet come.
+    pub fn request_timeout() -> Problem {
+        let detail = "the body took too long to arrive";
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
+    }
+
     pub fn unavailable(detail: impl Into<Cow<'static, str>>) -> Problem {
         let mut problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
         (problem.temporary, problem.retry_after) = (true, Some(1));
@@ -130,6 +136,9 @@ impl ResponseError for Problem {
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
+        if self.status == StatusCode::REQUEST_TIMEOUT {
+            response.force_close();
+        }
         response.body(self.body())
     }
 }
@@ -150,6 +159,9 @@ impl From<Trouble> for Problem {
         match trouble {
             Trouble::Unavailable(detail) => Problem::unavailable(detail),
             Trouble::OutcomeUnknown(detail) => Problem::outcome_unknown(detail),
+            Trouble::TooLarge(detail) => {
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, trouble.code(), detail)
+            }
         }
     }
 }

@@ -1,21 +1,23 @@
 //! What handlers take from a request: a JSON body, a query, an id in the path, and who asks.
 
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use serde::de::DeserializeOwned;
 
 use super::errors::Problem;
-use crate::auth;
+use crate::auth::{self, source::Source};
 use crate::core::types::UserId;
 use crate::hub::Hub;
 use crate::store::{Account, LoginId};
+
+/// What a client may take to send a whole body.
+const BODY_WITHIN: Duration = Duration::from_secs(10);
 
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
@@ -27,7 +29,8 @@ pub fn hub(request: &HttpRequest) -> Result<Arc<Hub>, Problem> {
     hub.ok_or_else(Problem::internal)
 }
 
-/// A JSON body. 415 for another type, 413 for a large one, 400 for one that does not fit.
+/// A JSON body. 415 for another type, 413 for a large one, 408 for one that trickles, 400 for one
+/// that does not fit.
 pub struct Body<T>(pub T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
@@ -46,15 +49,16 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                     detail,
                 ));
             }
-            let bytes =
-                bytes.await.map_err(|error| match error.as_response_error().status_code() {
-                    StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                        StatusCode::PAYLOAD_TOO_LARGE,
-                        "too_large",
-                        "the body is too large",
-                    ),
-                    _ => Problem::bad_request("the body cannot be read"),
-                })?;
+            let bytes = tokio::time::timeout(BODY_WITHIN, bytes).await;
+            let bytes = bytes.map_err(|_| Problem::request_timeout())?;
+            let bytes = bytes.map_err(|error| match error.as_response_error().status_code() {
+                StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "too_large",
+                    "the body is too large",
+                ),
+                _ => Problem::bad_request("the body cannot be read"),
+            })?;
             let body = serde_json::from_slice(&bytes);
             body.map(Body).map_err(|error| Problem::bad_request(format!("the body: {error}")))
         })
@@ -90,6 +94,12 @@ pub fn page_limit(limit: Option<i64>, hub: &Hub) -> Result<usize, Problem> {
 /// An id in the path. What is no id names nothing: 404.
 pub fn path_id<T: std::str::FromStr>(request: &HttpRequest, name: &str) -> Result<T, Problem> {
     request.match_info().get(name).and_then(|text| text.parse().ok()).ok_or_else(Problem::not_found)
+}
+
+/// Where a request comes from, as the limits count it.
+pub fn source_of(request: &HttpRequest, hub: &Hub) -> Source {
+    let peer = request.peer_addr().map(|address| address.ip());
+    Source::of(peer, request.headers(), &hub.config.server.trusted_proxies)
 }
 
 /// Who asks, logged in by cookie or bearer token.
@@ -134,26 +144,4 @@ impl<T: FromRequest<Error = Problem> + 'static> FromRequest for LoggedIn<T> {
             Ok(LoggedIn(viewer, T::from_request(&request, &mut payload).await?))
         })
     }
-}
-
-/// The address that a request came from: the peer's, or, behind a trusted proxy, what that says.
-pub fn client_address(
-    peer: Option<IpAddr>,
-    forwarded_for: Option<&header::HeaderValue>,
-    hub: &Hub,
-) -> IpAddr {
-    let peer = peer.unwrap_or(IpAddr::from([127, 0, 0, 1]));
-    let trusted = |address: IpAddr| {
-        hub.config.server.trusted_proxies.iter().any(|net| net.contains(&address))
-    };
-    let hops = forwarded_for.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    // Each proxy appends whom it heard from: walk back as long as it was one of ours.
-    let mut address = peer;
-    for hop in hops.rsplit(',').map(str::trim) {
-        match hop.parse::<IpAddr>() {
-            Ok(hop) if trusted(address) => address = hop,
-            _ => break,
-        }
-    }
-    address
 }

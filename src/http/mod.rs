@@ -3,8 +3,9 @@
 //! Handlers read a request, ask the hub or the store, and answer in the contract's words. The
 //! socket is a service of its own, `socket`, since it takes the connection over.
 
-mod audit;
-mod errors;
+pub mod audit;
+pub mod connection;
+pub mod errors;
 pub mod extract;
 pub mod members;
 pub mod messages;
@@ -29,7 +30,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tracing_actix_web::TracingLogger;
 
 use crate::auth;
-use crate::auth::attempts::Attempts;
+use crate::auth::attempts::{Attempts, SignUps};
 use crate::config::Config;
 use crate::hub::Hub;
 use errors::Problem;
@@ -39,6 +40,7 @@ use requests::Requests;
 /// What the HTTP side keeps for itself.
 pub struct Edge {
     pub attempts: Attempts,
+    pub sign_ups: SignUps,
     /// Those that are being answered.
     pub requests: Arc<Requests>,
     /// How browsers reach us, where the configuration says so.
@@ -53,6 +55,7 @@ impl Edge {
                 limits.failed_logins_per_name,
                 limits.failed_logins_per_address,
             ),
+            sign_ups: SignUps::new(limits.signups_per_address),
             requests: Arc::default(),
             public_url: Origin::parse(&config.server.public_url),
         }

@@ -13,6 +13,7 @@ use crate::core::room::{Event, Refusal};
 use crate::core::types::{Person, Position, Role, RoomId, RoomKind, UserId, Visibility};
 use crate::core::{text, wire};
 use crate::hub::changes::propose_and_store;
+use crate::hub::pace::{TooMany, Weight};
 use crate::hub::reply::Outcome;
 use crate::hub::{Hub, now};
 use crate::store::RoomView;
@@ -23,13 +24,25 @@ pub enum Done {
     AsBefore,
 }
 
-/// Makes a change and waits until every instance can show it.
+impl From<TooMany> for Problem {
+    fn from(TooMany { wait }: TooMany) -> Problem {
+        let detail = "too many changes to rooms and members; slow down";
+        Problem::too_many("too_many_changes", detail, wait)
+    }
+}
+
+/// Makes a change, if there were not too many, and waits until every instance can show it.
 pub async fn change(
     hub: &Shared,
     room: RoomId,
     by: UserId,
     action: Action,
 ) -> Result<Done, Problem> {
+    hub.pace.count(by, Weight::ONE)?;
+    make(hub, room, by, action).await
+}
+
+async fn make(hub: &Shared, room: RoomId, by: UserId, action: Action) -> Result<Done, Problem> {
     match propose_and_store(hub, room, by, action).await {
         Outcome::Accepted { position, event } => Ok(Done::Changed { position, event }),
         Outcome::Refused(Refusal::Unchanged) => Ok(Done::AsBefore),
@@ -112,6 +125,7 @@ pub struct NewRoom {
 
 pub async fn create(hub: Shared, LoggedIn(viewer, Body(new)): LoggedIn<Body<NewRoom>>) -> Answer {
     let kind: RoomKind = word("kind", &new.kind)?;
+    hub.pace.count(viewer.id(), Weight::of_founding(new.members.len()))?;
     let members = people(&hub, &viewer, &new.members).await?;
     match kind {
         RoomKind::Group => create_group(hub, viewer, new, members).await,
@@ -152,7 +166,7 @@ async fn create_group(hub: Shared, viewer: Viewer, new: NewRoom, members: Vec<Pe
         members: std::iter::once(maker).chain(seats).collect(),
     };
     let room = hub.store.allocate_room(now()).await?;
-    match change(&hub, room, viewer.id(), Action::RoomCreated(founding)).await? {
+    match make(&hub, room, viewer.id(), Action::RoomCreated(founding)).await? {
         Done::Changed { position, event } => founded(&event, viewer.id(), position),
         Done::AsBefore => Err(Problem::internal()),
     }

@@ -14,13 +14,13 @@ use actix_http::h1;
 use actix_http::header::{self, HeaderMap, HeaderValue};
 use actix_http::ws::{self, HandshakeError};
 use actix_http::{HttpMessage, Method, Request, Response};
-use actix_rt::net::TcpStream;
 use actix_web::{HttpResponse, web};
 use futures_util::SinkExt;
 use tokio::io::AsyncReadExt;
 use tokio_util::codec::FramedRead;
 
 use super::Edge;
+use super::connection::Connection;
 use super::errors::{Answer, Problem};
 use super::origin;
 use crate::auth;
@@ -50,7 +50,7 @@ pub async fn upgrade(
     hub: Arc<Hub>,
     edge: web::Data<Edge>,
     request: Request,
-    mut framed: Framed<TcpStream, h1::Codec>,
+    mut framed: Framed<Connection, h1::Codec>,
 ) -> Result<(), actix_http::Error> {
     let response = match admit(&hub, &edge, &request).await {
         Ok((account, login, response)) => {
@@ -140,7 +140,7 @@ fn problem_response(problem: &Problem) -> Response<BoxBody> {
     response
 }
 
-async fn refuse(framed: &mut Framed<TcpStream, h1::Codec>, response: Response<BoxBody>) {
+async fn refuse(framed: &mut Framed<Connection, h1::Codec>, response: Response<BoxBody>) {
     let (response, body) = response.into_parts();
     let size = body.size();
     let Ok(bytes) = body.try_into_bytes() else { return };
@@ -151,17 +151,18 @@ async fn refuse(framed: &mut Framed<TcpStream, h1::Codec>, response: Response<Bo
 }
 
 /// Starts the session's actor and its writer on this thread.
-fn begin(hub: Arc<Hub>, handle: SessionHandle, framed: Framed<TcpStream, h1::Codec>) {
+fn begin(hub: Arc<Hub>, handle: SessionHandle, framed: Framed<Connection, h1::Codec>) {
     // The stop may have begun, and told all sockets, since this one was admitted.
     if hub.is_draining() {
         handle.outbound.end(Ending::Draining);
     }
     let parts = framed.into_parts();
-    let socket = socket2::SockRef::from(&parts.io);
+    let stream = parts.io.into_inner();
+    let socket = socket2::SockRef::from(&stream);
     // Only hints to the kernel: without them the socket works, a little slower or larger.
     let _ = socket.set_tcp_nodelay(true);
     let _ = socket.set_send_buffer_size(SEND_BUFFER);
-    let (reader, writer) = parts.io.into_split();
+    let (reader, writer) = stream.into_split();
     // What the client sent right behind its request was read already.
     let reader = std::io::Cursor::new(parts.read_buf).chain(reader);
     let codec = ws::Codec::new().max_size(hub.config.limits.body_bytes);

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::Edge;
 use super::errors::{Answer, Problem};
-use super::extract::{Body, LoggedIn, Query, Shared, Viewer, client_address, page_limit, path_id};
+use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id, source_of};
+use crate::auth::source::Source;
 use crate::auth::{self, passwords};
 use crate::core::text;
 use crate::core::types::{Timestamp, UserId};
@@ -83,7 +84,12 @@ pub struct SignUp {
     display_name: Option<String>,
 }
 
-pub async fn sign_up(hub: Shared, edge: web::Data<Edge>, Body(form): Body<SignUp>) -> Answer {
+pub async fn sign_up(
+    request: HttpRequest,
+    hub: Shared,
+    edge: web::Data<Edge>,
+    Body(form): Body<SignUp>,
+) -> Answer {
     let limits = hub.config.limits.text();
     let username = text::username(&form.username, &limits)?;
     let display_name = match &form.display_name {
@@ -91,12 +97,17 @@ pub async fn sign_up(hub: Shared, edge: web::Data<Edge>, Body(form): Body<SignUp
         _ => username.clone(),
     };
     text::password(&form.password, &[&username, &display_name])?;
+    let source = source_of(&request, &hub);
+    if !edge.sign_ups.count(source) {
+        let detail = "too many accounts were made from here; wait a minute";
+        return Err(Problem::too_many("too_many_signups", detail, 60));
+    }
     let taken = || Problem::new(StatusCode::CONFLICT, "username_taken", "this user name is taken");
     // Before the expensive hash; the unique index has the last word.
     if hub.store.credentials(&username).await?.is_some() {
         return Err(taken());
     }
-    let hash = passwords::hash(form.password).await?;
+    let hash = passwords::hash(form.password, source).await?;
     let user = match hub.store.create_user(&username, &display_name, &hash, now()).await {
         Err(StoreError::Taken) => return Err(taken()),
         user => user?,
@@ -121,7 +132,8 @@ pub async fn create_session(
     edge: web::Data<Edge>,
     Body(form): Body<LogIn>,
 ) -> Answer {
-    let tried = try_password(&request, &hub, &edge, &form.username, form.password).await?;
+    let source = source_of(&request, &hub);
+    let tried = try_password(&hub, &edge, &form.username, form.password, source).await?;
     let credentials = tried.ok_or_else(bad_credentials)?;
     if credentials.account.disabled {
         return Err(account_disabled());
@@ -143,20 +155,18 @@ pub async fn create_session(
 
 /// Whose password this is, if it is the right one; 429 where too many were wrong.
 async fn try_password(
-    request: &HttpRequest,
     hub: &Hub,
     edge: &Edge,
     username: &str,
     password: String,
+    source: Source,
 ) -> Result<Option<Credentials>, Problem> {
-    let peer = request.peer_addr().map(|address| address.ip());
-    let address = client_address(peer, request.headers().get("x-forwarded-for"), hub);
-    let attempt = edge.attempts.begin(username, address).await.ok_or_else(|| {
+    let attempt = edge.attempts.begin(username, source).await.ok_or_else(|| {
         metrics::counter!("rookery_logins_too_many_total").increment(1);
         let detail = "too many wrong passwords; wait a minute";
         Problem::too_many("too_many_attempts", detail, 60)
     })?;
-    let tried = check_password(hub, username, password).await;
+    let tried = check_password(hub, username, password, source).await;
     if !matches!(tried, Ok(None)) {
         attempt.take_back();
     }
@@ -168,10 +178,11 @@ async fn check_password(
     hub: &Hub,
     username: &str,
     password: String,
+    source: Source,
 ) -> Result<Option<Credentials>, Problem> {
     let credentials = hub.store.credentials(username).await?;
     let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
-    let right = passwords::is_right(password, hash).await?;
+    let right = passwords::is_right(password, hash, source).await?;
     Ok(credentials.filter(|_| right))
 }
 
@@ -226,11 +237,13 @@ pub async fn set_password(
 ) -> Answer {
     let person = &viewer.account.person;
     text::password(&form.new, &[&person.username, &person.display_name])?;
-    if try_password(&request, &hub, &edge, &person.username, form.current).await?.is_none() {
+    let source = source_of(&request, &hub);
+    let tried = try_password(&hub, &edge, &person.username, form.current, source).await?;
+    if tried.is_none() {
         let detail = "the current password is wrong";
         return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_password", detail));
     }
-    let hash = passwords::hash(form.new).await?;
+    let hash = passwords::hash(form.new, source).await?;
     let ended = hub.store.set_password(viewer.id(), &hash, Some(viewer.login)).await?;
     Signal::logout(viewer.id(), &ended).tell(&*hub.bus);
     Ok(HttpResponse::NoContent().finish())
@@ -250,7 +263,8 @@ pub async fn list_users(hub: Shared, LoggedIn(_, Query(find)): LoggedIn<Query<Fi
         hub.store.directory(find.query.trim(), find.after.as_deref(), limit + 1).await?;
     let more = found.len() > limit;
     found.truncate(limit);
-    let next = found.last().filter(|_| more).map(|account| account.person.username.to_lowercase());
+    let next =
+        found.last().filter(|_| more).map(|account| text::username_key(&account.person.username));
     let mut body = json!({"users": people_json(&hub, found).await?});
     if let Some(next) = next {
         body["next"] = json!(next);

@@ -206,11 +206,11 @@ impl Handler<Publish> for Bridge {
                 actix_rt::spawn(failure);
             }
             Err(refused) => {
-                let reason = match refused {
-                    Refused::Full => "the queue to the log is full",
-                    Refused::Down => "the log cannot be reached",
+                let error = match refused {
+                    Refused::TooLarge => AppendError::TooLarge,
+                    Refused::Full | Refused::Down => AppendError::NotDone(refused.to_string()),
                 };
-                room.do_send(Unpublished { id, error: AppendError::NotDone(reason.to_owned()) });
+                room.do_send(Unpublished { id, error });
             }
         }
     }

@@ -10,6 +10,7 @@ pub mod history;
 pub mod logins;
 pub mod messages;
 pub mod outbound;
+pub mod pace;
 pub mod persister;
 pub mod presence;
 pub mod registry;
@@ -53,6 +54,7 @@ pub struct Hub {
     /// What the store has, whichever instance wrote it.
     pub stored: Watermarks,
     pub limiter: crate::hub::session::MessageLimiter,
+    pub pace: pace::Pace,
     bridge: OnceLock<Addr<bridge::Bridge>>,
     presence: OnceLock<Addr<presence::PresenceActor>>,
     caught_up: AtomicBool,
@@ -69,6 +71,7 @@ impl Hub {
     ) -> Arc<Hub> {
         Arc::new(Hub {
             limiter: session::message_limiter(&config.limits),
+            pace: pace::Pace::new(&config.limits),
             config,
             incarnation,
             log,

@@ -21,6 +21,8 @@ pub enum Trouble {
     Unavailable(&'static str),
     /// It may yet be done; send it again with the same `client_id`.
     OutcomeUnknown(&'static str),
+    /// Surely not done, and it would not be if it were tried again.
+    TooLarge(&'static str),
 }
 
 impl Trouble {
@@ -28,13 +30,21 @@ impl Trouble {
         match self {
             Trouble::Unavailable(_) => "unavailable",
             Trouble::OutcomeUnknown(_) => "outcome_unknown",
+            Trouble::TooLarge(_) => "too_large",
         }
     }
 
     pub fn detail(self) -> &'static str {
         match self {
-            Trouble::Unavailable(detail) | Trouble::OutcomeUnknown(detail) => detail,
+            Trouble::Unavailable(detail)
+            | Trouble::OutcomeUnknown(detail)
+            | Trouble::TooLarge(detail) => detail,
         }
+    }
+
+    /// Whether it is worth trying again.
+    pub fn is_temporary(self) -> bool {
+        !matches!(self, Trouble::TooLarge(_))
     }
 }
 
@@ -121,7 +131,9 @@ fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
         Outcome::Refused(refusal) => {
             wire::error(reference, refusal.code(), explain(*refusal), false)
         }
-        Outcome::Failed(trouble) => wire::error(reference, trouble.code(), trouble.detail(), true),
+        Outcome::Failed(trouble) => {
+            wire::error(reference, trouble.code(), trouble.detail(), trouble.is_temporary())
+        }
     }
 }
 

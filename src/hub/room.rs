@@ -446,6 +446,7 @@ impl Handler<Unpublished> for RoomActor {
         tracing::debug!(room = %self.id, error = %unpublished.error, "not published");
         pending.reply.answer(Outcome::Failed(match unpublished.error {
             AppendError::NotDone(_) => Trouble::Unavailable("the log does not take messages now"),
+            AppendError::TooLarge => Trouble::TooLarge("the log takes nothing as large as this"),
             AppendError::Unknown(_) => Trouble::OutcomeUnknown("the log did not confirm it"),
         }));
     }

@@ -51,8 +51,19 @@ pub struct KafkaSettings {
     pub instance: String,
     /// How long a messages topic that is made now keeps its entries; -1 is for ever.
     pub message_retention_ms: i64,
+    /// Bytes of the largest entry, for the producer and for the topics that are made now.
+    pub entry_bytes: usize,
     /// Further properties of librdkafka, such as `security.protocol`. They win over ours.
     pub extra: BTreeMap<String, String>,
+}
+
+impl KafkaSettings {
+    /// The largest batch of Kafka's, which may have to hold the largest entry alone.
+    fn message_bytes(&self) -> usize {
+        // The key, the headers of a quarantined entry, and what Kafka writes around them.
+        const AROUND: usize = 4_096;
+        self.entry_bytes.saturating_add(AROUND)
+    }
 }
 
 impl Default for KafkaSettings {
@@ -63,6 +74,7 @@ impl Default for KafkaSettings {
             partitions: 12,
             instance: "rookery".to_owned(),
             message_retention_ms: -1,
+            entry_bytes: 1_000_000,
             extra: BTreeMap::new(),
         }
     }
@@ -116,7 +128,7 @@ impl KafkaLog {
         let probe = client::probe(&config, &health)?;
         let is_new = topics::ensure(&settings, &config, &health, &names, &probe)?;
         let shared = Arc::new(Shared {
-            producer: Producer::new(client::for_log(&config), &health)?,
+            producer: Producer::new(client::for_log(&config, &settings), &health)?,
             bus: Producer::new(client::for_bus(&config), &health)?,
             settings,
             names,
@@ -162,6 +174,7 @@ impl Log for KafkaLog {
         match self.shared.producer.send(outgoing, Purpose::Append(receipt)) {
             Ok(()) => Ok(promised),
             Err(RDKafkaErrorCode::QueueFull) => Err(count::refused(Refused::Full)),
+            Err(RDKafkaErrorCode::MessageSizeTooLarge) => Err(count::refused(Refused::TooLarge)),
             Err(error) => {
                 tracing::warn!(%error, key, "the producer took no entry");
                 Err(count::refused(Refused::Down))

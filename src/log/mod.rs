@@ -44,6 +44,9 @@ pub enum Refused {
     Full,
     #[error("the log cannot be reached")]
     Down,
+    /// It never will be taken.
+    #[error("the entry is larger than the log takes")]
+    TooLarge,
 }
 
 /// An append that was handed over and then failed.
@@ -52,6 +55,9 @@ pub enum AppendError {
     /// Surely not in the log, now or later.
     #[error("not appended: {0}")]
     NotDone(String),
+    /// Nor would it be, however often it is tried.
+    #[error("larger than the log takes")]
+    TooLarge,
     /// It may be in the log.
     #[error("outcome unknown: {0}")]
     Unknown(String),
@@ -175,6 +181,7 @@ mod count {
         let reason = match refused {
             Refused::Full => "full",
             Refused::Down => "down",
+            Refused::TooLarge => "too_large",
         };
         metrics::counter!("rookery_log_refused_total", "reason" => reason).increment(1);
         refused

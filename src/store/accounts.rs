@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::bulk::in_lists;
 use super::database::{Row, Statement, values};
 use super::{Account, Credentials, LoginEnd, LoginId, Result, Store, TokenHash};
+use crate::core::text::username_key;
 use crate::core::types::{Person, Timestamp, UserId};
 
 /// The columns of an `Account`, of `users u`.
@@ -27,7 +28,7 @@ impl Store {
              VALUES (?, ?, ?, ?, ?, ?)",
             values![
                 username,
-                username.to_lowercase(),
+                username_key(username),
                 display_name,
                 display_name.to_lowercase(),
                 password_hash,
@@ -41,7 +42,7 @@ impl Store {
     pub async fn credentials(&self, username: &str) -> Result<Option<Credentials>> {
         let sql =
             format!("SELECT {ACCOUNT}, u.password_hash FROM users u WHERE u.username_key = ?");
-        let row = self.db.query_one(Statement::new(sql, values![username.to_lowercase()])).await?;
+        let row = self.db.query_one(Statement::new(sql, values![username_key(username)])).await?;
         row.as_ref().map(credentials).transpose()
     }
 
@@ -83,7 +84,7 @@ impl Store {
         limit: usize,
     ) -> Result<Vec<Account>> {
         let query = query.to_lowercase();
-        let after = after.unwrap_or_default().to_lowercase();
+        let after = username_key(after.unwrap_or_default());
         // INSTR rather than LIKE: nothing in the query is special to it.
         let sql = format!(
             "SELECT {ACCOUNT} FROM users u

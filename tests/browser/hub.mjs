@@ -30,6 +30,9 @@ export class Hub {
       // The stories post faster than people write.
       ROOKERY_LIMITS__MESSAGES_PER_SECOND: "1000",
       ROOKERY_LIMITS__MESSAGES_BURST: "1000",
+      ROOKERY_LIMITS__CHANGES_PER_SECOND: "1000",
+      ROOKERY_LIMITS__CHANGES_BURST: "1000",
+      ROOKERY_LIMITS__SIGNUPS_PER_ADDRESS: "1000",
       ...env,
     };
   }

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::ground::is_time;
-use crate::support::{Answer, PASSWORD, World, unique};
+use crate::support::{Answer, PASSWORD, Person, World, unique};
 
 async fn sign_up(world: &World, username: &str, password: &str) -> Answer {
     let form = json!({"username": username, "password": password});
@@ -213,6 +213,72 @@ pub async fn wrong_passwords_from_one_address(world: &World) {
     }
     let refused = log_in(&world, &format!("nobody-{}", unique()), "a wrong guess").await;
     assert_eq!(refused.status, 429, "{refused:?}");
+}
+
+pub async fn behind_a_proxy_its_word_counts_and_not_the_clients(world: &World) {
+    let env = [
+        ("ROOKERY_SERVER__TRUSTED_PROXIES", r#"["127.0.0.0/8"]"#),
+        ("ROOKERY_LIMITS__FAILED_LOGINS_PER_ADDRESS", "3"),
+    ];
+    let world = world.with(&env).await;
+    let guess = async |lines: &[&str]| {
+        let form = json!({"username": format!("nobody-{}", unique()), "password": "a wrong guess"});
+        let mut request = world.stranger().request(reqwest::Method::POST, "/api/v1/sessions");
+        for line in lines {
+            request = request.header("x-forwarded-for", line);
+        }
+        request.json(form).send().await
+    };
+    for forged in ["9.9.0.1", "9.9.0.2", "9.9.0.3"] {
+        guess(&[forged, "203.0.113.7"]).await.problem(401, "bad_credentials");
+    }
+    guess(&["9.9.0.4", "203.0.113.7"]).await.problem(429, "too_many_attempts");
+    guess(&["9.9.0.4, 203.0.113.7"]).await.problem(429, "too_many_attempts");
+    guess(&["203.0.113.8"]).await.problem(401, "bad_credentials");
+    // One network of IPv6 is one client.
+    for host in ["2001:db8::1", "2001:db8::2", "2001:db8:0:0:ffff::3"] {
+        guess(&[host]).await.problem(401, "bad_credentials");
+    }
+    guess(&["2001:db8::4"]).await.problem(429, "too_many_attempts");
+    guess(&["2001:db8:0:1::4"]).await.problem(401, "bad_credentials");
+}
+
+pub async fn so_many_sign_up_from_one_address(world: &World) {
+    let world = world.with(&[("ROOKERY_LIMITS__SIGNUPS_PER_ADDRESS", "2")]).await;
+    let alice = world.person("alice").await;
+    world.person("bob").await;
+    let refused = sign_up(&world, &format!("carol-{}", unique()), PASSWORD).await;
+    refused.problem(429, "too_many_signups");
+    alice.log_in_again().await.get("/me").await.expect(200);
+}
+
+pub async fn names_that_cannot_be_told_apart_are_one(world: &World) {
+    let tag = unique();
+    let alice = Person::sign_up(&world.bases(), &format!("ann{tag}")).await;
+    let wide = format!("\u{ff21}nn{tag}");
+    sign_up(world, &wide, PASSWORD).await.problem(409, "username_taken");
+    assert_eq!(log_in(world, &wide, PASSWORD).await.expect(201)["user"]["id"], alice.id);
+    // A Cyrillic letter among Latin ones; what is invisible; and what calls everybody.
+    for wrong in [&format!("\u{430}nn{tag}"), &format!("ann{tag}\u{200b}"), "all", "ALL"] {
+        sign_up(world, wrong, PASSWORD).await.problem(422, "invalid_username");
+    }
+}
+
+pub async fn names_and_texts_can_be_seen(world: &World) {
+    let alice = world.person("alice").await;
+    let room = alice.group("Plain to see", &[]).await;
+    for hidden in ["\u{200b}", "\u{3164}"] {
+        let named = alice.patch("/me", json!({"display_name": hidden})).await;
+        named.problem(422, "invalid_display_name");
+        let named = alice.post("/rooms", json!({"kind": "group", "name": hidden})).await;
+        named.problem(422, "invalid_name");
+        let said = alice.post(&format!("/rooms/{room}/messages"), json!({"body": hidden})).await;
+        said.problem(422, "invalid_body");
+    }
+    let turned = json!({"display_name": "\u{202e}ecila"});
+    alice.patch("/me", turned).await.problem(422, "invalid_display_name");
+    let family = json!({"display_name": "\u{1f469}\u{200d}\u{1f467}"});
+    alice.patch("/me", family).await.expect(200);
 }
 
 pub async fn a_disabled_account_is_out_until_it_is_enabled(world: &World) {

@@ -1,7 +1,11 @@
 //! The ground rules: forms of values, errors, who may know what, and requests from other sites.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::{Answer, Person, World};
 
@@ -118,6 +122,33 @@ pub async fn a_body_has_at_most_64_kib(world: &World) {
     let answer = send(64 * 1024 + 1).await;
     assert_eq!(answer.status, 413, "{answer:?}");
     assert_eq!(answer.header("content-type"), Some("application/problem+json"));
+}
+
+pub async fn a_body_that_trickles_is_given_up(world: &World) {
+    let stranger = world.stranger();
+    let address = stranger.base().trim_start_matches("http://").to_owned();
+    let client = TcpStream::connect(&address).await.expect("a connection");
+    let (mut reader, mut writer) = client.into_split();
+    let head = format!(
+        "POST /api/v1/users HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Content-Length: 60000\r\n\r\n"
+    );
+    writer.write_all(head.as_bytes()).await.expect("the hub reads");
+    let trickle = async {
+        while writer.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    };
+    let mut answer = Vec::new();
+    // A reset is an end too, since the rest of the body was not read.
+    let ended = async { tokio::join!(reader.read_to_end(&mut answer), trickle) };
+    let ended = tokio::time::timeout(Duration::from_secs(25), ended).await;
+    ended.expect("an end of the connection").0.ok();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("connection: close"), "{answer}");
+    assert!(answer.contains("application/problem+json"), "{answer}");
+    assert!(answer.contains(r#""code":"request_timeout""#), "{answer}");
 }
 
 pub async fn strangers_are_asked_to_log_in(world: &World) {

@@ -35,6 +35,10 @@ macro_rules! each_story {
                 the_right_password_side_by_side_is_no_failure,
                 the_current_password_is_not_to_be_guessed_either,
                 wrong_passwords_from_one_address,
+                behind_a_proxy_its_word_counts_and_not_the_clients,
+                so_many_sign_up_from_one_address,
+                names_that_cannot_be_told_apart_are_one,
+                names_and_texts_can_be_seen,
                 a_disabled_account_is_out_until_it_is_enabled,
                 a_password_that_the_operator_sets_logs_out_everywhere,
                 the_directory_shows_people,
@@ -57,6 +61,7 @@ macro_rules! each_story {
                 a_query_value_of_the_wrong_type_is_400_and_one_not_allowed_422,
                 bodies_are_json_by_their_type,
                 a_body_has_at_most_64_kib,
+                a_body_that_trickles_is_given_up,
                 strangers_are_asked_to_log_in,
                 strangers_hear_of_that_before_anything_else,
                 a_wrong_method_is_told_the_right_ones,
@@ -149,7 +154,9 @@ macro_rules! each_story {
                 admins_change_name_topic_and_visibility,
                 a_change_that_changes_nothing_is_none,
                 a_deleted_room_is_gone_for_everyone,
-                public_groups_are_listed_in_pages;
+                public_groups_are_listed_in_pages,
+                changes_have_a_rate_for_each_person,
+                what_is_too_large_for_kafka_is_refused_for_good;
             socket:
                 hello_comes_first,
                 refs_come_back_as_they_were,

@@ -183,3 +183,50 @@ pub async fn public_groups_are_listed_in_pages(world: &World) {
     assert_eq!(ids(&find(String::new()).await).len(), 2);
     assert_eq!(olga.get("/rooms").await.expect(200)["rooms"], json!([]), "none of them is hers");
 }
+
+pub async fn changes_have_a_rate_for_each_person(world: &World) {
+    let limits =
+        [("ROOKERY_LIMITS__CHANGES_BURST", "4"), ("ROOKERY_LIMITS__CHANGES_PER_SECOND", "1")];
+    let world = world.with(&limits).await;
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let room = alice.public_group("Busy", &[]).await;
+    let mut refused = None;
+    for at in 0..40 {
+        let topic = json!({"topic": format!("topic {at}")});
+        let answer = alice.patch(&format!("/rooms/{room}"), topic).await;
+        if answer.status != 200 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    refused.expect("a refusal").problem(429, "too_many_changes");
+    let founding = json!({"kind": "group", "name": "One more"});
+    alice.post("/rooms", founding).await.problem(429, "too_many_changes");
+    let path = format!("/rooms/{room}/members/{}", bob.id);
+    alice.put(&path, json!({"role": "member"})).await.problem(429, "too_many_changes");
+    // What is no change goes on, and so does everybody else.
+    alice.say(&room, "so be it").await;
+    bob.join(&room).await;
+    crate::support::until("alice to be heard again", async || {
+        (alice.put(&path, json!({"role": "member"})).await.status == 200).then_some(())
+    })
+    .await;
+}
+
+/// A file takes anything.
+pub async fn what_is_too_large_for_kafka_is_refused_for_good(world: &World) {
+    if !world.is_cluster() {
+        return;
+    }
+    let properties = r#"{"message.max.bytes"="2000"}"#;
+    let world = world.with(&[("ROOKERY_LOG__PROPERTIES", properties)]).await;
+    let alice = world.person("alice").await;
+    let room = alice.group("Short words", &[]).await;
+    let long = json!({"body": "a".repeat(3_000)});
+    alice.post(&format!("/rooms/{room}/messages"), long).await.problem(413, "too_large");
+    let mut socket = alice.socket().await;
+    let send = json!({"room": room, "client_id": "1", "body": "a".repeat(3_000)});
+    let error = socket.error("send", send, "too_large").await;
+    assert_ne!(error["temporary"], true, "{error}");
+    alice.say(&room, "short enough").await;
+}

@@ -107,6 +107,10 @@ impl World {
         self.hub.as_mut().expect("a world made by World::with")
     }
 
+    pub fn bases(&self) -> Vec<String> {
+        self.bases.clone()
+    }
+
     pub fn is_cluster(&self) -> bool {
         self.mode == Mode::Cluster
     }

@@ -49,10 +49,11 @@ pub(super) fn probe(
 }
 
 /// Appends: no entry twice, none out of order, none acknowledged before all replicas have it.
-pub(super) fn for_log(config: &ClientConfig) -> ClientConfig {
+pub(super) fn for_log(config: &ClientConfig, settings: &KafkaSettings) -> ClientConfig {
     let mut producer = ours(
         config,
         &[
+            ("message.max.bytes", &settings.message_bytes().to_string()),
             ("linger.ms", "0.5"),
             ("compression.type", "lz4"),
             ("queue.buffering.max.messages", "100000"),

@@ -161,7 +161,10 @@ impl ProducerContext for Deliveries {
             (Purpose::Append(receipt), Err((error, message))) => {
                 count::failed(1);
                 let why = error.to_string();
-                let outcome = if surely_not_there(message) {
+                let code = error.rdkafka_error_code();
+                let outcome = if code == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
+                    AppendError::TooLarge
+                } else if surely_not_there(message) {
                     AppendError::NotDone(why)
                 } else {
                     AppendError::Unknown(why)

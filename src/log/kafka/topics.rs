@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
@@ -17,6 +17,9 @@ use crate::log::LogError;
 /// How long a start waits for the first answer of a broker, and for each step of making topics.
 const FIRST_ANSWER: Duration = Duration::from_secs(5);
 const MAKING: Duration = Duration::from_secs(20);
+
+/// The property of a topic that bounds its batches, and so its entries.
+const BATCH_BYTES: &str = "max.message.bytes";
 
 const MINUTE_MS: i64 = 60_000;
 
@@ -71,6 +74,9 @@ pub(super) fn ensure(
             )));
         }
     }
+    if !made.contains(&names.messages) {
+        warn_of_small_batches(settings, config, health, &names.messages);
+    }
     health.answered();
     Ok(made.contains(&names.messages))
 }
@@ -87,6 +93,7 @@ fn plan(settings: &KafkaSettings, names: &Names) -> [Plan; 4] {
         |ms: i64| vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", ms.to_string())];
     let mut messages = keep(settings.message_retention_ms);
     messages.push(("retention.bytes", "-1".to_owned()));
+    messages.push((BATCH_BYTES, settings.message_bytes().to_string()));
     let mut signals = keep(10 * MINUTE_MS);
     signals.push(("segment.ms", (5 * MINUTE_MS).to_string()));
     // Small segments: only those that are no longer written to are compacted.
@@ -96,7 +103,8 @@ fn plan(settings: &KafkaSettings, names: &Names) -> [Plan; 4] {
         ("min.cleanable.dirty.ratio", "0.01".to_owned()),
         ("delete.retention.ms", (10 * MINUTE_MS).to_string()),
     ];
-    let quarantine = keep(14 * 24 * 60 * MINUTE_MS);
+    let mut quarantine = keep(14 * 24 * 60 * MINUTE_MS);
+    quarantine.push((BATCH_BYTES, settings.message_bytes().to_string()));
     [
         Plan { name: names.messages.clone(), partitions: settings.partitions, config: messages },
         Plan { name: names.presence.clone(), partitions: 1, config: presence },
@@ -140,6 +148,46 @@ fn partitions(
         Ok(_) => Ok(Found::Starting),
         Err(_) => Err(LogError(format!("topic {} has too many partitions", topic.name()))),
     }
+}
+
+/// Says so where a topic that was there before takes smaller batches than the largest entry needs.
+fn warn_of_small_batches(
+    settings: &KafkaSettings,
+    config: &ClientConfig,
+    health: &Arc<Health>,
+    topic: &str,
+) {
+    let needed = settings.message_bytes();
+    match batch_bytes(config, health, topic) {
+        Ok(Some(found)) if found < needed => tracing::warn!(
+            topic,
+            "{BATCH_BYTES} of the topic is {found}, so large groups cannot be made at once; set it \
+             to {needed}"
+        ),
+        Ok(_) => {}
+        // As where this client may not look at the topic's properties.
+        Err(error) => tracing::info!(topic, %error, "{BATCH_BYTES} of the topic is not known"),
+    }
+}
+
+fn batch_bytes(
+    config: &ClientConfig,
+    health: &Arc<Health>,
+    topic: &str,
+) -> Result<Option<usize>, LogError> {
+    let cannot = |error: &dyn std::fmt::Display| LogError(format!("cannot ask: {error}"));
+    let admin: AdminClient<Context> =
+        config.create_with_context(Context::telling(health)).map_err(|error| cannot(&error))?;
+    let options = AdminOptions::new().request_timeout(Some(FIRST_ANSWER));
+    let topics = [ResourceSpecifier::Topic(topic)];
+    // This thread is our own, so it may wait.
+    let waiting =
+        tokio::runtime::Builder::new_current_thread().build().map_err(|error| cannot(&error))?;
+    let told = waiting.block_on(admin.describe_configs(&topics, &options));
+    let told = told.map_err(|error| cannot(&error))?.pop();
+    let properties = told.transpose().map_err(|error| cannot(&error))?;
+    let value = properties.and_then(|all| all.get(BATCH_BYTES).and_then(|one| one.value.clone()));
+    Ok(value.and_then(|value| value.parse().ok()))
 }
 
 /// A topic that was made takes a moment to be known everywhere.
