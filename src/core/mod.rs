@@ -12,6 +12,7 @@ pub mod presence;
 pub mod recent;
 pub mod record;
 pub mod room;
+pub mod search;
 pub mod tail;
 pub mod text;
 pub mod types;

@@ -15,6 +15,7 @@ pub mod pages;
 pub mod presence;
 pub mod requests;
 pub mod rooms;
+pub mod search;
 pub mod socket;
 pub mod users;
 
@@ -163,6 +164,7 @@ fn api(api: &mut web::ServiceConfig) {
         [(put, web::to(messages::add_reaction)), (delete, web::to(messages::remove_reaction))],
     ))
     .service(resource("/rooms/{room}/read", [(put, web::to(messages::read))]))
+    .service(resource("/search", [(get, web::to(search::list))]))
     .service(resource("/presence", [(get, web::to(presence::list))]))
     .service(resource("/socket", [(get, web::to(socket::no_upgrade))]));
 }

@@ -15,6 +15,7 @@ mod offsets;
 mod persist;
 mod plan;
 mod rooms;
+mod search;
 mod sqlite;
 
 use std::path::Path;

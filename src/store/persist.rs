@@ -9,6 +9,7 @@ use super::{Result, Store, StoreError};
 use crate::core::batch::{Batch, Change};
 use crate::core::message::Message;
 use crate::core::room::{Event, Info, Mentions};
+use crate::core::search;
 use crate::core::types::{Role, RoomId, Timestamp, UserId};
 
 impl Store {
@@ -55,6 +56,7 @@ struct Rows {
     bans: Vec<Vec<Value>>,
     messages: Vec<Vec<Value>>,
     mentions: Vec<Vec<Value>>,
+    words: Vec<Vec<Value>>,
     events: Vec<Vec<Value>>,
     /// Rooms that people joined or left, or that changed what they are.
     later: Vec<Statement>,
@@ -93,6 +95,7 @@ impl Writing {
                 message.reply_to,
             ]);
             self.rows.mentions.extend(mention_rows(message, mentions));
+            self.rows.words.extend(word_rows(message));
         }
         for change in &room.events {
             self.rows.events.push(event(change)?);
@@ -118,6 +121,8 @@ impl Writing {
                 self.rows.later.push(forget_mentions(message));
                 let rows = mention_rows(message, mentions);
                 self.rows.later.extend(insert_rows(MENTIONS, "", rows));
+                let tail = self.dialect.on_conflict("room_id, word, position", KEEP_WORD);
+                self.rows.later.extend(insert_rows(WORDS, &tail, word_rows(message)));
             }
             Event::Deleted { message, .. } => {
                 let sql = "UPDATE messages SET body = '', reactions = NULL, reply_to = NULL,
@@ -139,7 +144,7 @@ impl Writing {
 
     /// Removes everything about a room; its row stays, emptied, and the event that says so.
     fn bury(&mut self, id: RoomId, room: &RoomPlan, at: Timestamp) {
-        for table in ["members", "bans", "messages", "mentions", "events"] {
+        for table in ["members", "bans", "messages", "mentions", "words", "events"] {
             let sql = format!("DELETE FROM {table} WHERE room_id = ?");
             self.statements.push(Statement::new(sql, values![id]));
         }
@@ -224,6 +229,7 @@ impl Writing {
                         (id, room_id, position, sender_id, body, sent_at, client_id, reply_to)";
         statements.extend(insert_rows(head, "", rows.messages));
         statements.extend(insert_rows(MENTIONS, "", rows.mentions));
+        statements.extend(insert_rows(WORDS, "", rows.words));
         let head =
             "INSERT INTO events (room_id, position, type, by_user, at, subject, message_id, data)";
         statements.extend(insert_rows(head, "", rows.events));
@@ -259,6 +265,16 @@ fn search_key(info: &Info) -> String {
 }
 
 const MENTIONS: &str = "INSERT INTO mentions (room_id, user_id, position)";
+
+const WORDS: &str = "INSERT INTO words (room_id, word, position)";
+/// A word that the text had before, too.
+const KEEP_WORD: &str = "position = words.position";
+
+fn word_rows(message: &Message) -> Vec<Vec<Value>> {
+    let words = search::words(message.body.as_deref().unwrap_or_default());
+    let row = |word: String| values![message.room_id, word, message.position];
+    words.into_iter().map(row).collect()
+}
 
 fn mention_rows(message: &Message, mentions: &Mentions) -> Vec<Vec<Value>> {
     let everyone = mentions.all.then_some(UserId(0));

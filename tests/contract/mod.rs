@@ -13,6 +13,7 @@ pub mod presence;
 pub mod reading;
 pub mod resume;
 pub mod rooms;
+pub mod search;
 pub mod socket;
 
 /// One test for each story, in a world of that kind. A story that is not listed here is never
@@ -116,6 +117,11 @@ macro_rules! each_story {
                 who_missed_too_much_hears_of_the_removal_alone,
                 members_of_a_deleted_room_hear_of_it_when_they_return,
                 a_room_made_meanwhile_is_shown_as_it_is_live;
+            search:
+                words_are_found_in_my_rooms,
+                what_is_gone_is_not_found,
+                any_script_and_any_typing_is_a_query,
+                hits_come_in_pages;
             presence:
                 online_while_a_socket_is_open,
                 presence_is_asked_of_a_room_or_of_users,
