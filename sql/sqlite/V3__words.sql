@@ -5,3 +5,9 @@ CREATE TABLE words (
     position INTEGER NOT NULL,
     PRIMARY KEY (room_id, word, position)
 ) STRICT, WITHOUT ROWID;
+
+-- Messages up to this one are still without their words; the hub adds them in the background.
+CREATE TABLE words_missing (
+    upto INTEGER NOT NULL
+) STRICT;
+INSERT INTO words_missing SELECT COALESCE(MAX(id), -1) FROM messages;

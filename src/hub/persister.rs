@@ -32,6 +32,11 @@ const LOOK_OFTEN: Duration = Duration::from_millis(5);
 /// A persister that has written nothing of what there is for so long is stood in for.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
 
+/// Older messages whose words are added in one transaction, and the pauses between these.
+const INDEX_AT_ONCE: usize = 500;
+const INDEX_EVERY: Duration = Duration::from_millis(100);
+const INDEX_AGAIN: Duration = Duration::from_secs(10);
+
 #[async_trait]
 impl StoredOffsets for Store {
     async fn next_offset(&self, partition: u16) -> Result<i64, LogError> {
@@ -61,6 +66,7 @@ impl Actor for Persister {
         ctx.spawn(write_shares(hub.clone(), owned.clone()).into_actor(self));
         ctx.spawn(watch_the_store(hub.clone()).into_actor(self));
         ctx.spawn(stand_in(hub.clone(), owned.clone()).into_actor(self));
+        ctx.spawn(index_older(hub.clone()).into_actor(self));
     }
 }
 
@@ -111,6 +117,20 @@ async fn stand_in(hub: Arc<Hub>, owned: Owned) {
                 stalled.remove(&partition);
             } else if since.elapsed() > SILENT_AFTER && !lock(&owned).contains(&partition) {
                 write_tail(&hub, partition).await;
+            }
+        }
+    }
+}
+
+/// After an upgrade: makes the messages that were there before findable, without any hurry.
+async fn index_older(hub: Arc<Hub>) {
+    while !hub.is_draining() {
+        match hub.store.index_older(INDEX_AT_ONCE).await {
+            Ok(true) => tokio::time::sleep(INDEX_EVERY).await,
+            Ok(false) => return,
+            Err(error) => {
+                tracing::warn!(%error, "cannot index older messages now");
+                tokio::time::sleep(INDEX_AGAIN).await;
             }
         }
     }

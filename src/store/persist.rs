@@ -266,9 +266,9 @@ fn search_key(info: &Info) -> String {
 
 const MENTIONS: &str = "INSERT INTO mentions (room_id, user_id, position)";
 
-const WORDS: &str = "INSERT INTO words (room_id, word, position)";
+pub(super) const WORDS: &str = "INSERT INTO words (room_id, word, position)";
 /// A word that the text had before, too.
-const KEEP_WORD: &str = "position = words.position";
+pub(super) const KEEP_WORD: &str = "position = words.position";
 
 fn word_rows(message: &Message) -> Vec<Vec<Value>> {
     let words = search::words(message.body.as_deref().unwrap_or_default());

@@ -3,12 +3,13 @@
 //! Each room is asked for its newest hits by the index, and the rooms are merged. The index may
 //! have words of a text that was edited away, so each hit is held against the query once more.
 
-use super::bulk::in_lists;
+use super::bulk::{in_lists, insert_rows};
 use super::database::{Row, Statement, Value, values};
 use super::history::{MESSAGE, MESSAGE_JOINS, message};
-use super::{Result, Store};
+use super::persist::{KEEP_WORD, WORDS};
+use super::{Result, Store, StoreError};
 use crate::core::message::Message;
-use crate::core::search::Query;
+use crate::core::search::{self, Query};
 use crate::core::types::{MessageId, RoomId, Timestamp, UserId};
 
 /// Rooms that one statement asks.
@@ -44,6 +45,35 @@ impl Store {
         }
         found.truncate(limit);
         Ok(found)
+    }
+
+    /// Adds the words of some messages that were written before there was an index, the newest
+    /// first. Returns whether there are more; several instances may do this at once.
+    pub async fn index_older(&self, most: usize) -> Result<bool> {
+        let upto = self.db.query_one(Statement::new("SELECT upto FROM words_missing", vec![]));
+        let Some(upto) = upto.await?.map(|row| row.int(0)).transpose()? else { return Ok(false) };
+        let sql = "SELECT id, room_id, position, body FROM messages
+             WHERE id <= ? AND deleted_at IS NULL ORDER BY id DESC LIMIT ?";
+        let rows = self.db.query(Statement::new(sql, values![upto, most])).await?;
+        let next = match rows.last() {
+            Some(last) if rows.len() == most => last.int(0)? - 1,
+            _ => -1,
+        };
+        let moved = "UPDATE words_missing SET upto = ? WHERE upto = ?";
+        let mut statements = vec![Statement::new(moved, values![next, upto]).expecting(1)];
+        let mut words = Vec::new();
+        for row in &rows {
+            let (room, position) = (row.parse::<RoomId>(1)?, row.position(2)?);
+            let all = search::words(row.text(3)?).into_iter();
+            words.extend(all.map(|word| values![room, word, position]));
+        }
+        let tail = self.db.dialect().on_conflict("room_id, word, position", KEEP_WORD);
+        statements.extend(insert_rows(WORDS, &tail, words));
+        match self.db.write(statements).await {
+            // Another instance was faster, and there may be more.
+            Ok(_) | Err(StoreError::Fenced) => Ok(next >= 0),
+            Err(error) => Err(error),
+        }
     }
 
     async fn rooms_to_search(&self, user: UserId, room: Option<RoomId>) -> Result<Vec<RoomId>> {

@@ -9,6 +9,7 @@ mod faults;
 mod history;
 mod log;
 mod rooms;
+mod upgrade;
 mod world;
 
 /// Runs every story on both databases, each on an empty one.
@@ -73,6 +74,8 @@ stories! {
         a_reply_shows_what_it_replies_to_as_it_is_now,
         a_replay_keeps_no_secret_of_the_past,
         the_messages_changed_last_come_back;
+    upgrade:
+        what_an_older_version_wrote_is_kept;
     log:
         of_two_persisters_one_is_fenced,
         a_fenced_batch_leaves_nothing,

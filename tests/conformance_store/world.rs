@@ -44,6 +44,19 @@ impl Place {
         store.unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// Runs a dump of the database's kind.
+    pub async fn fill(&self, sqlite: &str, mysql: &str) {
+        match self {
+            Place::Sqlite(folder) => {
+                let file = folder.path().join("rookery.db");
+                rusqlite::Connection::open(file).unwrap().execute_batch(sqlite).unwrap();
+            }
+            Place::Mysql { server, database } => {
+                on_server(&format!("{server}/{database}"), mysql).await;
+            }
+        }
+    }
+
     pub async fn leave(self) {
         if let Place::Mysql { server, database } = self {
             on_server(&server, &format!("DROP DATABASE {database}")).await;

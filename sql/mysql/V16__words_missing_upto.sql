@@ -1,0 +1,1 @@
+INSERT INTO words_missing SELECT COALESCE(MAX(id), -1) FROM messages;
