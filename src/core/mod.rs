@@ -11,6 +11,7 @@ pub mod presence;
 pub mod recent;
 pub mod record;
 pub mod room;
+pub mod simple;
 pub mod tail;
 pub mod text;
 pub mod types;

@@ -5,6 +5,7 @@
 //! them up; sends are handed to the room at once and in order.
 
 mod hello;
+pub mod simple;
 
 use std::collections::VecDeque;
 use std::io;
@@ -24,11 +25,12 @@ use super::Hub;
 use super::messages::{self, edited, quote};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
 use super::presence::{Connect, Disconnect, Follow, Scope};
-use super::registry::SessionHandle;
+use super::registry::{Dialect, SessionHandle};
 use super::reply::{Reply, Trouble, explain};
 use super::room::{Propose, Typing, Watch};
 use super::signals::Signal;
 use crate::config::Limits;
+use crate::core;
 use crate::core::message::Message;
 use crate::core::record::{Action, Post};
 use crate::core::room::Refusal;
@@ -72,10 +74,12 @@ pub struct Session {
 impl Session {
     /// A session whose handle is already among the hub's sessions.
     pub fn new(hub: Arc<Hub>, handle: SessionHandle) -> Session {
+        // The simple API has no hello: what it listens to stands in its address.
+        let said_hello = handle.dialect != Dialect::Rookery;
         Session {
             hub,
             handle,
-            said_hello: false,
+            said_hello,
             heard_at: Instant::now(),
             refusals: VecDeque::new(),
             typed_at: None,
@@ -96,7 +100,10 @@ impl Session {
     }
 
     fn error(&self, reference: &Ref, code: &str, detail: &str, temporary: bool) {
-        let frame = text_frame(&wire::error(reference, code, detail, temporary));
+        let frame = text_frame(&match self.handle.dialect {
+            Dialect::Rookery => wire::error(reference, code, detail, temporary),
+            Dialect::Simple(_) => core::simple::error(code, detail, temporary),
+        });
         match self.said_hello {
             true => {
                 self.outbound().push(frame);
@@ -161,7 +168,7 @@ impl Session {
             .and_then(|body| client_id.as_deref().map_or(Ok(()), text::client_id).map(|()| body));
         let body = match checked {
             Ok(body) => body,
-            Err(invalid) => return self.invalid(&reference, &invalid),
+            Err(invalid) => return self.invalid(&reference, invalid),
         };
         let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(&reference) };
         let post = Post { sender: self.handle.person(), body, client_id, reply_to: None };
@@ -175,13 +182,17 @@ impl Session {
                 let post = Post { reply_to: Some(quote), ..post };
                 session.propose(reference, room, Action::Message(post));
             }
-            Ok(Err(invalid)) => session.invalid(&reference, &invalid),
+            Ok(Err(invalid)) => session.invalid(&reference, invalid),
             Err(trouble) => session.trouble(&reference, trouble),
         }));
     }
 
     fn propose(&self, reference: Ref, room: RoomId, action: Action) {
-        let reply = Reply::to_socket(self.handle.outbound.clone(), reference);
+        let outbound = self.handle.outbound.clone();
+        let reply = match self.handle.dialect {
+            Dialect::Rookery => Reply::to_socket(outbound, reference),
+            Dialect::Simple(_) => Reply::to_simple_socket(outbound),
+        };
         let propose = Propose { by: self.user(), action, reply };
         // A full mailbox drops the proposal, and the dropped reply says that it is unavailable.
         let _ = self.hub.rooms.wake(&self.hub, room).try_send(propose);
@@ -190,7 +201,7 @@ impl Session {
     fn edit(&mut self, reference: Ref, id: MessageId, body: &str, ctx: &mut Context<Self>) {
         match text::message_body(body, &self.hub.config.limits.text()) {
             Ok(body) => self.change(reference, id, |message| edited(message, body), ctx),
-            Err(invalid) => self.invalid(&reference, &invalid),
+            Err(invalid) => self.invalid(&reference, invalid),
         }
     }
 
@@ -212,7 +223,7 @@ impl Session {
                 };
                 self.change(reference, id, react, ctx);
             }
-            Err(invalid) => self.invalid(&reference, &invalid),
+            Err(invalid) => self.invalid(&reference, invalid),
         }
     }
 
@@ -245,7 +256,11 @@ impl Session {
         is_too_fast
     }
 
-    fn invalid(&self, reference: &Ref, invalid: &Invalid) {
+    fn invalid(&self, reference: &Ref, invalid: Invalid) {
+        let invalid = match self.handle.dialect {
+            Dialect::Rookery => invalid,
+            Dialect::Simple(_) => core::simple::in_our_words(invalid),
+        };
         let code = format!("invalid_{}", invalid.field);
         self.error(reference, &code, &invalid.detail, false);
     }
@@ -366,12 +381,16 @@ impl Session {
         );
         self.outbound().uncork(text_frame(&ok));
         self.said_hello = true;
+        self.come_online();
+        let (hub, handle) = (self.hub.clone(), self.handle.clone());
+        ctx.wait(Greeting::new(hub, handle, list, known).begin().into_actor(self));
+    }
+
+    fn come_online(&self) {
         if let Some(presence) = self.hub.presence() {
             let outbound = self.handle.outbound.clone();
             presence.do_send(Connect { session: self.handle.id, user: self.user(), outbound });
         }
-        let (hub, handle) = (self.hub.clone(), self.handle.clone());
-        ctx.wait(Greeting::new(hub, handle, list, known).begin().into_actor(self));
     }
 
     fn frame(&mut self, frame: Frame, ctx: &mut Context<Self>) {
@@ -392,7 +411,10 @@ impl Session {
 
     fn text(&mut self, bytes: Bytes, ctx: &mut Context<Self>) {
         match std::str::from_utf8(&bytes) {
-            Ok(text) => self.hear(text, ctx),
+            Ok(text) => match self.handle.dialect {
+                Dialect::Rookery => self.hear(text, ctx),
+                Dialect::Simple(room) => self.hear_line(room, text, ctx),
+            },
             Err(_) => self.outbound().end(Ending::InvalidUtf8),
         }
     }
@@ -481,11 +503,14 @@ impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_later(HELLO_WITHIN, |session, _| {
-            if !session.said_hello {
-                session.outbound().end(Ending::Policy);
-            }
-        });
+        match self.handle.dialect {
+            Dialect::Rookery => drop(ctx.run_later(HELLO_WITHIN, |session, _| {
+                if !session.said_hello {
+                    session.outbound().end(Ending::Policy);
+                }
+            })),
+            Dialect::Simple(_) => self.begin_to_subscribe(),
+        }
         ctx.run_interval(PING_EVERY, |session, ctx| {
             session.outbound().push(ping_frame());
             let pinged_at = Instant::now();

@@ -9,6 +9,7 @@
 mod answer;
 mod cluster;
 mod hub;
+mod lines;
 mod person;
 mod socket;
 mod world;
@@ -19,8 +20,9 @@ use std::time::{Duration, Instant};
 pub use answer::Answer;
 pub use cluster::Cluster;
 pub use hub::Hub;
+pub use lines::Lines;
 pub use person::{PASSWORD, Person, Request};
-pub use socket::{Close, Socket, handshake};
+pub use socket::{Close, Socket, handshake, handshake_at};
 pub use world::World;
 
 /// How long anything that should happen may take; the machines that test are slow at times.
