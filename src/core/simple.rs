@@ -155,7 +155,9 @@ mod tests {
 
     #[test]
     fn ids_are_numbers_or_strings_of_digits() {
-        let read = |text| serde_json::from_str::<Posted>(text).ok();
+        fn read(text: &str) -> Option<Posted> {
+            serde_json::from_str(text).ok()
+        }
         let both = read(r#"{"message":"","user_id":3,"group_id":"7"}"#).unwrap();
         assert_eq!((both.user_id, both.group_id), (Some(UserId(3)), Some(RoomId::Group(7))));
         let direct = read(r#"{"message":"","user_id":"3","group_id":"d3-4"}"#).unwrap();
