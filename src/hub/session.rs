@@ -4,6 +4,7 @@
 //! A command that has to ask the store holds back the next one, so that a client cannot pile
 //! them up; sends are handed to the room at once and in order.
 
+mod follow;
 mod hello;
 pub mod simple;
 
@@ -24,10 +25,10 @@ use serde_json::json;
 use super::Hub;
 use super::messages::{self, edited, quote};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
-use super::presence::{Connect, Disconnect, Follow, Scope};
+use super::presence::{Connect, Disconnect};
 use super::registry::{Dialect, SessionHandle};
 use super::reply::{Reply, Trouble, explain};
-use super::room::{Propose, Typing, Watch};
+use super::room::{Propose, Typing};
 use super::signals::Signal;
 use crate::config::Limits;
 use crate::core;
@@ -48,8 +49,6 @@ const REFUSALS: usize = 100;
 const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
 /// Between two signs of typing in any room, from one socket.
 const TYPING_EVERY: Duration = Duration::from_millis(500);
-/// Rooms that a snapshot of everyone's presence names; past it only who is online is named.
-const EVERYONE: usize = 1_000;
 
 /// How many messages each user may send, over all sockets and requests to this instance.
 pub type MessageLimiter = RateLimiter<UserId, DashMapStateStore<UserId>, DefaultClock>;
@@ -307,54 +306,6 @@ impl Session {
         }));
     }
 
-    fn presence(
-        &mut self,
-        reference: Ref,
-        (users, room, all): (Option<Vec<UserId>>, Option<String>, bool),
-        ctx: &mut Context<Self>,
-    ) {
-        let scope = match (users, room, all) {
-            (Some(users), None, false) => Ok((Scope::People, users)),
-            (None, Some(room), false) => match room.parse::<RoomId>() {
-                Ok(room) => Ok((Scope::Room(room), Vec::new())),
-                Err(_) => return self.no_such_room(&reference),
-            },
-            (None, None, true) => Ok((Scope::Everyone, Vec::new())),
-            _ => Err("name one of users, room, or all"),
-        };
-        let (scope, users) = match scope {
-            Ok(scope) => scope,
-            Err(detail) => return self.error(&reference, "bad_request", detail, false),
-        };
-        let (hub, me, session) = (self.hub.clone(), self.user(), self.handle.id);
-        let people = async move {
-            let people = people_in(&hub, &scope, users, me).await?;
-            Ok::<_, StoreError>(people.map(|people| (scope, people)))
-        };
-        ctx.wait(people.into_actor(self).map(move |people, actor, _| match people {
-            Ok(Ok((scope, people))) => {
-                actor.follow(Follow { session, reference, scope, people });
-            }
-            Ok(Err(refusal)) => actor.refuse(&reference, refusal),
-            Err(_) => actor.error(&reference, "unavailable", "the store cannot be reached", true),
-        }));
-    }
-
-    /// To follow a room is for the room to allow, in order with those who leave it.
-    fn follow(&self, follow: Follow) {
-        if let Scope::Room(room) = follow.scope {
-            let outbound = self.handle.outbound.clone();
-            let watch = Watch { by: self.user(), outbound, follow };
-            let room = self.hub.rooms.wake(&self.hub, room);
-            if let Err(SendError::Full(watch) | SendError::Closed(watch)) = room.try_send(watch) {
-                let detail = "the room is too busy";
-                self.error(&watch.follow.reference, "unavailable", detail, true);
-            }
-        } else if let Some(presence) = self.hub.presence() {
-            presence.do_send(follow);
-        }
-    }
-
     /// Answers with everything that the client needs to begin, then lets the events through.
     fn hello(&mut self, reference: Ref, known: Known, ctx: &mut Context<Self>) {
         // From here on, rooms that this person comes into push their events behind the answer.
@@ -474,29 +425,6 @@ async fn refusal_of_outsider(hub: &Hub, room: RoomId, user: UserId) -> Result<Re
         Some(_) => Refusal::NotAMember,
         None => Refusal::NotFound,
     })
-}
-
-type People = Vec<(UserId, Option<crate::core::types::Timestamp>)>;
-
-/// The people of a scope with when they were last seen; refused for a room that is not the
-/// viewer's.
-async fn people_in(
-    hub: &Hub,
-    scope: &Scope,
-    users: Vec<UserId>,
-    viewer: UserId,
-) -> Result<Result<People, Refusal>, StoreError> {
-    let accounts = match scope {
-        Scope::People => hub.store.users(&users).await?,
-        Scope::Everyone => hub.store.directory("", None, EVERYONE).await?,
-        Scope::Room(room) => {
-            if !hub.store.is_member(*room, viewer).await? {
-                return Ok(Err(refusal_of_outsider(hub, *room, viewer).await?));
-            }
-            hub.store.users(&hub.store.member_ids(*room).await?).await?
-        }
-    };
-    Ok(Ok(accounts.iter().map(|account| (account.person.id, account.last_seen)).collect()))
 }
 
 impl Actor for Session {
