@@ -27,10 +27,10 @@ use crate::hub::outbound::Ending;
 use crate::hub::persister::Persister;
 use crate::hub::presence::{Farewell, PresenceActor};
 use crate::hub::signals::Signals;
-use crate::hub::{Hub, logins};
+use crate::hub::{Hub, inbound, logins};
 use crate::log::kafka::{KafkaLog, KafkaSettings};
 use crate::log::local::{LocalBus, LocalLog};
-use crate::log::{Bus, Channel, Log, LogError};
+use crate::log::{Bus, Channel, Inbound, Log, LogError};
 use crate::store::{Store, StoreError};
 
 /// The whole stop takes at most this; then the process ends all the same.
@@ -97,18 +97,21 @@ fn make_data_dir(config: &Config) -> Result<(), StartError> {
     std::fs::create_dir_all(dir).map_err(|error| StartError::Data(dir.display().to_string(), error))
 }
 
-async fn open_log(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), StartError> {
+/// The log, what beside it the instances tell each other by, and where other programs post.
+type Opened = (Arc<dyn Log>, Arc<dyn Bus>, Option<Arc<dyn Inbound>>);
+
+async fn open_log(config: &Config) -> Result<Opened, StartError> {
     match config.log.kind {
         LogKind::Local => {
             make_data_dir(config)?;
             let log = LocalLog::open(&config.data.dir).map_err(|error| local(config, &error))?;
-            Ok((log, LocalBus::new()))
+            Ok((log, LocalBus::new(), None))
         }
         LogKind::Kafka => open_kafka(config).await,
     }
 }
 
-async fn open_kafka(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), StartError> {
+async fn open_kafka(config: &Config) -> Result<Opened, StartError> {
     const MS_AN_HOUR: i64 = 3_600_000;
     let settings = &config.log;
     let kafka = KafkaLog::open(KafkaSettings {
@@ -125,7 +128,7 @@ async fn open_kafka(config: &Config) -> Result<(Arc<dyn Log>, Arc<dyn Bus>), Sta
     })
     .await
     .map_err(StartError::Kafka)?;
-    Ok((kafka.clone(), kafka))
+    Ok((kafka.clone(), kafka.clone(), Some(kafka)))
 }
 
 /// Runs one instance until SIGTERM or SIGINT, then stops it in order.
@@ -137,7 +140,7 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let listener = listener(listen).map_err(|error| StartError::Listen(listen, error))?;
     let address = format!("http://{}", listener.local_addr()?);
     let store = open_store(&config).await?;
-    let (log, bus) = open_log(&config).await?;
+    let (log, bus, door) = open_log(&config).await?;
     let store_failed = |error| remote(&config, error);
     // In this order: what others append and store meanwhile must not look like a shorter log.
     let offsets = store.offsets().await.map_err(store_failed)?;
@@ -167,6 +170,9 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     hub.introduce(bridge, presence.start());
     Signals::new(hub.clone(), signals).start();
     actix_rt::spawn(logins::watch(hub.clone()));
+    if let Some(door) = door {
+        actix_rt::spawn(inbound::post_all(hub.clone(), door));
+    }
     let persister = Persister::new(hub.clone());
     Persister::start_in_arbiter(&Arbiter::new().handle(), |_| persister);
 

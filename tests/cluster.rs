@@ -6,6 +6,8 @@
 #[macro_use]
 #[path = "contract/mod.rs"]
 mod contract;
+#[path = "cluster/inbound.rs"]
+mod inbound;
 mod support;
 
 each_story!(crate::support::World::cluster);

@@ -85,7 +85,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         let Place::Kafka(settings) = self else { return };
-        let topics = ["messages", "presence", "signals", "quarantine"]
+        let topics = ["messages", "presence", "signals", "inbound", "quarantine"]
             .map(|name| format!("{}-{name}", settings.topic_prefix));
         let brokers = settings.brokers.clone();
         let removing = std::thread::spawn(move || {
@@ -679,7 +679,9 @@ async fn an_unreadable_entry_is_copied_with_the_reason() {
         told
     });
     let told = copied.await.unwrap();
-    let expected = [("offset", "7"), ("partition", "3"), ("reason", "not a record")];
+    let topic = format!("{}-messages", place.settings().topic_prefix);
+    let expected =
+        [("offset", "7"), ("partition", "3"), ("reason", "not a record"), ("topic", &topic)];
     assert_eq!(told, expected.map(|(key, text)| (key.to_owned(), text.to_owned())).into());
 }
 

@@ -13,6 +13,7 @@ pub mod recent;
 pub mod record;
 pub mod room;
 pub mod search;
+pub mod simple;
 pub mod tail;
 pub mod text;
 pub mod types;

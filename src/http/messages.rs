@@ -102,7 +102,7 @@ pub async fn send(
     }
 }
 
-fn not_too_fast(hub: &Hub, viewer: &Viewer) -> Result<(), Problem> {
+pub(super) fn not_too_fast(hub: &Hub, viewer: &Viewer) -> Result<(), Problem> {
     match hub.limiter.check_key(&viewer.id()) {
         Ok(()) => Ok(()),
         Err(_) => Err(Problem::too_many("too_many_messages", "slow down, and send it again", 1)),
@@ -114,7 +114,7 @@ fn shown(message: Message) -> HttpResponse {
 }
 
 /// Finds a message and does something to it; returns it as it is then.
-async fn change(
+pub(super) async fn change(
     hub: &Shared,
     id: MessageId,
     viewer: &Viewer,

@@ -16,6 +16,7 @@ pub mod presence;
 pub mod requests;
 pub mod rooms;
 pub mod search;
+pub mod simple;
 pub mod socket;
 pub mod users;
 
@@ -114,6 +115,7 @@ pub fn app(
         .route("/readyz", look().to(ops::readyz))
         .route("/metrics", look().to(ops::metrics))
         .service(web::scope("/api/v1").configure(api))
+        .configure(simple_api)
         .default_service(web::to(nothing_here))
 }
 
@@ -169,11 +171,30 @@ fn api(api: &mut web::ServiceConfig) {
     .service(resource("/socket", [(get, web::to(socket::no_upgrade))]));
 }
 
-/// What answers at an address, by method; for others, which those are.
+/// At the root, with and without a slash at the end, as the chats that it comes from have it.
+fn simple_api(api: &mut web::ServiceConfig) {
+    let (get, post) = (&Method::GET, &Method::POST);
+    let (put, delete) = (&Method::PUT, &Method::DELETE);
+    api.service(with_slash("/send-message", [(post, web::to(simple::send))]))
+        .service(with_slash("/messages/{group}", [(get, web::to(simple::list))]))
+        .service(with_slash("/edit-message/{message}", [(put, web::to(simple::edit))]))
+        .service(with_slash("/delete-message/{message}", [(delete, web::to(simple::delete))]))
+        .service(with_slash("/subscribe/{group}", [(get, web::to(socket::no_upgrade))]));
+}
+
+fn with_slash<const N: usize>(path: &str, routes: [(&Method, Route); N]) -> Resource {
+    resource_at(vec![path.to_owned(), format!("{path}/")], routes)
+}
+
 fn resource<const N: usize>(path: &str, routes: [(&Method, Route); N]) -> Resource {
+    resource_at(vec![path.to_owned()], routes)
+}
+
+/// What answers at an address, by method; for others, which those are.
+fn resource_at<const N: usize>(paths: Vec<String>, routes: [(&Method, Route); N]) -> Resource {
     let methods = routes.each_ref().map(|(method, _)| method.as_str()).join(", ");
     let wrong_method = move || std::future::ready(wrong_method(&methods));
-    let resource = web::resource(path.to_owned()).default_service(web::to(wrong_method));
+    let resource = web::resource(paths).default_service(web::to(wrong_method));
     routes
         .into_iter()
         .fold(resource, |resource, (method, route)| resource.route(route.method(method.clone())))

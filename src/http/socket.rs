@@ -1,5 +1,5 @@
-//! The socket's door: `GET /api/v1/socket`, the handshake of RFC 6455, and handing the raw
-//! connection over to a session.
+//! The doors of sockets, `GET /api/v1/socket` and `GET /subscribe/{group}`: the handshake of
+//! RFC 6455, and handing the raw connection over to a session.
 //!
 //! The connection is taken over below the web framework: an idle socket then keeps no HTTP
 //! buffers, and one that does not read can be cut off for good. So login and `Origin` are checked
@@ -27,8 +27,8 @@ use crate::auth;
 use crate::core::wire::PROTOCOL;
 use crate::hub::Hub;
 use crate::hub::outbound::{self, Ending, Outbound};
-use crate::hub::registry::SessionHandle;
-use crate::hub::session::Session;
+use crate::hub::registry::{Dialect, SessionHandle};
+use crate::hub::session::{Session, simple};
 use crate::store::{Account, LoginId};
 
 /// What the kernel may hold of unread bytes for one socket, so that a reader that does not read
@@ -52,38 +52,27 @@ pub async fn upgrade(
     request: Request,
     mut framed: Framed<Connection, h1::Codec>,
 ) -> Result<(), actix_http::Error> {
-    let response = match admit(&hub, &edge, &request).await {
-        Ok((account, login, response)) => {
-            let outbound = Outbound::new(hub.config.limits.outbound_bytes);
-            let id = hub.sessions.next_id();
-            let handle = SessionHandle::new(id, account.person, login, outbound);
-            if hub.sessions.add(handle.clone(), hub.config.limits.sockets_per_user) {
-                let user = handle.user;
-                let sent = framed.send(h1::Message::Item((response, BodySize::None))).await;
-                match sent {
-                    Ok(()) => begin(hub, handle, framed),
-                    Err(_) => hub.sessions.remove(user, id),
-                }
-                return Ok(());
+    match admit(&hub, &edge, &request).await {
+        Ok((handle, response)) => {
+            let sent = framed.send(h1::Message::Item((response, BodySize::None))).await;
+            match sent {
+                Ok(()) => begin(hub, handle, framed),
+                Err(_) => forget(&hub, &handle),
             }
-            let detail = "too many sockets are open; close another one first";
-            problem_response(&Problem::too_many("too_many_sockets", detail, 5))
         }
-        Err(problem) => problem_response(&problem),
-    };
-    refuse(&mut framed, response).await;
+        Err(problem) => refuse(&mut framed, problem_response(&problem)).await,
+    }
     Ok(())
 }
 
-/// Whether this request may have a socket, for whom, and the answer that opens it.
+/// Whether this request may have a socket, and the answer that opens it. The session is among the
+/// hub's from then on.
 async fn admit(
-    hub: &Hub,
+    hub: &Arc<Hub>,
     edge: &Edge,
     request: &Request,
-) -> Result<(Account, LoginId, Response<()>), Problem> {
-    if request.path() != "/api/v1/socket" {
-        return Err(Problem::not_found());
-    }
+) -> Result<(SessionHandle, Response<()>), Problem> {
+    let door = Door::at(request.path()).ok_or_else(Problem::not_found)?;
     if request.method() != Method::GET {
         return Err(Problem::bad_request("a WebSocket is opened with GET"));
     }
@@ -91,8 +80,47 @@ async fn admit(
         return Err(Problem::unavailable("this instance is stopping"));
     }
     ws::verify_handshake(request.head()).map_err(handshake_problem)?;
-    let protocol = subprotocol(request.headers())?;
     let headers = request.headers();
+    let protocol = match door {
+        Door::Rookery => subprotocol(headers)?,
+        // Whatever else a client offers: there is only this one.
+        Door::Simple(_) => None,
+    };
+    let (login, account) = logged_in(hub, edge, headers).await?;
+    let dialect = match door {
+        Door::Rookery => Dialect::Rookery,
+        Door::Simple(group) => Dialect::Simple(group.parse().map_err(|_| Problem::not_found())?),
+    };
+    let handle = enter(hub, dialect, account, login).await?;
+    let mut response = ws::handshake_response(request.head());
+    if let Some(protocol) = protocol {
+        response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, protocol));
+    }
+    Ok((handle, response.finish().drop_body()))
+}
+
+/// The addresses that have sockets.
+enum Door<'a> {
+    Rookery,
+    /// Of the simple API, for this group.
+    Simple(&'a str),
+}
+
+impl Door<'_> {
+    fn at(path: &str) -> Option<Door<'_>> {
+        if path == "/api/v1/socket" {
+            return Some(Door::Rookery);
+        }
+        let group = path.strip_prefix("/subscribe/")?;
+        Some(Door::Simple(group.strip_suffix('/').unwrap_or(group)))
+    }
+}
+
+async fn logged_in(
+    hub: &Hub,
+    edge: &Edge,
+    headers: &HeaderMap,
+) -> Result<(LoginId, Account), Problem> {
     let by_cookie = !headers.contains_key(header::AUTHORIZATION);
     if by_cookie
         && !origin::is_ours(headers, edge.public_url.as_ref())
@@ -103,12 +131,40 @@ async fn admit(
     }
     let token = auth::token_of(headers).ok_or_else(Problem::not_logged_in)?;
     let login = hub.store.login(&auth::token_hash(&token)).await?;
-    let (login, account) = login.ok_or_else(Problem::not_logged_in)?;
-    let mut response = ws::handshake_response(request.head());
-    if let Some(protocol) = protocol {
-        response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, protocol));
+    login.ok_or_else(Problem::not_logged_in)
+}
+
+/// Makes the session, and with the simple API lets it listen at once: nothing that is said after
+/// the answer is missed, and who may not listen hears so before it.
+async fn enter(
+    hub: &Arc<Hub>,
+    dialect: Dialect,
+    account: Account,
+    login: LoginId,
+) -> Result<SessionHandle, Problem> {
+    let outbound = Outbound::new(hub.config.limits.outbound_bytes);
+    let id = hub.sessions.next_id();
+    let handle = SessionHandle::new(id, dialect, account.person, login, outbound);
+    if !hub.sessions.add(handle.clone(), hub.config.limits.sockets_per_user) {
+        let detail = "too many sockets are open; close another one first";
+        return Err(Problem::too_many("too_many_sockets", detail, 5));
     }
-    Ok((account, login, response.finish().drop_body()))
+    if let Dialect::Simple(room) = dialect {
+        let subscribed = match simple::subscribe(hub, &handle, room).await {
+            Ok(Ok(())) => return Ok(handle),
+            Ok(Err(refusal)) => refusal.into(),
+            Err(trouble) => trouble.into(),
+        };
+        forget(hub, &handle);
+        return Err(subscribed);
+    }
+    Ok(handle)
+}
+
+/// A session that came to nothing.
+fn forget(hub: &Hub, handle: &SessionHandle) {
+    handle.outbound.peer_closed();
+    hub.sessions.remove(handle.user, handle.id);
 }
 
 /// Ours, if the client offers it; none, if it offers none; 400 if it offers only others.

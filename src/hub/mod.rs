@@ -7,6 +7,7 @@
 pub mod bridge;
 pub mod changes;
 pub mod history;
+pub mod inbound;
 pub mod logins;
 pub mod messages;
 pub mod outbound;

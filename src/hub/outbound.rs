@@ -39,6 +39,10 @@ pub enum Ending {
     TooManyMessages,
     LoggedOut,
     Disabled,
+    /// Its one room is not this person's any more.
+    Removed,
+    /// Its one room is gone.
+    RoomDeleted,
 }
 
 impl Ending {
@@ -55,6 +59,8 @@ impl Ending {
             Ending::TooManyMessages => (4429, "too many messages"),
             Ending::LoggedOut => (4501, "logged out"),
             Ending::Disabled => (4503, "account disabled"),
+            Ending::Removed => (1008, "you are not in this group any more"),
+            Ending::RoomDeleted => (1000, "this group was deleted"),
         };
         CloseReason { code: CloseCode::from(code), description: Some(description.to_owned()) }
     }
@@ -152,6 +158,11 @@ impl Outbound {
     /// Puts the answer to `hello` before the events that came meanwhile, and lets all out.
     pub fn uncork(&self, first: Bytes) {
         self.push_early(first);
+        self.let_out();
+    }
+
+    /// Lets out what waits, and all that follows.
+    pub fn let_out(&self) {
         self.state().corked = false;
         self.changed.notify_one();
     }

@@ -143,8 +143,7 @@ async fn write_tail(hub: &Arc<Hub>, partition: u16) {
     let Some(bridge) = hub.bridge() else { return };
     let Ok(Some(tail)) = bridge.send(TailOf { partition, from, most }).await else { return };
     let mut writer = Writer::new(hub.clone(), Owned::default());
-    let batch = Batch::starting_at(partition, from);
-    writer.partitions.insert(partition, Partition { batch, rooms: HashMap::new() });
+    writer.partitions.insert(partition, Partition::starting_at(partition, from));
     for entry in &tail {
         if writer.fold(entry).await.is_err() {
             return;
@@ -164,6 +163,15 @@ fn lock(owned: &Owned) -> MutexGuard<'_, BTreeSet<u16>> {
 struct Partition {
     batch: Batch,
     rooms: HashMap<RoomId, Room>,
+    /// Entries of the batch that nobody could read, with the reason.
+    unreadable: Vec<(Entry, String)>,
+}
+
+impl Partition {
+    fn starting_at(partition: u16, from: i64) -> Partition {
+        let batch = Batch::starting_at(partition, from);
+        Partition { batch, rooms: HashMap::new(), unreadable: Vec::new() }
+    }
 }
 
 struct Writer {
@@ -215,8 +223,7 @@ impl Writer {
                     let from = self
                         .retry("read its offset", || self.hub.store.next_offset(partition))
                         .await?;
-                    let batch = Batch::starting_at(partition, from);
-                    self.partitions.insert(partition, Partition { batch, rooms: HashMap::new() });
+                    self.partitions.insert(partition, Partition::starting_at(partition, from));
                     lock(&self.owned).insert(partition);
                 }
             }
@@ -249,6 +256,7 @@ impl Writer {
                 "entries are missing from the log"
             );
         }
+        let mut unreadable = None;
         let change = match Record::decode(&entry.key, &entry.value) {
             Ok(record) => self.apply(&record, entry).await?,
             Err(error) => {
@@ -256,13 +264,13 @@ impl Writer {
                     partition = entry.partition, offset = entry.offset, %error,
                     "an unreadable record goes to quarantine"
                 );
-                metrics::counter!("rookery_quarantined_total").increment(1);
-                self.hub.log.quarantine(entry, &error.to_string());
+                unreadable = Some((entry.clone(), error.to_string()));
                 None
             }
         };
         if let Some(partition) = self.partitions.get_mut(&entry.partition) {
             partition.batch.push(entry.offset, change);
+            partition.unreadable.extend(unreadable);
         }
         Ok(())
     }
@@ -314,6 +322,11 @@ impl Writer {
                 Ok(()) => {
                     metrics::histogram!("rookery_store_write_seconds").record(started.elapsed());
                     metrics::counter!("rookery_stored_total").increment(batch.changes.len() as u64);
+                    // Only now: of several who fold an entry, one writes it, and copies it once.
+                    for (entry, reason) in &partition.unreadable {
+                        metrics::counter!("rookery_quarantined_total").increment(1);
+                        self.hub.log.quarantine(entry, reason);
+                    }
                     batch.next
                 }
                 Err(out_of_step) => self.overtaken(index, out_of_step).await?,
@@ -323,6 +336,7 @@ impl Writer {
             if let Some(partition) = self.partitions.get_mut(&index) {
                 let overtaken = partition.batch.next != next;
                 partition.batch = Batch::starting_at(index, next);
+                partition.unreadable.clear();
                 if overtaken || partition.rooms.len() > ROOMS_KEPT {
                     partition.rooms.clear();
                 }

@@ -74,10 +74,20 @@ impl Rooms {
     }
 }
 
+/// What a socket speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// `rookery.v1`: commands, and the events of all rooms of the person.
+    Rookery,
+    /// The simple API: the messages of this one room.
+    Simple(RoomId),
+}
+
 /// One live socket.
 #[derive(Debug, Clone)]
 pub struct SessionHandle {
     pub id: SessionId,
+    pub dialect: Dialect,
     pub user: UserId,
     pub login: LoginId,
     pub outbound: Arc<Outbound>,
@@ -86,9 +96,15 @@ pub struct SessionHandle {
 }
 
 impl SessionHandle {
-    pub fn new(id: SessionId, person: Person, login: LoginId, outbound: Arc<Outbound>) -> Self {
+    pub fn new(
+        id: SessionId,
+        dialect: Dialect,
+        person: Person,
+        login: LoginId,
+        outbound: Arc<Outbound>,
+    ) -> Self {
         let (user, person) = (person.id, Arc::new(Mutex::new(person)));
-        SessionHandle { id, user, login, outbound, person, greeted: Arc::default() }
+        SessionHandle { id, dialect, user, login, outbound, person, greeted: Arc::default() }
     }
 
     /// It has said hello: from now on it hears of rooms that its person comes into.

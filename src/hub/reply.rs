@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 
 use super::outbound::{Outbound, text_frame};
 use crate::core::room::{Event, Message, Refusal};
+use crate::core::simple;
 use crate::core::types::Position;
 use crate::core::wire::{self, Ref};
 
@@ -66,6 +67,8 @@ pub enum Outcome {
 #[derive(Debug)]
 enum To {
     Socket(Arc<Outbound>, Ref),
+    /// Of the simple API, which hears its own message as everyone does: only errors are told.
+    Simple(Arc<Outbound>),
     Request(oneshot::Sender<Outcome>),
 }
 
@@ -79,6 +82,10 @@ pub struct Reply {
 impl Reply {
     pub fn to_socket(outbound: Arc<Outbound>, reference: Ref) -> Reply {
         Reply { to: Some(To::Socket(outbound, reference)), published: false }
+    }
+
+    pub fn to_simple_socket(outbound: Arc<Outbound>) -> Reply {
+        Reply { to: Some(To::Simple(outbound)), published: false }
     }
 
     pub fn to_request() -> (Reply, oneshot::Receiver<Outcome>) {
@@ -99,6 +106,11 @@ impl Reply {
         match self.to.take() {
             Some(To::Socket(outbound, reference)) => {
                 outbound.push(text_frame(&answer_frame(&reference, &outcome)));
+            }
+            Some(To::Simple(outbound)) => {
+                if let Some(error) = simple_error(&outcome) {
+                    outbound.push(text_frame(&error));
+                }
             }
             // A request that hung up has no use for it.
             Some(To::Request(sender)) => drop(sender.send(outcome)),
@@ -134,6 +146,14 @@ fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
         Outcome::Failed(trouble) => {
             wire::error(reference, trouble.code(), trouble.detail(), trouble.is_temporary())
         }
+    }
+}
+
+fn simple_error(outcome: &Outcome) -> Option<Vec<u8>> {
+    match outcome {
+        Outcome::Accepted { .. } | Outcome::Repeated(_) | Outcome::Done => None,
+        Outcome::Refused(refusal) => Some(simple::error(refusal.code(), explain(*refusal), false)),
+        Outcome::Failed(trouble) => Some(simple::error(trouble.code(), trouble.detail(), true)),
     }
 }
 

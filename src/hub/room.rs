@@ -14,8 +14,9 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::bridge::{Attach as AttachToLog, Detach, Publish};
-use super::outbound::text_frame;
+use super::outbound::{Ending, text_frame};
 use super::presence::RoomGone;
+use super::registry::Dialect;
 use super::reply::{Outcome, Reply, Trouble};
 use super::signals::Signal;
 use super::{Hub, now};
@@ -23,10 +24,11 @@ use crate::core::page::Events;
 use crate::core::recent::First;
 use crate::core::record::{Action, Record, VERSION};
 use crate::core::room::{Event, Message as ChatMessage, Refusal, Room};
+use crate::core::simple;
 use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{AppendError, Entry};
-pub use listeners::{Join, Watch, Welcome};
+pub use listeners::{Join, Subscribe, Watch, Welcome};
 use listeners::{Kept, Listener};
 
 /// What may wait for a room; past it a proposal is refused as unavailable.
@@ -240,8 +242,13 @@ impl RoomActor {
         }
         let told = self.listeners.len() as u64;
         let apart = self.frames_apart(position, event);
-        self.listeners.retain(|listener| {
-            listener.outbound.push(apart.get(&listener.user).unwrap_or(&frame).clone())
+        let simple = self.simple_frame(event);
+        self.listeners.retain(|listener| match (listener.dialect, &simple) {
+            (Dialect::Rookery, _) => {
+                listener.outbound.push(apart.get(&listener.user).unwrap_or(&frame).clone())
+            }
+            (Dialect::Simple(_), Some(frame)) => listener.outbound.push(frame.clone()),
+            (Dialect::Simple(_), None) => listener.outbound.is_open(),
         });
         metrics::counter!("rookery_deliveries_total").increment(told);
         match &**event {
@@ -252,6 +259,7 @@ impl RoomActor {
                 if let Some(presence) = self.hub.presence() {
                     presence.do_send(RoomGone(self.id));
                 }
+                self.end_simple_sockets(Ending::RoomDeleted, |_| true);
                 self.listeners.clear();
                 self.kept.forget_messages();
             }
@@ -265,6 +273,12 @@ impl RoomActor {
         let here = apart.filter(|user| self.listeners.iter().any(|other| other.user == *user));
         let own = |user| text_frame(&wire::event_for(user, self.id, position, event));
         here.map(|user| (user, own(user))).collect()
+    }
+
+    /// The frame for sockets of the simple API, if there are any here and it tells them something.
+    fn simple_frame(&self, event: &Event) -> Option<Bytes> {
+        let any = self.listeners.iter().any(|other| other.dialect != Dialect::Rookery);
+        any.then(|| simple::event(event)).flatten().map(|line| text_frame(&line))
     }
 
     fn refuse(&self, refusal: Refusal, reply: Reply) {
@@ -484,7 +498,7 @@ impl Handler<TypingHeard> for RoomActor {
         if self.person(user).is_some() {
             let frame = text_frame(&wire::typing(self.id, user));
             let others = self.listeners.iter().filter(|listener| listener.user != user);
-            for listener in others {
+            for listener in others.filter(|other| other.dialect == Dialect::Rookery) {
                 listener.outbound.push(frame.clone());
             }
         }

@@ -4,7 +4,9 @@
 //! A command that has to ask the store holds back the next one, so that a client cannot pile
 //! them up; sends are handed to the room at once and in order.
 
+mod follow;
 mod hello;
+pub mod simple;
 
 use std::collections::VecDeque;
 use std::io;
@@ -23,12 +25,13 @@ use serde_json::json;
 use super::Hub;
 use super::messages::{self, edited, quote};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
-use super::presence::{Connect, Disconnect, Follow, Scope};
-use super::registry::SessionHandle;
+use super::presence::{Connect, Disconnect};
+use super::registry::{Dialect, SessionHandle};
 use super::reply::{Reply, Trouble, explain};
-use super::room::{Propose, Typing, Watch};
+use super::room::{Propose, Typing};
 use super::signals::Signal;
 use crate::config::Limits;
+use crate::core;
 use crate::core::message::Message;
 use crate::core::record::{Action, Post};
 use crate::core::room::Refusal;
@@ -46,8 +49,6 @@ const REFUSALS: usize = 100;
 const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
 /// Between two signs of typing in any room, from one socket.
 const TYPING_EVERY: Duration = Duration::from_millis(500);
-/// Rooms that a snapshot of everyone's presence names; past it only who is online is named.
-const EVERYONE: usize = 1_000;
 
 /// How many messages each user may send, over all sockets and requests to this instance.
 pub type MessageLimiter = RateLimiter<UserId, DashMapStateStore<UserId>, DefaultClock>;
@@ -72,10 +73,12 @@ pub struct Session {
 impl Session {
     /// A session whose handle is already among the hub's sessions.
     pub fn new(hub: Arc<Hub>, handle: SessionHandle) -> Session {
+        // The simple API has no hello: what it listens to stands in its address.
+        let said_hello = handle.dialect != Dialect::Rookery;
         Session {
             hub,
             handle,
-            said_hello: false,
+            said_hello,
             heard_at: Instant::now(),
             refusals: VecDeque::new(),
             typed_at: None,
@@ -96,7 +99,10 @@ impl Session {
     }
 
     fn error(&self, reference: &Ref, code: &str, detail: &str, temporary: bool) {
-        let frame = text_frame(&wire::error(reference, code, detail, temporary));
+        let frame = text_frame(&match self.handle.dialect {
+            Dialect::Rookery => wire::error(reference, code, detail, temporary),
+            Dialect::Simple(_) => core::simple::error(code, detail, temporary),
+        });
         match self.said_hello {
             true => {
                 self.outbound().push(frame);
@@ -161,7 +167,7 @@ impl Session {
             .and_then(|body| client_id.as_deref().map_or(Ok(()), text::client_id).map(|()| body));
         let body = match checked {
             Ok(body) => body,
-            Err(invalid) => return self.invalid(&reference, &invalid),
+            Err(invalid) => return self.invalid(&reference, invalid),
         };
         let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(&reference) };
         let post = Post { sender: self.handle.person(), body, client_id, reply_to: None };
@@ -175,13 +181,17 @@ impl Session {
                 let post = Post { reply_to: Some(quote), ..post };
                 session.propose(reference, room, Action::Message(post));
             }
-            Ok(Err(invalid)) => session.invalid(&reference, &invalid),
+            Ok(Err(invalid)) => session.invalid(&reference, invalid),
             Err(trouble) => session.trouble(&reference, trouble),
         }));
     }
 
     fn propose(&self, reference: Ref, room: RoomId, action: Action) {
-        let reply = Reply::to_socket(self.handle.outbound.clone(), reference);
+        let outbound = self.handle.outbound.clone();
+        let reply = match self.handle.dialect {
+            Dialect::Rookery => Reply::to_socket(outbound, reference),
+            Dialect::Simple(_) => Reply::to_simple_socket(outbound),
+        };
         let propose = Propose { by: self.user(), action, reply };
         // A full mailbox drops the proposal, and the dropped reply says that it is unavailable.
         let _ = self.hub.rooms.wake(&self.hub, room).try_send(propose);
@@ -190,7 +200,7 @@ impl Session {
     fn edit(&mut self, reference: Ref, id: MessageId, body: &str, ctx: &mut Context<Self>) {
         match text::message_body(body, &self.hub.config.limits.text()) {
             Ok(body) => self.change(reference, id, |message| edited(message, body), ctx),
-            Err(invalid) => self.invalid(&reference, &invalid),
+            Err(invalid) => self.invalid(&reference, invalid),
         }
     }
 
@@ -212,7 +222,7 @@ impl Session {
                 };
                 self.change(reference, id, react, ctx);
             }
-            Err(invalid) => self.invalid(&reference, &invalid),
+            Err(invalid) => self.invalid(&reference, invalid),
         }
     }
 
@@ -245,7 +255,11 @@ impl Session {
         is_too_fast
     }
 
-    fn invalid(&self, reference: &Ref, invalid: &Invalid) {
+    fn invalid(&self, reference: &Ref, invalid: Invalid) {
+        let invalid = match self.handle.dialect {
+            Dialect::Rookery => invalid,
+            Dialect::Simple(_) => core::simple::in_our_words(invalid),
+        };
         let code = format!("invalid_{}", invalid.field);
         self.error(reference, &code, &invalid.detail, false);
     }
@@ -292,54 +306,6 @@ impl Session {
         }));
     }
 
-    fn presence(
-        &mut self,
-        reference: Ref,
-        (users, room, all): (Option<Vec<UserId>>, Option<String>, bool),
-        ctx: &mut Context<Self>,
-    ) {
-        let scope = match (users, room, all) {
-            (Some(users), None, false) => Ok((Scope::People, users)),
-            (None, Some(room), false) => match room.parse::<RoomId>() {
-                Ok(room) => Ok((Scope::Room(room), Vec::new())),
-                Err(_) => return self.no_such_room(&reference),
-            },
-            (None, None, true) => Ok((Scope::Everyone, Vec::new())),
-            _ => Err("name one of users, room, or all"),
-        };
-        let (scope, users) = match scope {
-            Ok(scope) => scope,
-            Err(detail) => return self.error(&reference, "bad_request", detail, false),
-        };
-        let (hub, me, session) = (self.hub.clone(), self.user(), self.handle.id);
-        let people = async move {
-            let people = people_in(&hub, &scope, users, me).await?;
-            Ok::<_, StoreError>(people.map(|people| (scope, people)))
-        };
-        ctx.wait(people.into_actor(self).map(move |people, actor, _| match people {
-            Ok(Ok((scope, people))) => {
-                actor.follow(Follow { session, reference, scope, people });
-            }
-            Ok(Err(refusal)) => actor.refuse(&reference, refusal),
-            Err(_) => actor.error(&reference, "unavailable", "the store cannot be reached", true),
-        }));
-    }
-
-    /// To follow a room is for the room to allow, in order with those who leave it.
-    fn follow(&self, follow: Follow) {
-        if let Scope::Room(room) = follow.scope {
-            let outbound = self.handle.outbound.clone();
-            let watch = Watch { by: self.user(), outbound, follow };
-            let room = self.hub.rooms.wake(&self.hub, room);
-            if let Err(SendError::Full(watch) | SendError::Closed(watch)) = room.try_send(watch) {
-                let detail = "the room is too busy";
-                self.error(&watch.follow.reference, "unavailable", detail, true);
-            }
-        } else if let Some(presence) = self.hub.presence() {
-            presence.do_send(follow);
-        }
-    }
-
     /// Answers with everything that the client needs to begin, then lets the events through.
     fn hello(&mut self, reference: Ref, known: Known, ctx: &mut Context<Self>) {
         // From here on, rooms that this person comes into push their events behind the answer.
@@ -366,12 +332,16 @@ impl Session {
         );
         self.outbound().uncork(text_frame(&ok));
         self.said_hello = true;
+        self.come_online();
+        let (hub, handle) = (self.hub.clone(), self.handle.clone());
+        ctx.wait(Greeting::new(hub, handle, list, known).begin().into_actor(self));
+    }
+
+    fn come_online(&self) {
         if let Some(presence) = self.hub.presence() {
             let outbound = self.handle.outbound.clone();
             presence.do_send(Connect { session: self.handle.id, user: self.user(), outbound });
         }
-        let (hub, handle) = (self.hub.clone(), self.handle.clone());
-        ctx.wait(Greeting::new(hub, handle, list, known).begin().into_actor(self));
     }
 
     fn frame(&mut self, frame: Frame, ctx: &mut Context<Self>) {
@@ -392,7 +362,10 @@ impl Session {
 
     fn text(&mut self, bytes: Bytes, ctx: &mut Context<Self>) {
         match std::str::from_utf8(&bytes) {
-            Ok(text) => self.hear(text, ctx),
+            Ok(text) => match self.handle.dialect {
+                Dialect::Rookery => self.hear(text, ctx),
+                Dialect::Simple(room) => self.hear_line(room, text, ctx),
+            },
             Err(_) => self.outbound().end(Ending::InvalidUtf8),
         }
     }
@@ -454,38 +427,18 @@ async fn refusal_of_outsider(hub: &Hub, room: RoomId, user: UserId) -> Result<Re
     })
 }
 
-type People = Vec<(UserId, Option<crate::core::types::Timestamp>)>;
-
-/// The people of a scope with when they were last seen; refused for a room that is not the
-/// viewer's.
-async fn people_in(
-    hub: &Hub,
-    scope: &Scope,
-    users: Vec<UserId>,
-    viewer: UserId,
-) -> Result<Result<People, Refusal>, StoreError> {
-    let accounts = match scope {
-        Scope::People => hub.store.users(&users).await?,
-        Scope::Everyone => hub.store.directory("", None, EVERYONE).await?,
-        Scope::Room(room) => {
-            if !hub.store.is_member(*room, viewer).await? {
-                return Ok(Err(refusal_of_outsider(hub, *room, viewer).await?));
-            }
-            hub.store.users(&hub.store.member_ids(*room).await?).await?
-        }
-    };
-    Ok(Ok(accounts.iter().map(|account| (account.person.id, account.last_seen)).collect()))
-}
-
 impl Actor for Session {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        ctx.run_later(HELLO_WITHIN, |session, _| {
-            if !session.said_hello {
-                session.outbound().end(Ending::Policy);
-            }
-        });
+        match self.handle.dialect {
+            Dialect::Rookery => drop(ctx.run_later(HELLO_WITHIN, |session, _| {
+                if !session.said_hello {
+                    session.outbound().end(Ending::Policy);
+                }
+            })),
+            Dialect::Simple(_) => self.begin_to_subscribe(),
+        }
         ctx.run_interval(PING_EVERY, |session, ctx| {
             session.outbound().push(ping_frame());
             let pinged_at = Instant::now();

@@ -10,6 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::Hub;
 use super::outbound::text_frame;
+use super::registry::Dialect;
 use super::room::TypingHeard;
 use crate::core::types::{Position, RoomId, UserId};
 use crate::core::wire;
@@ -81,8 +82,8 @@ impl Signals {
             }
             Signal::Read { room, user, position } => {
                 let frame = text_frame(&wire::read(room, user, position));
-                let devices = self.hub.sessions.of(user);
-                for device in devices {
+                let devices = self.hub.sessions.of(user).into_iter();
+                for device in devices.filter(|device| device.dialect == Dialect::Rookery) {
                     device.outbound.push(frame.clone());
                 }
             }

@@ -9,6 +9,7 @@ mod client;
 mod consumer;
 mod ends;
 mod follow;
+mod inbound;
 mod producer;
 mod share;
 mod topics;
@@ -30,7 +31,7 @@ use super::{
     Entry, FEED_BATCHES, Feed, Log, LogError, Receipt, Refused, Share, StoredOffsets, count, lock,
 };
 use client::Health;
-use producer::{Outgoing, Producer, Purpose};
+use producer::{Origin, Outgoing, Producer, Purpose};
 use topics::Names;
 
 /// For what is queued to be appended when the log is closed.
@@ -167,7 +168,7 @@ impl Log for KafkaLog {
         let outgoing = Outgoing {
             topic: &self.shared.names.messages,
             partition: self.partition_of(key).into(),
-            key,
+            key: Some(key.as_bytes()),
             value: Some(&value),
             headers: None,
         };
@@ -217,7 +218,13 @@ impl Log for KafkaLog {
     }
 
     fn quarantine(&self, entry: &Entry, reason: &str) {
-        producer::quarantine(&self.shared, entry, reason);
+        let Entry { partition, offset, key, value } = entry;
+        let topic = &self.shared.names.messages;
+        let origin = Origin { topic, partition: *partition, offset: *offset };
+        let copy = (Some(key.as_bytes()), Some(&value[..]));
+        if let Err(error) = producer::quarantine(&self.shared, &origin, copy, reason, None) {
+            tracing::warn!(%error, partition, offset, reason, "no room to quarantine an entry");
+        }
     }
 
     fn is_up(&self) -> bool {

@@ -135,6 +135,49 @@ pub trait Log: Send + Sync {
     async fn close(&self);
 }
 
+/// A record that another program wrote for the hub to post.
+#[derive(Debug)]
+pub struct Arrival {
+    pub topic: Arc<str>,
+    pub partition: u16,
+    pub offset: i64,
+    /// When it was written, by the clock of who wrote it or of the broker.
+    pub at_ms: i64,
+    pub key: Option<Bytes>,
+    pub value: Option<Bytes>,
+    /// The reading that it came by. What an earlier one settles moves nothing any more.
+    generation: u64,
+    settled: std::sync::mpsc::Sender<Settled>,
+}
+
+#[derive(Debug)]
+struct Settled {
+    generation: u64,
+    partition: u16,
+    offset: i64,
+}
+
+impl Arrival {
+    /// It need not be read again: it was posted, or put into quarantine. Those of one partition
+    /// are settled in order. One that is dropped unsettled comes again, here or elsewhere.
+    pub fn settle(self) {
+        let Arrival { generation, partition, offset, .. } = self;
+        // Where the reader has ended it comes again, and is then known by its place.
+        let _ = self.settled.send(Settled { generation, partition, offset });
+    }
+}
+
+/// A door through which other programs post by writing to a topic.
+#[async_trait]
+pub trait Inbound: Send + Sync {
+    /// This instance's share of what arrives, each at least once. No more are handed out while
+    /// too many are unsettled. Ends when the receiver goes, or the log is closed.
+    async fn arrivals(&self) -> Result<mpsc::Receiver<Arrival>, LogError>;
+
+    /// Keeps a copy of what was refused, with the reason; waits until it is there for good.
+    async fn quarantine(&self, arrival: &Arrival, reason: &str) -> Result<(), AppendError>;
+}
+
 /// Topics beside the log, for what instances tell each other and no one must replay for long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Channel {

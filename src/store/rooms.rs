@@ -25,6 +25,11 @@ const VIEW_COLUMNS: usize = 12;
 
 const LAST_MESSAGE: &str = "LEFT JOIN messages m ON m.id = r.last_message_id";
 
+/// Where the group that somebody wrote to last is looked for: in these many groups, those with the
+/// newest messages, and among these many messages of each.
+const GROUPS_LOOKED_AT: usize = 100;
+const MESSAGES_LOOKED_AT: usize = 1_000;
+
 /// Read markers in one transaction.
 const MARKS: usize = 500;
 
@@ -85,6 +90,43 @@ impl Store {
             vec![Statement::new(views, values![user]), Statement::new(people, values![user])];
         let rows = self.db.read(read).await?;
         self::views(&rows[0], &rows[1], user)
+    }
+
+    /// The group that is meant where none is named: the only one, or else the one that this person
+    /// wrote to last.
+    pub async fn usual_group(&self, user: UserId) -> Result<Option<RoomId>> {
+        let sql = format!(
+            "SELECT r.id, m.sent_at FROM members me JOIN rooms r ON r.id = me.room_id
+             {LAST_MESSAGE} WHERE me.user_id = ? AND r.kind = 'group'
+             ORDER BY COALESCE(m.sent_at, 0) DESC, r.id LIMIT ?"
+        );
+        let groups = self.db.query(Statement::new(sql, values![user, GROUPS_LOOKED_AT])).await?;
+        if let [only] = &groups[..] {
+            return only.parse(0).map(Some);
+        }
+        let mut usual: Option<(Timestamp, RoomId)> = None;
+        for row in &groups {
+            let (room, newest) = (row.parse(0)?, row.maybe_time(1)?);
+            // From here on nobody wrote anything later, and so not this person.
+            if newest <= usual.map(|(at, _)| at) {
+                break;
+            }
+            if let Some(at) = self.last_sent(room, user).await?
+                && usual.is_none_or(|(before, _)| before < at)
+            {
+                usual = Some((at, room));
+            }
+        }
+        Ok(usual.map(|(_, room)| room))
+    }
+
+    /// When this person wrote to a room last, if that is not long ago.
+    async fn last_sent(&self, room: RoomId, user: UserId) -> Result<Option<Timestamp>> {
+        let sql = "SELECT MAX(x.sent_at) FROM
+                (SELECT sender_id, sent_at FROM messages WHERE room_id = ?
+                 ORDER BY position DESC LIMIT ?) x WHERE x.sender_id = ?";
+        let row = self.db.query_one(Statement::new(sql, values![room, MESSAGES_LOOKED_AT, user]));
+        row.await?.map_or(Ok(None), |row| row.maybe_time(0))
     }
 
     /// The room as this person sees it: `None` if for this person it does not exist.

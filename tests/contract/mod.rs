@@ -14,6 +14,7 @@ pub mod reading;
 pub mod resume;
 pub mod rooms;
 pub mod search;
+pub mod simple;
 pub mod socket;
 
 /// One test for each story, in a world of that kind. A story that is not listed here is never
@@ -163,6 +164,24 @@ macro_rules! each_story {
                 public_groups_are_listed_in_pages,
                 changes_have_a_rate_for_each_person,
                 what_is_too_large_for_kafka_is_refused_for_good;
+            simple:
+                what_is_sent_is_listed_changed_and_deleted,
+                without_a_group_it_is_the_only_or_last_used_one,
+                sending_again_with_the_same_client_id_gives_the_first,
+                a_direct_conversation_has_its_string_for_an_id,
+                one_sends_and_changes_ones_own,
+                groups_of_others_stay_closed,
+                what_does_not_fit_is_told_as_a_problem,
+                a_cookie_needs_our_page_here_too,
+                a_list_has_the_newest_1000_or_those_before,
+                a_subscriber_hears_and_says_what_all_others_do,
+                a_subscriber_hears_from_now_on_alone,
+                a_subscriber_is_told_what_was_not_posted,
+                who_may_not_subscribe_hears_so_before_the_upgrade,
+                a_subscription_ends_with_the_membership_or_the_group,
+                a_subscription_ends_with_the_login,
+                a_subscriber_is_online,
+                a_subscriber_is_sent_elsewhere_when_the_instance_stops;
             socket:
                 hello_comes_first,
                 refs_come_back_as_they_were,

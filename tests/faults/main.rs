@@ -12,6 +12,7 @@ mod support;
 mod behind;
 mod crash;
 mod crowd;
+mod inbound;
 mod outage;
 mod places;
 mod slow;

@@ -9,18 +9,22 @@
 mod answer;
 mod cluster;
 mod hub;
+mod lines;
 mod person;
 mod socket;
+mod topics;
 mod world;
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
 pub use answer::Answer;
-pub use cluster::Cluster;
+pub use cluster::{Cluster, Services};
 pub use hub::Hub;
+pub use lines::Lines;
 pub use person::{PASSWORD, Person, Request};
-pub use socket::{Close, Socket, handshake};
+pub use socket::{Close, Socket, handshake, handshake_at};
+pub use topics::{Copy, Place, Topics, texts, until_texts};
 pub use world::World;
 
 /// How long anything that should happen may take; the machines that test are slow at times.

@@ -282,14 +282,19 @@ fn check_error(answer: &Value, code: &str) {
 /// The request that opens a socket, for those that will be refused: send it and look at the
 /// status. It offers `protocols`, if any.
 pub fn handshake(person: &Person, protocols: Option<&str>) -> Request {
-    let request = person
-        .request(Method::GET, "/api/v1/socket")
-        .header("connection", "Upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let request = handshake_at(person, "/api/v1/socket");
     match protocols {
         Some(protocols) => request.header("sec-websocket-protocol", protocols),
         None => request,
     }
+}
+
+/// The same at another address, without any subprotocol.
+pub fn handshake_at(person: &Person, path: &str) -> Request {
+    person
+        .request(Method::GET, path)
+        .header("connection", "Upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "13")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
 }

@@ -80,18 +80,20 @@ impl World {
         }
     }
 
+    /// Where the instances of a cluster keep what they share.
+    pub async fn services(&self) -> Services {
+        match &*RUNNING.lock().await {
+            Running::Cluster(cluster) => cluster.services.clone(),
+            _ => panic!("no cluster runs"),
+        }
+    }
+
     /// A world with an instance that this story has to itself, with these settings. In a cluster
     /// it is one more instance of the same cluster.
     pub async fn with(&self, env: &[(&str, &str)]) -> World {
         let hub = match self.mode {
             Mode::Embedded => Hub::embedded_with(env).await,
-            Mode::Cluster => {
-                let services = match &*RUNNING.lock().await {
-                    Running::Cluster(cluster) => cluster.services.clone(),
-                    _ => panic!("no cluster runs"),
-                };
-                services.hub(env).await
-            }
+            Mode::Cluster => self.services().await.hub(env).await,
         };
         World {
             bases: vec![hub.base.clone()],

@@ -13,13 +13,13 @@ use bytes::Bytes;
 use super::RoomActor;
 use crate::core::follow::SessionId;
 use crate::core::page::{Events, change};
-use crate::core::room::{Event, Mentions, Message as ChatMessage, Standing};
+use crate::core::room::{Event, Mentions, Message as ChatMessage, Refusal, Standing};
 use crate::core::types::{Position, RoomId, UserId};
 use crate::core::wire;
 use crate::hub::Hub;
-use crate::hub::outbound::{Outbound, text_frame};
+use crate::hub::outbound::{Ending, Outbound, text_frame};
 use crate::hub::presence::{Follow, Membership};
-use crate::hub::registry::SessionHandle;
+use crate::hub::registry::{Dialect, SessionHandle};
 use crate::hub::reply::explain;
 use crate::store::{Replay, StoreError};
 
@@ -32,6 +32,7 @@ const KEPT_BYTES: usize = 1024 * 1024;
 pub struct Listener {
     pub session: SessionId,
     pub user: UserId,
+    pub dialect: Dialect,
     pub outbound: Arc<Outbound>,
     /// It was given, or told to reload, everything up to here, and all that followed.
     pub from: Position,
@@ -44,6 +45,12 @@ pub struct Join {
     pub session: SessionHandle,
     pub since: Position,
 }
+
+/// A socket of the simple API joins, and gets all that follows. `None`: this actor is about to
+/// sleep; ask the one that takes its place.
+#[derive(Message)]
+#[rtype(result = "Option<Result<(), Refusal>>")]
+pub struct Subscribe(pub SessionHandle);
 
 /// People with sockets here came into the room by the record at this position.
 #[derive(Message)]
@@ -277,10 +284,10 @@ impl RoomActor {
     /// The one door: members alone, each socket once, and never where the next actor of this room
     /// would not know of them.
     fn listen(&mut self, session: SessionHandle, from: Position) {
-        let SessionHandle { id, user, outbound, .. } = session;
+        let SessionHandle { id, user, dialect, outbound, .. } = session;
         let is_here = self.listeners.iter().any(|listener| listener.session == id);
         if outbound.is_open() && !is_here && !self.retired && self.is_member(user) {
-            self.listeners.push(Listener { session: id, user, outbound, from });
+            self.listeners.push(Listener { session: id, user, dialect, outbound, from });
         }
     }
 
@@ -296,8 +303,16 @@ impl RoomActor {
     }
 
     pub(super) fn stop_listening(&mut self, user: UserId) {
+        self.end_simple_sockets(Ending::Removed, |listener| listener.user == user);
         self.listeners.retain(|listener| listener.user != user);
         self.tell_presence(user, false);
+    }
+
+    /// A socket that has no other room ends with its place in this one.
+    pub(super) fn end_simple_sockets(&self, ending: Ending, which: impl Fn(&Listener) -> bool) {
+        let simple = |listener: &&Listener| listener.dialect != Dialect::Rookery;
+        let ended = self.listeners.iter().filter(simple).filter(|listener| which(listener));
+        ended.for_each(|listener| listener.outbound.end(ending));
     }
 
     pub(super) fn tell_only(&self, user: UserId, frame: &Bytes) {
@@ -354,6 +369,22 @@ impl Handler<Join> for RoomActor {
         }
         self.used_at = Instant::now();
         self.join(join, ctx);
+    }
+}
+
+impl Handler<Subscribe> for RoomActor {
+    type Result = Option<Result<(), Refusal>>;
+
+    fn handle(&mut self, Subscribe(session): Subscribe, _: &mut Self::Context) -> Self::Result {
+        if self.retired {
+            return None;
+        }
+        self.used_at = Instant::now();
+        let admitted = self.room.require_member(session.user).map(drop);
+        if admitted.is_ok() {
+            self.listen(session, self.room.position);
+        }
+        Some(admitted)
     }
 }
 

@@ -30,7 +30,7 @@ impl Bus for KafkaLog {
         let outgoing = Outgoing {
             topic: topic(&self.shared, channel),
             partition: 0,
-            key,
+            key: Some(key.as_bytes()),
             value: value.as_deref(),
             headers: None,
         };

@@ -17,13 +17,13 @@ use tokio::sync::oneshot;
 
 use super::client::{self, Health};
 use super::{Shared, spawn};
-use crate::log::{AppendError, Channel, Entry, LogError, count};
+use crate::log::{AppendError, Channel, LogError, count};
 
 /// One record on its way to a topic.
 pub(super) struct Outgoing<'a> {
     pub topic: &'a str,
     pub partition: i32,
-    pub key: &'a str,
+    pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
     pub headers: Option<OwnedHeaders>,
 }
@@ -32,7 +32,8 @@ pub(super) struct Outgoing<'a> {
 pub(super) enum Purpose {
     Append(oneshot::Sender<Result<i64, AppendError>>),
     Tell(Channel),
-    Quarantine,
+    /// Who waits to hear of it, if anybody does.
+    Quarantine(Option<oneshot::Sender<Result<(), AppendError>>>),
 }
 
 /// A producer that is replaced by a new one should librdkafka give it up.
@@ -51,8 +52,8 @@ impl Producer {
     /// Queues a record and returns at once.
     pub fn send(&self, outgoing: Outgoing, purpose: Purpose) -> Result<(), RDKafkaErrorCode> {
         let Outgoing { topic, partition, key, value, headers } = outgoing;
-        let mut record =
-            BaseRecord::with_opaque_to(topic, Box::new(purpose)).key(key).partition(partition);
+        let mut record = BaseRecord::with_opaque_to(topic, Box::new(purpose)).partition(partition);
+        record.key = key;
         record.payload = value;
         record.headers = headers;
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
@@ -172,10 +173,16 @@ impl ProducerContext for Deliveries {
                 let _ = receipt.send(Err(outcome));
             }
             (Purpose::Tell(channel), Err(_)) => count::dropped(channel),
-            (Purpose::Quarantine, Err((error, _))) => {
+            (Purpose::Quarantine(None), Err((error, _))) => {
                 tracing::warn!(%error, "an unreadable entry was not copied to quarantine");
             }
-            (Purpose::Tell(_) | Purpose::Quarantine, Ok(_)) => {}
+            (Purpose::Quarantine(Some(waiting)), outcome) => {
+                let outcome = outcome.as_ref().map(drop);
+                let failed = |(error, _): &(KafkaError, _)| AppendError::Unknown(error.to_string());
+                // Who no longer waits reads it again.
+                let _ = waiting.send(outcome.map_err(failed));
+            }
+            (Purpose::Tell(_) | Purpose::Quarantine(None), Ok(_)) => {}
         }
     }
 }
@@ -187,22 +194,28 @@ fn surely_not_there(message: &BorrowedMessage) -> bool {
     status == rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED
 }
 
+/// Where a record was that nobody could read, or that was refused.
+pub(super) struct Origin<'a> {
+    pub topic: &'a str,
+    pub partition: u16,
+    pub offset: i64,
+}
+
 /// Sends a copy, with where it came from and why in its headers.
-pub(super) fn quarantine(shared: &Shared, entry: &Entry, reason: &str) {
-    let place = (entry.partition.to_string(), entry.offset.to_string());
+pub(super) fn quarantine(
+    shared: &Shared,
+    origin: &Origin,
+    (key, value): (Option<&[u8]>, Option<&[u8]>),
+    reason: &str,
+    waiting: Option<oneshot::Sender<Result<(), AppendError>>>,
+) -> Result<(), RDKafkaErrorCode> {
+    let (partition, offset) = (origin.partition.to_string(), origin.offset.to_string());
     let headers = OwnedHeaders::new()
         .insert(Header { key: "reason", value: Some(reason) })
-        .insert(Header { key: "partition", value: Some(&place.0) })
-        .insert(Header { key: "offset", value: Some(&place.1) });
-    let outgoing = Outgoing {
-        topic: &shared.names.quarantine,
-        partition: 0,
-        key: &entry.key,
-        value: Some(&entry.value),
-        headers: Some(headers),
-    };
-    if let Err(error) = shared.producer.send(outgoing, Purpose::Quarantine) {
-        let Entry { partition, offset, .. } = entry;
-        tracing::warn!(%error, partition, offset, reason, "no room to quarantine an entry");
-    }
+        .insert(Header { key: "topic", value: Some(origin.topic) })
+        .insert(Header { key: "partition", value: Some(&partition) })
+        .insert(Header { key: "offset", value: Some(&offset) });
+    let topic = &shared.names.quarantine;
+    let outgoing = Outgoing { topic, partition: 0, key, value, headers: Some(headers) };
+    shared.producer.send(outgoing, Purpose::Quarantine(waiting))
 }

@@ -15,6 +15,7 @@ async fn open() -> (MockCluster<'static, DefaultProducerContext>, Arc<KafkaLog>)
         cluster.create_topic(topic, 1, 1).unwrap();
     }
     cluster.create_topic("chat-messages", 3, 1).unwrap();
+    cluster.create_topic("chat-inbound", 3, 1).unwrap();
     let settings = KafkaSettings {
         brokers: cluster.bootstrap_servers(),
         partitions: 3,

@@ -27,9 +27,13 @@ pub(super) struct Names {
     pub messages: String,
     pub presence: String,
     pub signals: String,
+    /// What other programs write for us to post.
+    pub inbound: String,
     pub quarantine: String,
     /// The consumer group of the persisters.
     pub group: String,
+    /// The consumer group of those who post what is inbound.
+    pub inbound_group: String,
 }
 
 impl Names {
@@ -38,8 +42,10 @@ impl Names {
             messages: format!("{prefix}-messages"),
             presence: format!("{prefix}-presence"),
             signals: format!("{prefix}-signals"),
+            inbound: format!("{prefix}-inbound"),
             quarantine: format!("{prefix}-quarantine"),
             group: format!("{prefix}-persistence"),
+            inbound_group: format!("{prefix}-inbound"),
         }
     }
 }
@@ -88,7 +94,7 @@ struct Plan {
     config: Vec<(&'static str, String)>,
 }
 
-fn plan(settings: &KafkaSettings, names: &Names) -> [Plan; 4] {
+fn plan(settings: &KafkaSettings, names: &Names) -> [Plan; 5] {
     let keep =
         |ms: i64| vec![("cleanup.policy", "delete".to_owned()), ("retention.ms", ms.to_string())];
     let mut messages = keep(settings.message_retention_ms);
@@ -103,12 +109,14 @@ fn plan(settings: &KafkaSettings, names: &Names) -> [Plan; 4] {
         ("min.cleanable.dirty.ratio", "0.01".to_owned()),
         ("delete.retention.ms", (10 * MINUTE_MS).to_string()),
     ];
+    let inbound = keep(24 * 60 * MINUTE_MS);
     let mut quarantine = keep(14 * 24 * 60 * MINUTE_MS);
     quarantine.push((BATCH_BYTES, settings.message_bytes().to_string()));
     [
         Plan { name: names.messages.clone(), partitions: settings.partitions, config: messages },
         Plan { name: names.presence.clone(), partitions: 1, config: presence },
         Plan { name: names.signals.clone(), partitions: 1, config: signals },
+        Plan { name: names.inbound.clone(), partitions: settings.partitions, config: inbound },
         Plan { name: names.quarantine.clone(), partitions: 1, config: quarantine },
     ]
 }
