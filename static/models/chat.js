@@ -316,7 +316,8 @@ export function notSent(count) {
 
 /** Why a change was not made, for a notice. */
 function whyNot({ code, detail, unknown }) {
-  if (code === "not_connected") return "Not connected, so nothing was changed. Please try again later.";
+  if (code === "not_connected")
+    return "Not connected, so nothing was changed. Please try again later.";
   if (unknown) return "The connection was lost on the way. Please look whether it was changed.";
   if (code === "message_deleted") return "This message was deleted meanwhile.";
   return detail;

@@ -26,6 +26,8 @@ export class Timeline extends Emitter {
   hasNewer = false;
   loadingOlder = false;
   loadingNewer = false;
+  olderFailed = false;
+  newerFailed = false;
 
   constructor(room, { api, me }) {
     super();
@@ -46,6 +48,7 @@ export class Timeline extends Emitter {
   async load() {
     const load = this.#begin();
     this.state = "loading";
+    this.olderFailed = this.newerFailed = false;
     this.emit("change");
     try {
       const page = await this.#page({});
@@ -111,8 +114,8 @@ export class Timeline extends Emitter {
     if (load !== this.#load) return;
     this.messages = [];
     this.#byId.clear();
-    this.hasOlder = page.has_older;
-    this.hasNewer = page.has_newer;
+    this.olderFailed = this.newerFailed = false;
+    Object.assign(this, { hasOlder: page.has_older, hasNewer: page.has_newer });
     this.#take(page);
     this.emit("change");
   }
@@ -154,8 +157,7 @@ export class Timeline extends Emitter {
   /** Takes a page in, which knows everything up to `upTo` and maybe more. */
   #take({ messages }, upTo = "0") {
     for (const message of messages) this.#put(message);
-    for (const event of this.#since ?? [])
-      if (isLater(event.position, upTo)) this.#change(event);
+    for (const event of this.#since ?? []) if (isLater(event.position, upTo)) this.#change(event);
     this.#since = null;
   }
 
@@ -220,5 +222,7 @@ export class Timeline extends Emitter {
 
 /** What a reply shows of this message, as the server has it in `quote`. */
 export function quoteOf({ id, sender, body, deleted }) {
-  return deleted ? { id, sender, deleted } : { id, sender, body: [...body].slice(0, QUOTE).join("") };
+  return deleted
+    ? { id, sender, deleted }
+    : { id, sender, body: [...body].slice(0, QUOTE).join("") };
 }
