@@ -6,6 +6,7 @@ import { h, testId } from "../lib/dom.js";
 import { ALL, begunAt, matching } from "../models/mentions.js";
 
 const SHOWN = 8;
+const EVERYONE = { user_id: ALL, username: ALL, display_name: "Everyone in the group" };
 
 export class MentionList {
   #chat;
@@ -64,18 +65,21 @@ export class MentionList {
     if (!begun || this.#refused !== null) return this.close();
     const asked = mentionable.room === roomId && mentionable.state !== "failed";
     if (!asked) mentionable.load(roomId);
-    const found = mentionable.room === roomId ? matching(this.#all(), begun.query, SHOWN) : [];
+    const found = mentionable.room === roomId ? this.#matching(begun.query) : [];
     if (found[this.#at]?.user_id !== this.#found[this.#at]?.user_id) this.#at = 0;
     this.#found = found;
     this.#draw();
   }
 
-  /** Whom one may call here: all the others, and everyone at once for who may. */
-  #all() {
+  /** The others here, and at last everyone at once, for who may call them so. */
+  #matching(query) {
     const { mentionable, me, room } = this.#chat;
     const others = mentionable.list().filter(({ user_id }) => user_id !== me);
-    const everyone = { user_id: ALL, username: ALL, display_name: "Everyone in the group" };
-    return room?.role === "admin" && room.kind !== "direct" ? [...others, everyone] : others;
+    const mayCallAll = room?.role === "admin" && room.kind !== "direct";
+    return [
+      ...matching(others, query, SHOWN),
+      ...(mayCallAll ? matching([EVERYONE], query, 1) : []),
+    ];
   }
 
   #choose({ username }) {
