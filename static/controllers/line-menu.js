@@ -20,7 +20,6 @@ export class LineMenu {
   constructor(chat, place, rowOf) {
     this.#chat = chat;
     const pressed = (event) => {
-      this.#press.fired = false;
       const line = event.target.closest(".line");
       const row = line && rowOf(line);
       if (event.pointerType !== "mouse" && row && mayChange(row)) this.#pressing(event, line, row);
@@ -29,9 +28,10 @@ export class LineMenu {
     place.addEventListener("pointermove", (event) => this.#moved(event));
     for (const name of ["pointerup", "pointercancel"])
       place.addEventListener(name, () => clearTimeout(this.#press.timer));
-    place.addEventListener("contextmenu", (event) => this.#press.fired && event.preventDefault());
-    // Lifting the finger from what it pressed long is no click on it.
-    place.addEventListener("click", (event) => this.#afterPress(event), { capture: true });
+    // Lifting the finger is no click on what it pressed long, nor on the sheet that has come under it.
+    addEventListener("pointerdown", () => (this.#press.fired = false), { capture: true });
+    for (const name of ["click", "contextmenu"])
+      addEventListener(name, (event) => this.#afterPress(event), { capture: true });
   }
 
   open(row, anchor) {
@@ -169,7 +169,6 @@ export class LineMenu {
 
   #afterPress(event) {
     if (!this.#press.fired) return;
-    this.#press.fired = false;
     event.preventDefault();
     event.stopPropagation();
   }

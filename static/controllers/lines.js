@@ -104,12 +104,12 @@ export class Lines {
           lineText(row, this.#username),
           row.editedAt && edited(row.editedAt),
           mayChange(row) && actionsOf(row, this.#on),
+          !row.first && timeElement(row.at, clock(row.at), "side-time"),
         ),
         reactionsOf(row, this.#on.react),
         row.state === "pending" && h("p", { class: "line-state" }, icon("clock"), "Sending…"),
         row.state === "failed" && this.#failure(row),
       ),
-      row.first ? "" : timeElement(row.at, clock(row.at), "side-time"),
     );
   }
 

@@ -303,7 +303,7 @@ class Person {
   }
 
   /** All there is to see of the lines: quotes, texts, marks and reactions, from top to bottom. */
-  async look() {
+  async view() {
     return this.lines().evaluateAll((lines) =>
       lines.map((line) => ({
         deleted: line.classList.contains("deleted"),
