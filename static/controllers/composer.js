@@ -114,6 +114,7 @@ export class Composer {
 
   #editLast(event) {
     const { timeline, composing, me } = this.#chat;
+    if (timeline?.hasNewer) return; // my last line is not on the page
     const mine = timeline?.messages.findLast(({ sender, deleted }) => sender.id === me && !deleted);
     if (!mine) return;
     event.preventDefault();

@@ -45,7 +45,7 @@ export class Conversation {
     const menu = new LineMenu(chat, place, this.#lines.rowOf);
     chat.on("room", () => this.#show());
     chat.on("event", (event) => this.#heard(event));
-    chat.on("connected", () => this.#readSoon());
+    chat.on("connected", () => this.#connected());
     chat.outbox.on("change", (room) => room === this.#roomId && this.#render());
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#toNewest.addEventListener("click", () => this.toBottom());
@@ -88,10 +88,18 @@ export class Conversation {
     if (!room) return;
     this.#unlisten = timeline.on("change", this.#render);
     this.#unreadAfter = room.unread > 0 ? (room.read_position ?? "0") : null;
-    this.#stays = !timeline.hasNewer;
+    this.#stays = true;
+    if (timeline.hasNewer) timeline.load(); // it was left at an old message
     this.#passed = 0;
     this.#target = null;
     this.#draw();
+  }
+
+  /** What could not be had while there was no connection is asked for again. */
+  #connected() {
+    if (this.#timeline) this.#timeline.newerFailed = false;
+    this.#askMore();
+    this.#readSoon();
   }
 
   #draw() {
@@ -243,6 +251,7 @@ export class Conversation {
     const { room } = this.#chat;
     const seen = room && room.id === this.#roomId && this.#stays && this.#scroller.clientHeight > 0;
     if (!seen || document.hidden || !document.hasFocus()) return null;
+    if (this.#timeline?.hasNewer) return null;
     const newest = this.#timeline?.newest;
     return newest && isLater(newest.position, room.read_position) ? newest : null;
   }

@@ -4,6 +4,9 @@
 import { h, icon } from "../lib/dom.js";
 import { nameOf } from "../lib/emoji.js";
 
+/** Not said aloud with every line that comes, since the menu has them, too. */
+const MOUSE_ONLY = { "aria-hidden": "true" };
+
 /** The message that a line replies to, in short; a click leads there. */
 export function quoteOf({ id, sender, body, deleted }, onJump) {
   const text = deleted ? "Message deleted" : body;
@@ -63,8 +66,8 @@ export function actionsOf(row, on) {
   return h(
     "div",
     { class: "line-actions" },
-    button("line-react", "React", "smile", on.palette),
-    button("line-reply", "Reply", "reply", on.reply),
+    button("line-react", "React", "smile", on.palette, MOUSE_ONLY),
+    button("line-reply", "Reply", "reply", on.reply, MOUSE_ONLY),
     button("line-more", "What to do with this message", "more", on.menu, {
       "aria-haspopup": "menu",
     }),

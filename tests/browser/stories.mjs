@@ -463,6 +463,13 @@ export function stories(name, start) {
       assert.ok(await alice.line("Where is the key?").locator(".bubble").isVisible());
       assert.equal(await alice.line("Under the mat.").count(), 0, "the newest is far away");
 
+      alice.tell("goes elsewhere and comes back, to the newest");
+      await alice.makeGroup("Short memory");
+      await alice.enter("Long memory");
+      await alice.sees("Under the mat.");
+      await quote.click();
+      await alice.line("Where is the key?").waitFor();
+
       await bob.say("said meanwhile");
       await bob.sees("said meanwhile");
       alice.tell("scrolls down to the newest");
