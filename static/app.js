@@ -20,6 +20,7 @@ url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
 let socket;
 const chat = new Chat({
   me: document.body.dataset.userId,
+  username: document.body.dataset.username,
   api,
   makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn })),
 });

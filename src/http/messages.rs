@@ -113,6 +113,17 @@ fn shown(message: Message) -> HttpResponse {
     HttpResponse::Ok().json(json!({"message": message}))
 }
 
+/// One message as it is now, for members of its room: to find what a reply quotes.
+pub async fn show(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
+    let id: MessageId = path_id(&request, "message")?;
+    let found = messages::find(&hub, id).await?.ok_or_else(Problem::not_found)?;
+    let (room, around) = (found.room_id, PageOf::Around(found.position));
+    // The history says who may see it, and knows what the store does not have yet.
+    let page = history::page(&hub, room, viewer.id(), around, 1).await?;
+    let message = page.messages.into_iter().find(|message| message.id == id);
+    Ok(shown(message.ok_or_else(Problem::not_found)?.seen_by(viewer.id())))
+}
+
 /// Finds a message and does something to it; returns it as it is then.
 pub(super) async fn change(
     hub: &Shared,

@@ -159,7 +159,11 @@ fn api(api: &mut web::ServiceConfig) {
     ))
     .service(resource(
         "/messages/{message}",
-        [(patch, web::to(messages::edit)), (delete, web::to(messages::delete))],
+        [
+            (get, web::to(messages::show)),
+            (patch, web::to(messages::edit)),
+            (delete, web::to(messages::delete)),
+        ],
     ))
     .service(resource(
         "/messages/{message}/reactions/{emoji}",

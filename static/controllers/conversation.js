@@ -4,10 +4,11 @@
 import { $, coalesce, h, testId } from "../lib/dom.js";
 import { isLater } from "../lib/position.js";
 import { rowsOf } from "../models/rows.js";
+import { LineMenu } from "./line-menu.js";
 import { Lines } from "./lines.js";
 
 const BOTTOM_PX = 60; // this near to the end counts as there
-const TOP_PX = 500; // this near to the beginning asks for older lines
+const NEAR_PX = 500; // this near to where the lines held end asks for more of them
 const READ_PAUSE_MS = 250; // read markers in a burst of lines become one
 
 export class Conversation {
@@ -25,17 +26,26 @@ export class Conversation {
   #unreadAfter = null; // position of the mark "New"
   #passed = 0; // lines that came while reading further up
   #readTimer = 0;
+  #target = null; // the message to go to once it is drawn
   #render = coalesce(() => this.#draw());
 
   constructor(chat) {
     this.#chat = chat;
-    this.#lines = new Lines($("[data-lines]"), {
+    const place = $("[data-lines]");
+    const reply = (row) => chat.composing.reply(this.#roomId, this.#timeline.find(row.id));
+    this.#lines = new Lines(place, chat.username, {
       retry: (clientId) => chat.outbox.retry(clientId),
       discard: (clientId) => chat.outbox.settle(clientId),
+      menu: (row, button) => menu.open(row, button),
+      palette: (row, button) => menu.palette(row, button),
+      reply,
+      react: (row, emoji, on) => chat.react(row.id, emoji, on),
+      jump: (id) => this.#jump(id),
     });
+    const menu = new LineMenu(chat, place, this.#lines.rowOf);
     chat.on("room", () => this.#show());
     chat.on("event", (event) => this.#heard(event));
-    chat.on("connected", () => this.#readSoon());
+    chat.on("connected", () => this.#connected());
     chat.outbox.on("change", (room) => room === this.#roomId && this.#render());
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#toNewest.addEventListener("click", () => this.toBottom());
@@ -51,7 +61,22 @@ export class Conversation {
     this.#stays = true;
     this.#unreadAfter = null;
     this.#passed = 0;
+    this.#target = null;
+    if (this.#timeline?.hasNewer) this.#timeline.load();
     this.#render();
+  }
+
+  /** To a message that a reply quotes, wherever in the history it is. */
+  async #jump(id) {
+    const timeline = this.#timeline;
+    try {
+      await timeline.seek(id);
+    } catch (problem) {
+      return this.#chat.emit("notice", problem.detail);
+    }
+    if (timeline !== this.#timeline) return;
+    this.#target = id;
+    this.#draw();
   }
 
   #show() {
@@ -64,32 +89,56 @@ export class Conversation {
     this.#unlisten = timeline.on("change", this.#render);
     this.#unreadAfter = room.unread > 0 ? (room.read_position ?? "0") : null;
     this.#stays = true;
+    if (timeline.hasNewer) timeline.load(); // it was left at an old message
     this.#passed = 0;
+    this.#target = null;
     this.#draw();
+  }
+
+  /** What could not be had while there was no connection is asked for again. */
+  #connected() {
+    if (this.#timeline) this.#timeline.newerFailed = false;
+    this.#askMore();
+    this.#readSoon();
   }
 
   #draw() {
     const timeline = this.#timeline;
     if (!timeline || !this.#roomId) return;
-    const { me, outbox } = this.#chat;
     const anchor = this.#stays ? null : this.#anchor();
     this.#scroller.setAttribute(
       "aria-live",
       timeline.state === "ready" && !timeline.loadingOlder ? "polite" : "off",
     );
-    this.#lines.draw(
-      rowsOf(timeline.messages, outbox.of(this.#roomId), { me, unreadAfter: this.#unreadAfter }),
-    );
+    this.#lines.draw(this.#rows(timeline));
     this.#top.replaceChildren(...this.#topNote(timeline));
-    if (anchor?.row.isConnected) {
+    const target = this.#target && this.#lines.find(this.#target);
+    if (target) this.#goTo(target);
+    else if (anchor?.row.isConnected) {
       this.#scroller.scrollTop += anchor.row.getBoundingClientRect().top - anchor.top;
     } else {
       this.#pin(); // also when what was being read is gone, after a reset
       if (this.#stays) timeline.trim();
     }
     this.#pill();
-    this.#askOlder();
+    this.#askMore();
     this.#readSoon();
+  }
+
+  /** Lines still to be sent stand after the newest, so not where that is not in sight. */
+  #rows(timeline) {
+    const { me, username, outbox } = this.#chat;
+    const waiting = timeline.hasNewer ? [] : outbox.of(this.#roomId);
+    return rowsOf(timeline.messages, waiting, { me, username, unreadAfter: this.#unreadAfter });
+  }
+
+  #goTo(line) {
+    this.#target = null;
+    this.#stays = false;
+    line.scrollIntoView({ block: "center" });
+    line.querySelector(".line-more")?.focus({ preventScroll: true });
+    line.classList.add("found");
+    line.addEventListener("animationend", () => line.classList.remove("found"), { once: true });
   }
 
   #topNote(timeline) {
@@ -147,12 +196,16 @@ export class Conversation {
     // A scroll reported while the frame is changing its size (the composer grew) says nothing about
     // what the person wants; #resized follows.
     if (this.#size !== this.#sizeNow()) return;
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.#stays = scrollHeight - scrollTop - clientHeight < BOTTOM_PX;
+    this.#stays = this.#toEnd() < BOTTOM_PX && !this.#timeline?.hasNewer;
     if (this.#stays) this.#passed = 0;
     this.#pill();
-    this.#askOlder();
+    this.#askMore();
     this.#readSoon();
+  }
+
+  #toEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+    return scrollHeight - scrollTop - clientHeight;
   }
 
   #pill() {
@@ -164,10 +217,11 @@ export class Conversation {
     this.#toNewest.classList.toggle("has-new", count > 0);
   }
 
-  #askOlder() {
+  #askMore() {
     const timeline = this.#timeline;
-    if (timeline?.olderFailed || this.#scroller.clientHeight === 0) return;
-    if (this.#scroller.scrollTop < TOP_PX) timeline?.loadOlder();
+    if (!timeline || this.#scroller.clientHeight === 0) return;
+    if (!timeline.olderFailed && this.#scroller.scrollTop < NEAR_PX) timeline.loadOlder();
+    if (!timeline.newerFailed && this.#toEnd() < NEAR_PX) timeline.loadNewer();
   }
 
   #heard({ type, room, message }) {
@@ -179,7 +233,8 @@ export class Conversation {
   /** Lines that come while nobody looks get the mark "New" before the first of them. */
   #lookedAway() {
     const { room } = this.#chat;
-    if (room && room.unread === 0) this.#unreadAfter = this.#timeline?.newest?.position ?? "0";
+    if (room && room.unread === 0 && !this.#timeline?.hasNewer)
+      this.#unreadAfter = this.#timeline?.newest?.position ?? "0";
   }
 
   #readSoon() {
@@ -196,6 +251,7 @@ export class Conversation {
     const { room } = this.#chat;
     const seen = room && room.id === this.#roomId && this.#stays && this.#scroller.clientHeight > 0;
     if (!seen || document.hidden || !document.hasFocus()) return null;
+    if (this.#timeline?.hasNewer) return null;
     const newest = this.#timeline?.newest;
     return newest && isLater(newest.position, room.read_position) ? newest : null;
   }

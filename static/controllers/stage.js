@@ -135,5 +135,6 @@ async function endLogin(chat) {
   }
   chat.outbox.clear();
   chat.drafts.clear();
+  chat.composing.clear();
   location.assign("/login");
 }

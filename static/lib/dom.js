@@ -61,18 +61,3 @@ export function arrange(parent, elements) {
     else parent.insertBefore(element, place);
   }
 }
-
-const LINK = /\bhttps?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]}'’]/g;
-
-/** A text as nodes, its web addresses as links. What it reads as is exactly the text. */
-export function withLinks(text) {
-  const nodes = [];
-  let from = 0;
-  for (const match of text.matchAll(LINK)) {
-    nodes.push(text.slice(from, match.index));
-    nodes.push(h("a", { href: match[0], target: "_blank", rel: "noopener noreferrer" }, match[0]));
-    from = match.index + match[0].length;
-  }
-  nodes.push(text.slice(from));
-  return nodes;
-}

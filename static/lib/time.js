@@ -17,8 +17,11 @@ const fullFormat = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeS
 
 /** `<time>` for an RFC 3339 string, saying `text`, or the hour and minute. */
 export function timeElement(iso, text = clock(iso), className = null) {
-  const title = fullFormat.format(new Date(iso));
-  return h("time", { datetime: iso, title, class: className }, text);
+  return h("time", { datetime: iso, title: exactly(iso), class: className }, text);
+}
+
+export function exactly(iso) {
+  return fullFormat.format(new Date(iso));
 }
 
 export function clock(iso) {

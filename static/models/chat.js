@@ -5,6 +5,7 @@ import { path } from "../lib/api.js";
 import { Backoff, pause } from "../lib/backoff.js";
 import { Emitter } from "../lib/emitter.js";
 import { isLater } from "../lib/position.js";
+import { Composing } from "./composing.js";
 import { Drafts } from "./drafts.js";
 import { Members } from "./members.js";
 import { Outbox } from "./outbox.js";
@@ -29,21 +30,25 @@ export class Chat extends Emitter {
   #markers;
   roomId = null;
 
-  constructor({ me, api, makeSocket }) {
+  constructor({ me, username = "", api, makeSocket }) {
     super();
     this.me = me;
+    this.username = username;
     this.loggingOut = false;
     this.#api = api;
     this.rooms = new Rooms(me);
     this.people = new People(api);
     this.presence = new Presence();
     this.members = new Members(api);
+    this.mentionable = new Members(api);
+    this.composing = new Composing({ me, storage: sessionStorage });
     this.drafts = new Drafts({ me, storage: sessionStorage });
     this.outbox = new Outbox({
       me,
       storage: sessionStorage,
-      send: async ({ room, clientId: client_id, body }) => {
-        const { message } = await this.#socket.command("send", { room, client_id, body });
+      send: async ({ room, clientId: client_id, body, quote }) => {
+        const fields = { room, client_id, body, reply_to: quote?.id };
+        const { message } = await this.#socket.command("send", fields);
         return { ...message, client_id };
       },
     });
@@ -86,9 +91,37 @@ export class Chat extends Emitter {
     return this.rooms.loaded ? this.outbox.all().filter(({ room }) => !this.rooms.get(room)) : [];
   }
 
-  /** Puts a line into the outbox of the open room. Answers false when too much is waiting. */
+  /** Puts a line, maybe a reply, into the outbox of the open room; false when too much is waiting. */
   say(text) {
-    return this.outbox.add(this.roomId, text, this.room.name);
+    const quote = this.composing.replyIn(this.roomId);
+    const said = this.outbox.add(this.roomId, text, { roomName: this.room.name, quote });
+    if (said && quote) this.composing.end(this.roomId);
+    return said;
+  }
+
+  // What changes a message is done now or refused, and the answer is whether it was done: waiting
+  // for a connection it would come as a surprise, to its author as well.
+
+  edit(message, body) {
+    return this.#do("edit", { message, body });
+  }
+
+  deleteMessage(message) {
+    return this.#do("delete", { message });
+  }
+
+  react(message, emoji, on) {
+    return this.#do("react", { message, emoji, on });
+  }
+
+  async #do(type, fields) {
+    try {
+      await this.#socket.command(type, fields);
+      return true;
+    } catch (error) {
+      this.emit("notice", whyNot(error));
+      return false;
+    }
   }
 
   typing(room) {
@@ -127,12 +160,16 @@ export class Chat extends Emitter {
   }
 
   #timeline(roomId) {
-    const timeline = this.#timelines.get(roomId) ?? new Timeline(roomId, this.#api);
+    const timeline = this.#timelines.get(roomId) ?? this.#newTimeline(roomId);
     this.#timelines.delete(roomId);
     this.#timelines.set(roomId, timeline);
     if (this.#timelines.size > TIMELINES)
       this.#timelines.delete(this.#timelines.keys().next().value);
     return timeline;
+  }
+
+  #newTimeline(roomId) {
+    return new Timeline(roomId, { api: this.#api, me: this.me });
   }
 
   /** Only rooms whose lines are held need what was missed; the others' counts come with hello. */
@@ -183,6 +220,8 @@ export class Chat extends Emitter {
     this.#early.get(event.room)?.push(event);
     this.#settle(event);
     this.members.apply(event);
+    this.mentionable.apply(event);
+    this.composing.apply(event);
     this.#timelines.get(event.room)?.apply(event);
     this.#applyToRooms(event);
     this.emit("event", event);
@@ -205,7 +244,8 @@ export class Chat extends Emitter {
     this.#seen.set(room, position);
     this.#lookAt(room);
     this.#timelines.get(room)?.load();
-    if (this.members.room === room) this.members.load(room);
+    for (const members of [this.members, this.mentionable])
+      if (members.room === room) members.load(room);
   }
 
   #settle({ type, message }) {
@@ -272,6 +312,15 @@ export class Chat extends Emitter {
 
 export function notSent(count) {
   return count === 1 ? "1 message was not sent." : `${count} messages were not sent.`;
+}
+
+/** Why a change was not made, for a notice. */
+function whyNot({ code, detail, unknown }) {
+  if (code === "not_connected")
+    return "Not connected, so nothing was changed. Please try again later.";
+  if (unknown) return "The connection was lost on the way. Please look whether it was changed.";
+  if (code === "message_deleted") return "This message was deleted meanwhile.";
+  return detail;
 }
 
 /** A plain no; a server in trouble or out of reach is worth asking again. */

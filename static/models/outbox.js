@@ -40,11 +40,14 @@ export class Outbox extends Emitter {
     return new Set(this.#lines.map((line) => line.room));
   }
 
-  /** Answers false when too much is waiting already. The room's name is for when the room is gone. */
-  add(room, body, roomName = "") {
+  /**
+   * Answers false when too much is waiting already. The room's name is for when the room is gone;
+   * `quote` is of the message that it replies to.
+   */
+  add(room, body, { roomName = "", quote = null } = {}) {
     if (this.#lines.length >= MOST) return false;
     const writtenAt = new Date().toISOString();
-    const line = { room, roomName, clientId: newClientId(), body, writtenAt };
+    const line = { room, roomName, clientId: newClientId(), body, quote, writtenAt };
     this.#lines.push({ ...line, state: "pending", detail: "" });
     this.#changed(room);
     this.#pump(room);

@@ -4,24 +4,26 @@
 
 import { dayKey } from "../lib/time.js";
 import { isLater } from "../lib/position.js";
+import { calls } from "./mentions.js";
 
 const GROUP_MS = 5 * 60_000;
+const NONE = []; // always the same, since rows are compared by identity
 
 /**
  * `messages` in order, `waiting` the outbox's lines of the room, `unreadAfter` the position after
  * which lines count as new (or null). Each row has a `key` that stays the same when a waiting line
  * becomes a message.
  */
-export function rowsOf(messages, waiting, { me, unreadAfter }) {
+export function rowsOf(messages, waiting, { me, username = "", unreadAfter }) {
   const sent = new Set(messages.filter((m) => m.sender.id === me).map((m) => m.client_id));
   const lines = [
-    ...messages.map((message) => messageLine(message, me)),
+    ...messages.map((message) => messageLine(message, me, username)),
     ...waiting.filter((line) => !sent.has(line.clientId)).map((line) => waitingLine(line, me)),
   ];
   return withDividers(lines, unreadAfter);
 }
 
-function messageLine(message, me) {
+function messageLine(message, me, username) {
   const mine = message.sender.id === me;
   return {
     kind: "line",
@@ -33,10 +35,14 @@ function messageLine(message, me) {
     senderId: message.sender.id,
     senderName: message.sender.display_name,
     body: message.deleted ? null : message.body,
+    html: message.html ?? null,
+    quote: message.quote ?? null,
+    reactions: message.reactions ?? NONE,
+    callsMe: !mine && calls(message.body, username),
     at: message.sent_at,
     state: "sent",
     detail: "",
-    edited: Boolean(message.edited_at) && !message.deleted,
+    editedAt: message.deleted ? null : (message.edited_at ?? null),
   };
 }
 
@@ -51,10 +57,14 @@ function waitingLine(line, me) {
     senderId: me,
     senderName: "",
     body: line.body,
+    html: null,
+    quote: line.quote ?? null,
+    reactions: NONE,
+    callsMe: false,
     at: line.writtenAt,
     state: line.state,
     detail: line.detail,
-    edited: false,
+    editedAt: null,
   };
 }
 

@@ -1,49 +1,65 @@
-// What was said in one room, as far as it was loaded: an unbroken run of messages up to the newest,
-// ordered by position, each id once. Pages come from history, the rest from events; whichever comes
-// first, the result is the same.
+// What was said in one room, as far as it was loaded: an unbroken run of messages, ordered by
+// position, each id once. Mostly it ends with the newest; after going to an old message it may not,
+// and then grows at both ends. Pages come from history, the rest from events; whichever comes first,
+// the result is the same.
 
 import { path } from "../lib/api.js";
 import { Emitter } from "../lib/emitter.js";
-import { compare, isLater } from "../lib/position.js";
+import { compare, isLater, latest } from "../lib/position.js";
 
 const PAGE = 50;
 const MOST = 1_000; // lines held while the newest are being watched; past it the oldest are let go
 const KEPT = 400;
+const QUOTE = 200; // characters of a message that a reply shows
+const CHANGES = new Set(["message", "edited", "deleted", "reaction"]);
 
 export class Timeline extends Emitter {
   #api;
+  #me;
   #byId = new Map();
-  #changedWhileLoading = new Map(); // edits and deletions that a page under way may not know yet
+  #upTo = "0"; // every event up to here is known, from a page or from itself
+  #since = null; // events that came while a page is under way, which may not know them yet
   #load = 0;
   messages = [];
   state = "empty"; // "loading" | "ready" | "failed"
   hasOlder = false;
+  hasNewer = false;
   loadingOlder = false;
+  loadingNewer = false;
+  olderFailed = false;
+  newerFailed = false;
 
-  constructor(room, api) {
+  constructor(room, { api, me }) {
     super();
     this.room = room;
     this.#api = api;
+    this.#me = me;
   }
 
   get newest() {
     return this.messages.at(-1);
   }
 
+  find(id) {
+    return this.#byId.get(id);
+  }
+
   /** Loads the newest page; what was held before and does not join on to it is forgotten. */
   async load() {
-    const load = ++this.#load;
+    const load = this.#begin();
     this.state = "loading";
-    this.loadingOlder = false;
+    this.olderFailed = this.newerFailed = false;
     this.emit("change");
     try {
-      const page = await this.#page();
+      const page = await this.#page({});
       if (load !== this.#load) return;
       const floor = page.messages[0]?.position;
       if (page.has_older && floor) this.#forgetBefore(floor);
-      this.hasOlder = page.has_older;
-      this.#take(page.messages);
-      this.state = "ready";
+      Object.assign(this, { hasOlder: page.has_older, hasNewer: false, state: "ready" });
+      // The newest page knows everything that happened before its last message.
+      const upTo = page.messages.at(-1)?.position;
+      this.#upTo = latest(this.#upTo, upTo);
+      this.#take(page, upTo);
     } catch (problem) {
       if (load !== this.#load) return;
       this.state = "failed";
@@ -54,15 +70,15 @@ export class Timeline extends Emitter {
 
   async loadOlder() {
     if (this.state !== "ready" || !this.hasOlder || this.loadingOlder) return;
-    const load = this.#load;
+    const load = this.#begin();
     this.loadingOlder = true;
     this.olderFailed = false;
     this.emit("change");
     try {
-      const page = await this.#page(this.messages[0]?.position);
+      const page = await this.#page({ before: this.messages[0]?.position });
       if (load !== this.#load) return;
       this.hasOlder = page.has_older;
-      this.#take(page.messages);
+      this.#take(page);
     } catch {
       if (load !== this.#load) return;
       this.olderFailed = true;
@@ -71,66 +87,142 @@ export class Timeline extends Emitter {
     this.emit("change");
   }
 
-  /** Applies an event of this room. */
+  async loadNewer() {
+    if (this.state !== "ready" || !this.hasNewer || this.loadingNewer || this.loadingOlder) return;
+    const load = this.#begin();
+    this.loadingNewer = true;
+    this.newerFailed = false;
+    try {
+      const page = await this.#page({ after: this.newest?.position });
+      if (load !== this.#load) return;
+      this.hasNewer = page.has_newer;
+      this.#take(page);
+    } catch {
+      if (load !== this.#load) return;
+      this.newerFailed = true;
+    }
+    this.loadingNewer = false;
+    this.emit("change");
+  }
+
+  /** Goes to where this message was said, unless it is held already. Rejects with a `Problem`. */
+  async seek(id) {
+    if (this.#byId.has(id) || this.state !== "ready") return;
+    const load = this.#begin();
+    const { message } = await this.#api.get(path`/messages/${id}`);
+    const page = await this.#page({ around: message.position });
+    if (load !== this.#load) return;
+    this.messages = [];
+    this.#byId.clear();
+    this.olderFailed = this.newerFailed = false;
+    Object.assign(this, { hasOlder: page.has_older, hasNewer: page.has_newer });
+    this.#take(page);
+    this.emit("change");
+  }
+
+  /** Applies an event of this room; one that is known already changes nothing. */
   apply(event) {
-    if (event.type === "message") this.#put(event.message);
-    else if (event.type === "edited" || event.type === "deleted") this.#change(event.message);
-    else return;
+    if (!CHANGES.has(event.type) || !isLater(event.position, this.#upTo)) return;
+    this.#upTo = event.position;
+    this.#since?.push(event);
+    this.#change(event);
     this.emit("change");
   }
 
   /** A message from the answer to a `send`. */
   add(message) {
-    this.#put(message);
+    this.#say(message);
     this.emit("change");
   }
 
   /** Lets go of the oldest lines, once there are many. Only while nobody looks at them. */
   trim() {
-    if (this.messages.length <= MOST || this.loadingOlder) return;
+    if (this.messages.length <= MOST || this.loadingOlder || this.hasNewer) return;
     this.#forgetBefore(this.messages.at(-KEPT).position);
     this.hasOlder = true;
     this.emit("change");
   }
 
-  #page(before) {
-    return this.#api.get(path`/rooms/${this.room}/messages`, { before, limit: PAGE });
+  /** One page at a time: what another one brings is not waited for any more. */
+  #begin() {
+    this.loadingOlder = this.loadingNewer = false;
+    this.#since = [];
+    return ++this.#load;
   }
 
-  #take(messages) {
+  #page(which) {
+    return this.#api.get(path`/rooms/${this.room}/messages`, { ...which, limit: PAGE });
+  }
+
+  /** Takes a page in, which knows everything up to `upTo` and maybe more. */
+  #take({ messages }, upTo = "0") {
     for (const message of messages) this.#put(message);
-    for (const message of this.#changedWhileLoading.values()) this.#change(message);
-    this.#changedWhileLoading.clear();
+    for (const event of this.#since ?? []) if (isLater(event.position, upTo)) this.#change(event);
+    this.#since = null;
+  }
+
+  #change({ type, message, ...event }) {
+    if (type === "message") this.#say(message);
+    else if (type === "reaction") this.#react(message, event);
+    else this.#rewrite(message);
+  }
+
+  /** A message that is new; of one that is held, its page or later events know more. */
+  #say(message) {
+    const known = this.#byId.get(message.id);
+    if (!known && !this.hasNewer) this.#insert(message);
+    else if (known && message.client_id && !known.client_id)
+      this.#replace(known, { ...known, client_id: message.client_id });
+  }
+
+  /** An edited message, or what is left of a deleted one; with it goes whatever quotes it. */
+  #rewrite(message) {
+    const quote = quoteOf(message);
+    for (const reply of this.messages)
+      if (reply.reply_to === message.id) this.#replace(reply, { ...reply, quote });
+    if (this.#byId.has(message.id)) this.#put(message);
+  }
+
+  #react(id, { emoji, user_id, on, count }) {
+    const known = this.#byId.get(id);
+    if (!known || known.deleted) return;
+    const before = known.reactions ?? [];
+    const mine = user_id === this.#me ? on : before.some((r) => r.emoji === emoji && r.mine);
+    const now = { emoji, count, mine };
+    const at = before.findIndex((reaction) => reaction.emoji === emoji);
+    const reactions = at < 0 ? [...before, now] : before.with(at, now);
+    this.#replace(known, { ...known, reactions: reactions.filter((r) => r.count > 0) });
   }
 
   #put(message) {
     const known = this.#byId.get(message.id);
-    if (known) return this.#replace(known, message);
+    if (!known) this.#insert(message);
+    else if (!known.deleted || message.deleted) this.#replace(known, message);
+  }
+
+  #insert(message) {
     this.#byId.set(message.id, message);
     let index = this.messages.length;
     while (index > 0 && isLater(this.messages[index - 1].position, message.position)) index--;
     this.messages.splice(index, 0, message);
   }
 
-  #change(message) {
-    const known = this.#byId.get(message.id);
-    if (known) this.#replace(known, message);
-    else if (this.state === "loading" || this.loadingOlder) {
-      this.#changedWhileLoading.set(message.id, message);
-    }
-  }
-
-  /** Of two versions of one message the later edit wins, and a deletion wins over all. */
+  /** Always a new object, by which whoever draws it knows that it has changed. */
   #replace(known, message) {
-    const older = known.deleted || (known.edited_at ?? "") > (message.edited_at ?? "");
-    if (older && !message.deleted) return;
-    const merged = { ...message, client_id: message.client_id ?? known.client_id };
-    this.#byId.set(message.id, merged);
-    this.messages[this.messages.indexOf(known)] = merged;
+    const next = { ...message, client_id: message.client_id ?? known.client_id };
+    this.#byId.set(next.id, next);
+    this.messages[this.messages.indexOf(known)] = next;
   }
 
   #forgetBefore(position) {
     this.messages = this.messages.filter((message) => compare(message.position, position) >= 0);
     this.#byId = new Map(this.messages.map((message) => [message.id, message]));
   }
+}
+
+/** What a reply shows of this message, as the server has it in `quote`. */
+export function quoteOf({ id, sender, body, deleted }) {
+  return deleted
+    ? { id, sender, deleted }
+    : { id, sender, body: [...body].slice(0, QUOTE).join("") };
 }

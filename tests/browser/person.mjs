@@ -268,6 +268,55 @@ class Person {
     return this.hook("messages").locator("[data-message-id], .pending, .failed");
   }
 
+  /** The one line that says this. */
+  line(text) {
+    const body = this.page.locator(".body", { hasText: exactly(text) });
+    return this.hook("messages").locator("[data-message-id]").filter({ has: body });
+  }
+
+  /** Does something with a line through its menu: "reply", "edit", "copy" or "delete". */
+  async does(action, text) {
+    this.tell(`opens the menu of ${JSON.stringify(text)}: ${action}`);
+    await this.line(text).locator(".bubble").hover();
+    await this.line(text).getByTestId("line-more").click();
+    await this.hook(`action-${action}`).click();
+  }
+
+  async reacts(emoji, text) {
+    this.tell(`reacts with ${emoji} to ${JSON.stringify(text)}`);
+    await this.line(text).locator(".bubble").hover();
+    await this.line(text).getByTestId("line-react").click();
+    await this.page.locator(`.palette [data-emoji="${emoji}"]`).click();
+  }
+
+  reaction(emoji, text) {
+    return this.line(text).locator(`.reaction[data-emoji="${emoji}"]`);
+  }
+
+  /** Waits for this many of an emoji, mine among them or not. */
+  async counts(count, emoji, text, mine) {
+    await this.reaction(emoji, text)
+      .and(this.page.locator(`[aria-pressed="${mine}"]`))
+      .filter({ hasText: new RegExp(`${count}$`) })
+      .waitFor();
+    this.tell(`sees ${count} ${emoji} at ${JSON.stringify(text)}`);
+  }
+
+  /** All there is to see of the lines: quotes, texts, marks and reactions, from top to bottom. */
+  async view() {
+    return this.lines().evaluateAll((lines) =>
+      lines.map((line) => ({
+        deleted: line.classList.contains("deleted"),
+        quote: line.querySelector(".quote")?.textContent ?? null,
+        html: line.querySelector(".body").innerHTML,
+        edited: line.querySelector(".edited")?.title ?? null,
+        reactions: [...line.querySelectorAll(".reaction")].map((chip) =>
+          [chip.dataset.emoji, chip.textContent, chip.getAttribute("aria-pressed")].join(" "),
+        ),
+      })),
+    );
+  }
+
   pending(text) {
     return this.hook("messages").locator(".pending", { hasText: text });
   }

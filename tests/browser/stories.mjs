@@ -334,6 +334,346 @@ export function stories(name, start) {
       await bob.sees("welcome back");
     });
 
+    test("an edit shows at the other's, and a deletion leaves only its place", async (t) => {
+      const { alice, bob } = await together(t, "Second thoughts");
+      await alice.say("Hullo");
+      await bob.sees("Hullo");
+
+      alice.tell("edits her last line with the arrow key");
+      await alice.hook("composer").press("ArrowUp");
+      assert.equal(await alice.hook("composer").inputValue(), "Hullo");
+      await alice.hook("composer").fill("Hello");
+      await alice.hook("composer").press("Enter");
+      for (const person of [alice, bob]) {
+        await person.sees("Hello");
+        await person.line("Hello").locator(".edited[title^='Edited ']").waitFor();
+      }
+      assert.equal(await alice.hook("composer").inputValue(), "");
+
+      await alice.does("edit", "Hello");
+      await alice.hook("composer").fill("not this");
+      await alice.hook("composer").press("Escape");
+      await alice.hook("composer-context").waitFor({ state: "hidden" });
+      await alice.sees("Hello");
+
+      await bob.line("Hello").locator(".bubble").hover();
+      await bob.line("Hello").getByTestId("line-more").click();
+      await bob.hook("action-reply").waitFor();
+      assert.equal(await bob.hook("action-edit").count(), 0, "others cannot edit it");
+      assert.equal(await bob.hook("action-delete").count(), 0, "nor delete it");
+      await bob.page.keyboard.press("Escape");
+      await bob.hook("action-reply").waitFor({ state: "detached" });
+
+      await bob.say("rude words");
+      await alice.sees("rude words");
+      await alice.does("delete", "rude words");
+      await alice.visible("dialog-submit").click();
+      for (const person of [alice, bob]) {
+        await person.sees("Message deleted");
+        assert.deepEqual(await person.bodies(), ["Hello", "Message deleted"]);
+        const html = await person.hook("messages").innerHTML();
+        assert.ok(!html.includes("rude"), "nothing of it is left");
+        await person.reload();
+        await person.sees("Hello");
+        assert.deepEqual(await person.bodies(), ["Hello", "Message deleted"]);
+      }
+    });
+
+    test("reactions are counted, shown as mine or not, and taken back", async (t) => {
+      const { alice, bob } = await together(t, "Applause");
+      await alice.say("It works");
+      await bob.sees("It works");
+      await bob.reacts("🎉", "It works");
+      await bob.counts(1, "🎉", "It works", true);
+      await alice.counts(1, "🎉", "It works", false);
+
+      alice.tell("clicks on it, too");
+      await alice.reaction("🎉", "It works").click();
+      await alice.counts(2, "🎉", "It works", true);
+      await bob.counts(2, "🎉", "It works", true);
+
+      bob.tell("takes his back");
+      await bob.reaction("🎉", "It works").click();
+      await alice.counts(1, "🎉", "It works", true);
+      await bob.counts(1, "🎉", "It works", false);
+
+      alice.tell("looks for another one by its name");
+      await alice.line("It works").locator(".bubble").hover();
+      await alice.line("It works").getByTestId("line-react").click();
+      await alice.hook("palette-search").fill("rock");
+      await alice.hook("palette-search").press("Enter");
+      await bob.counts(1, "🤘", "It works", false);
+      await alice.reload();
+      await alice.counts(1, "🎉", "It works", true);
+      await alice.reaction("🎉", "It works").click();
+      for (const person of [alice, bob])
+        await person.reaction("🎉", "It works").waitFor({ state: "detached" });
+    });
+
+    test("the menu of a line is reached by the keyboard alone", async (t) => {
+      const { alice, bob } = await together(t, "Keys");
+      for (const text of ["first", "second"]) await alice.say(text);
+      await bob.sees("second");
+      bob.tell("goes from the composer to the lines, up one, and reacts");
+      await bob.hook("composer").focus();
+      await bob.page.keyboard.press("Shift+Tab");
+      await bob.page.keyboard.press("ArrowUp");
+      await bob.page.keyboard.press("Enter");
+      await bob.hook("action-reply").waitFor();
+      await bob.page.keyboard.press("Home");
+      await bob.page.keyboard.press("Enter");
+      await alice.counts(1, "👍", "first", false);
+      await bob.counts(1, "👍", "first", true);
+      const focused = () => bob.page.evaluate(() => document.activeElement.className);
+      assert.match(await focused(), /line-more/, "the focus is where it was");
+      await bob.page.keyboard.press("Enter");
+      await bob.page.keyboard.press("Enter");
+      await bob.hook("composer-context").filter({ hasText: "first" }).waitFor();
+      await bob.page.keyboard.type("by keys");
+      await bob.page.keyboard.press("Enter");
+      await alice.sees("by keys");
+      assert.match(await alice.line("by keys").locator(".quote").textContent(), /Alice.*first/);
+    });
+
+    test("a reply shows what it replies to, and leads there, however long ago that was", async (t) => {
+      const { alice, bob, room } = await together(t, "Long memory");
+      await alice.say("Where is the key?");
+      await bob.sees("Where is the key?");
+      tell("120 lines are posted by the API");
+      for (let i = 1; i <= 120; i += 1) {
+        await world.last.call("POST", `/rooms/${room}/messages`, {
+          token: bob.token,
+          body: { body: `line ${i}` },
+        });
+      }
+      await bob.does("reply", "Where is the key?");
+      await bob.hook("composer-context").filter({ hasText: "Replying to Alice" }).waitFor();
+      await bob.say("Under the mat.");
+      await bob.hook("composer-context").waitFor({ state: "hidden" });
+      await alice.sees("Under the mat.");
+      await alice.reload();
+      await alice.sees("Under the mat.");
+      const quote = alice.line("Under the mat.").getByTestId("quote");
+      assert.match(await quote.textContent(), /Alice.*Where is the key\?/);
+      assert.equal(await alice.line("Where is the key?").count(), 0, "it is not on the page");
+
+      alice.tell("clicks on the quote");
+      await quote.click();
+      await alice.line("Where is the key?").waitFor();
+      assert.ok(await alice.line("Where is the key?").locator(".bubble").isVisible());
+      assert.equal(await alice.line("Under the mat.").count(), 0, "the newest is far away");
+
+      alice.tell("goes elsewhere and comes back, to the newest");
+      await alice.makeGroup("Short memory");
+      await alice.enter("Long memory");
+      await alice.sees("Under the mat.");
+      await quote.click();
+      await alice.line("Where is the key?").waitFor();
+
+      await bob.say("said meanwhile");
+      await bob.sees("said meanwhile");
+      alice.tell("scrolls down to the newest");
+      await until("the newest line is there", 30_000, async () => {
+        await alice.hook("messages").evaluate((list) => list.scrollTo(0, list.scrollHeight));
+        return (await alice.bodies()).includes("said meanwhile");
+      });
+      assert.deepEqual(await alice.bodies(), [
+        "Where is the key?",
+        ...Array.from({ length: 120 }, (_, i) => `line ${i + 1}`),
+        "Under the mat.",
+        "said meanwhile",
+      ]);
+
+      await alice.does("delete", "Where is the key?");
+      await alice.visible("dialog-submit").click();
+      for (const person of [alice, bob]) {
+        const left = person.line("Under the mat.").getByTestId("quote");
+        await left.filter({ hasText: "Message deleted" }).waitFor();
+        assert.ok(!(await left.textContent()).includes("key"), "the quote lost its text");
+      }
+    });
+
+    test("a mention is offered while it is typed, and stands out where it calls", async (t) => {
+      const { alice, bob } = await together(t, "Roll call");
+      await bob.hook("composer").pressSequentially("over to @al");
+      const offered = bob.hook("mention-list").locator("[role=option]");
+      await offered.filter({ hasText: `@${alice.username}` }).waitFor();
+      assert.equal(await offered.count(), 1, "nobody else is meant");
+      await bob.hook("composer").press("Enter");
+      assert.equal(await bob.hook("composer").inputValue(), `over to @${alice.username} `);
+      await bob.hook("composer").pressSequentially("and **@al");
+      await offered.click();
+      await bob.hook("composer").pressSequentially("!");
+      await bob.hook("composer").press("Escape");
+      await bob.hook("composer").press("Enter");
+      const line = `over to @${alice.username} and **@${alice.username} !`;
+      await alice.sees(line);
+      assert.equal(await alice.line(line).locator(".mention.me").count(), 2);
+      await bob.sees(line);
+      assert.equal(await bob.line(line).locator(".mention.me").count(), 0, "he is not called");
+      alice.tell("may call everyone");
+      await alice.hook("composer").pressSequentially("@");
+      await alice.hook("mention-list").locator('[data-username="all"]').waitFor();
+      await alice.hook("composer").press("Escape");
+      await alice.hook("mention-list").waitFor({ state: "hidden" });
+    });
+
+    test("Markdown is shown as what it means", async (t) => {
+      const { alice, bob } = await together(t, "Notes");
+      const code = `let wide = "${"x".repeat(300)}";`;
+      await alice.say(`**bold** and _soft_\n\n- one\n- two\n\n\`\`\`\n${code}\n\`\`\``);
+      const body = bob.hook("messages").locator(".body.rendered");
+      await body.locator("strong", { hasText: "bold" }).waitFor();
+      assert.deepEqual(await body.locator("li").allTextContents(), ["one", "two"]);
+      assert.equal(await body.locator("pre").textContent(), `${code}\n`);
+      const [line, block] = await body.evaluate((element) => {
+        const pre = element.querySelector("pre");
+        return [element.closest(".messages"), pre].map((e) => e.scrollWidth - e.clientWidth);
+      });
+      assert.ok(line <= 0 && block > 0, "the code scrolls sideways, and nothing else does");
+
+      bob.tell("copies the code");
+      await bob.context.grantPermissions(["clipboard-read", "clipboard-write"]);
+      await body.getByTestId("code-copy").click();
+      const copied = () => bob.page.evaluate(() => navigator.clipboard.readText());
+      await until("it is in the clipboard", 5_000, async () => (await copied()) === code);
+
+      await alice.say("see https://example.org/a?b=1&c=2");
+      const link = bob.hook("messages").locator(".body a");
+      await link.waitFor();
+      assert.equal(await link.getAttribute("href"), "https://example.org/a?b=1&c=2");
+      assert.equal(await link.getAttribute("target"), "_blank");
+      assert.match(await link.getAttribute("rel"), /noopener/);
+    });
+
+    test("no script, image or foreign markup gets in, from the server neither", async (t) => {
+      const { alice, bob } = await together(t, "Border");
+      const lines = [
+        "![cat](https://example.org/cat.png)",
+        "[x](javascript:alert(1))",
+        "<script>window.ran = 1</script>",
+        "**a** <img src=x onerror=window.ran=1> <svg onload=window.ran=1>",
+        "<style>body { display: none }</style> _b_",
+        '[a](https://example.org/"onmouseover="window.ran=1)',
+      ];
+      for (const text of lines) await alice.say(text);
+      await until("all of it came", 10_000, async () => (await bob.bodies()).length === 6);
+      const foreign =
+        "img, svg:not(.icon), script, style, iframe, [onerror], [onmouseover], [style]";
+      for (const person of [alice, bob]) {
+        await until("none of it waits", 10_000, async () => !(await person.pending("").count()));
+        assert.equal(await person.hook("messages").locator(`.lines :is(${foreign})`).count(), 0);
+        assert.equal(await person.page.evaluate(() => window.ran), undefined);
+      }
+
+      bob.tell("is sent by a hub gone mad what no hub sends");
+      const html = await bob.page.evaluate(async () => {
+        const { fromHtml } = await import("/static/lib/markup.js");
+        const place = document.createElement("div");
+        place.append(
+          ...fromHtml(
+            `<p onclick="window.ran=1" style="color:red" class="banner" id="members">a
+             <img src="/x" onerror="window.ran=1"><script>window.ran=1</scr` +
+              `ipt><svg onload="window.ran=1"><a href="javascript:window.ran=1">b</a></svg>
+             <a href="JaVaScRiPt:window.ran=1">c</a><a href="https://example.org" onclick="x" target="_self">d</a>
+             <iframe src="/"></iframe><form action="/"><input name="q"><button>e</button></form>
+             <math><mtext><style>p{}</style></mtext></math><ol start="7" type="a"><li value="9">f</ol>
+             ${"<blockquote>".repeat(300)}deep`,
+          ),
+        );
+        document.body.append(place);
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        const left = place.innerHTML;
+        place.remove();
+        return left;
+      });
+      const tags = new Set(html.match(/<[a-z][^>]*>/g));
+      const outside = 'rel="nofollow noopener noreferrer" target="_blank"';
+      assert.deepEqual([...tags].sort(), [
+        `<a href="https://example.org" ${outside}>`,
+        "<a>",
+        "<blockquote>",
+        "<li>",
+        '<ol start="7">',
+        "<p>",
+      ]);
+      assert.match(html, /deep/);
+      // The browser says of it that it would have refused the handlers, had they got further.
+      const refused = /Content Security Policy/;
+      assert.ok(bob.complaints.splice(0).every((complaint) => refused.test(complaint)));
+      assert.equal(await bob.page.evaluate(() => window.ran), undefined);
+    });
+
+    test("what became of the lines is the same after the hub was killed and started again", async (t) => {
+      const { alice, bob } = await together(t, "Ark");
+      await alice.say("one");
+      await alice.say("**two**");
+      await alice.say("three");
+      await bob.sees("three");
+      await bob.reacts("🎉", "one");
+      await bob.does("reply", "one");
+      await bob.say("a reply");
+      await alice.counts(1, "🎉", "one", false);
+      await alice.does("delete", "three");
+      await alice.visible("dialog-submit").click();
+      await alice.does("edit", "two");
+      await alice.hook("composer").fill("_two_, changed");
+      await alice.hook("composer").press("Enter");
+      for (const person of [alice, bob]) {
+        await person.sees("two, changed");
+        await person.sees("Message deleted");
+        await person.sees("a reply");
+      }
+      const before = [await alice.view(), await bob.view()];
+      assert.equal(before[0].length, 4);
+
+      tell(`kill -9 of ${world.first.name}`);
+      await world.first.kill();
+      await alice.isCutOff();
+      await world.first.start();
+      for (const person of [alice, bob]) await person.isConnected();
+      assert.deepEqual([await alice.view(), await bob.view()], before, "on the pages that stayed");
+
+      await bob.reacts("👀", "one");
+      await bob.reaction("👀", "one").click();
+      await bob.reaction("👀", "one").waitFor({ state: "detached" });
+      for (const person of [alice, bob]) {
+        await person.reload();
+        await person.sees("a reply");
+      }
+      assert.deepEqual([await alice.view(), await bob.view()], before, "and on those loaded anew");
+    });
+
+    test("a change while cut off is refused, and what was typed stays", async (t) => {
+      const { alice, bob } = await together(t, "Island");
+      await alice.say("as it was");
+      await bob.sees("as it was");
+      await alice.does("edit", "as it was");
+      await alice.hook("composer").fill("as it should be");
+      tell(`kill -9 of ${world.first.name}`);
+      await world.first.kill();
+      await alice.isCutOff();
+      await alice.hook("composer").press("Enter");
+      const refusal = alice.page.locator(".notice", { hasText: "Not connected" });
+      await refusal.first().waitFor();
+      assert.equal(await alice.hook("composer").inputValue(), "as it should be");
+      await alice.line("as it was").locator(".bubble").hover();
+      await alice.line("as it was").getByTestId("line-react").click();
+      await alice.page.locator('.palette [data-emoji="👍"]').click();
+      await refusal.nth(1).waitFor();
+
+      await world.first.start();
+      for (const person of [alice, bob]) {
+        await person.isConnected();
+        await person.sees("as it was");
+        assert.equal(await person.page.locator(".reaction").count(), 0, "nothing was queued");
+      }
+      await alice.reload();
+      assert.equal(await alice.hook("composer").inputValue(), "as it should be");
+      await alice.hook("composer").press("Enter");
+      await bob.sees("as it should be");
+    });
+
     test("what people write is text, never markup", async (t) => {
       const people = cast(t, browser);
       const alice = await people.member("alice", world.first);
@@ -392,6 +732,22 @@ export function stories(name, start) {
       }
       await alice.say("from my pocket");
       await bob.sees("from my pocket");
+
+      alice.tell("presses long on her line, and reacts");
+      const bubble = await alice.line("from my pocket").locator(".body").boundingBox();
+      const touch = await alice.context.newCDPSession(alice.page);
+      const point = { x: bubble.x + bubble.width / 2, y: bubble.y + bubble.height / 2 };
+      await touch.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [point] });
+      await alice.hook("action-reply").waitFor();
+      await touch.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
+      await alice.page.locator('.menu [data-emoji="😂"]').tap();
+      await bob.counts(1, "😂", "from my pocket", false);
+      alice.tell("uses the button beside it, and replies");
+      await alice.line("from my pocket").getByTestId("line-more").tap();
+      await alice.hook("action-reply").tap();
+      await alice.say("to myself");
+      await bob.line("to myself").getByTestId("quote").waitFor();
+
       await alice.showMembers();
       await alice.member(bob).waitFor();
       const width = await alice.page.evaluate(() => document.documentElement.scrollWidth);
@@ -411,6 +767,28 @@ export function stories(name, start) {
         await alice.showMembers();
         await alice.member(bob).waitFor();
         await audit(alice, "the chat");
+        const rich = `**Look** @${alice.username}: \`code\`, https://example.org\n\n\`\`\`\na block\n\`\`\``;
+        await bob.enter("Open to all");
+        await bob.does("reply", "hello");
+        await bob.say(rich);
+        await bob.say("gone");
+        await bob.does("delete", "gone");
+        await bob.visible("dialog-submit").click();
+        await alice.sees("Message deleted");
+        await alice.reacts("🎉", "hello");
+        await alice.counts(1, "🎉", "hello", true);
+        await audit(alice, "what can become of lines");
+        await alice.does("edit", "hello");
+        await alice.hook("composer").pressSequentially(" @");
+        await alice.hook("mention-list").locator("[role=option]").first().waitFor();
+        await audit(alice, "editing, with a mention begun");
+        for (let times = 0; times < 2; times += 1) await alice.hook("composer").press("Escape");
+        await alice.line("hello").locator(".bubble").hover();
+        await alice.line("hello").getByTestId("line-more").click();
+        await audit(alice, "the menu of a line");
+        await alice.hook("react-more").click();
+        await audit(alice, "the palette");
+        await alice.page.keyboard.press("Escape");
         await alice.hook("new-group").click();
         await alice.visible("dialog-name").waitFor();
         await audit(alice, "a dialog");

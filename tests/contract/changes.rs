@@ -48,6 +48,30 @@ pub async fn an_edit_shows_everywhere(world: &World) {
     alices.error("edit", json!({"message": sent["id"], "body": " "}), "invalid_body").await;
 }
 
+pub async fn one_message_can_be_asked_for(world: &World) {
+    let [alice, bob, carol] = world.people(["alice", "bob", "carol"]).await;
+    let room = alice.group("Books", &[&bob]).await;
+    let sent = alice.say(&room, "the boook").await;
+    alice.say(&room, "another").await;
+    alice.patch(&place(&sent), json!({"body": "the book"})).await.expect(200);
+    bob.put(&reaction(&sent, THUMB), json!({})).await.expect(200);
+    for instance in [0, 1] {
+        let message = bob.at(instance).get(&place(&sent)).await.expect(200)["message"].clone();
+        assert_eq!((&message["id"], &message["position"]), (&sent["id"], &sent["position"]));
+        assert_eq!(message["body"], "the book");
+        assert_eq!(message["reactions"], json!([{"emoji": "👍", "count": 1, "mine": true}]));
+    }
+    alice.delete(&place(&sent)).await.expect(204);
+    assert_eq!(bob.get(&place(&sent)).await.expect(200)["message"]["deleted"], true);
+
+    carol.get(&place(&sent)).await.problem(404, "not_found");
+    bob.get("/messages/999999999999").await.problem(404, "not_found");
+    alice.patch(&format!("/rooms/{room}"), json!({"visibility": "public"})).await.expect(200);
+    carol.get(&place(&sent)).await.problem(403, "not_a_member");
+    carol.join(&room).await;
+    carol.get(&place(&sent)).await.expect(200);
+}
+
 pub async fn only_its_author_edits_a_message(world: &World) {
     let [alice, bob, carol] = world.people(["alice", "bob", "carol"]).await;
     let room = alice.group("Books", &[&bob]).await;

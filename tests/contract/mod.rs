@@ -50,6 +50,7 @@ macro_rules! each_story {
                 the_audit_is_for_admins;
             changes:
                 an_edit_shows_everywhere,
+                one_message_can_be_asked_for,
                 only_its_author_edits_a_message,
                 a_deleted_message_keeps_its_place,
                 what_was_deleted_does_not_come_back,
