@@ -9,6 +9,7 @@ pub mod errors;
 pub mod extract;
 pub mod members;
 pub mod messages;
+pub mod openapi;
 pub mod ops;
 pub mod origin;
 pub mod pages;
@@ -27,7 +28,10 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderValue;
 use actix_web::http::{Method, header};
 use actix_web::middleware::{Compress, Condition, DefaultHeaders, Next, from_fn};
-use actix_web::{App, Error, HttpResponse, Resource, ResponseError, Route, guard, web};
+use actix_web::{
+    App, Error, FromRequest, Handler, HttpResponse, Resource, Responder, ResponseError, Route,
+    guard, web,
+};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tracing_actix_web::TracingLogger;
 
@@ -111,11 +115,9 @@ pub fn app(
         .route("/login", look().to(pages::login))
         .route("/signup", look().to(pages::signup))
         .route("/static/{name:.*}", look().to(pages::asset))
-        .route("/healthz", look().to(ops::healthz))
-        .route("/readyz", look().to(ops::readyz))
-        .route("/metrics", look().to(ops::metrics))
-        .service(web::scope("/api/v1").configure(api))
-        .configure(simple_api)
+        .configure(|app| serve(app, operators()))
+        .service(web::scope("/api/v1").configure(|app| serve(app, api())))
+        .configure(|app| serve(app, simple_api()))
         .default_service(web::to(nothing_here))
 }
 
@@ -124,84 +126,124 @@ fn look() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-fn api(api: &mut web::ServiceConfig) {
-    let (get, post, put) = (&Method::GET, &Method::POST, &Method::PUT);
-    let (patch, delete) = (&Method::PATCH, &Method::DELETE);
-    api.service(resource(
-        "/users",
-        [(post, web::to(users::sign_up)), (get, web::to(users::list_users))],
-    ))
-    .service(resource("/users/{user}", [(get, web::to(users::user))]))
-    .service(resource("/sessions", [(post, web::to(users::create_session))]))
-    .service(resource("/sessions/current", [(delete, web::to(users::delete_session))]))
-    .service(resource("/me", [(get, web::to(users::me)), (patch, web::to(users::update_me))]))
-    .service(resource("/me/password", [(put, web::to(users::set_password))]))
-    .service(resource("/rooms", [(get, web::to(rooms::list)), (post, web::to(rooms::create))]))
-    .service(resource(
-        "/rooms/{room}",
-        [
-            (get, web::to(rooms::get)),
-            (patch, web::to(rooms::update)),
-            (delete, web::to(rooms::delete)),
-        ],
-    ))
-    .service(resource("/rooms/{room}/join", [(post, web::to(rooms::join))]))
-    .service(resource("/rooms/{room}/leave", [(post, web::to(rooms::leave))]))
-    .service(resource("/rooms/{room}/audit", [(get, web::to(audit::list))]))
-    .service(resource("/rooms/{room}/members", [(get, web::to(members::list))]))
-    .service(resource(
-        "/rooms/{room}/members/{user}",
-        [(put, web::to(members::put)), (delete, web::to(members::delete))],
-    ))
-    .service(resource(
-        "/rooms/{room}/messages",
-        [(get, web::to(messages::list)), (post, web::to(messages::send))],
-    ))
-    .service(resource(
-        "/messages/{message}",
-        [
-            (get, web::to(messages::show)),
-            (patch, web::to(messages::edit)),
-            (delete, web::to(messages::delete)),
-        ],
-    ))
-    .service(resource(
-        "/messages/{message}/reactions/{emoji}",
-        [(put, web::to(messages::add_reaction)), (delete, web::to(messages::remove_reaction))],
-    ))
-    .service(resource("/rooms/{room}/read", [(put, web::to(messages::read))]))
-    .service(resource("/search", [(get, web::to(search::list))]))
-    .service(resource("/presence", [(get, web::to(presence::list))]))
-    .service(resource("/socket", [(get, web::to(socket::no_upgrade))]));
+/// An address, and what answers there, by method.
+pub struct Address {
+    path: &'static str,
+    answers: Vec<(Method, Route)>,
+    /// Whether it is there with a slash at the end, too.
+    with_slash: bool,
+}
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
+const DELETE: Method = Method::DELETE;
+
+fn at<const N: usize>(path: &'static str, answers: [(Method, Route); N]) -> Address {
+    Address { path, answers: answers.into(), with_slash: false }
+}
+
+/// Under `/api/v1`.
+fn api() -> Vec<Address> {
+    vec![
+        at("/users", [(POST, web::to(users::sign_up)), (GET, web::to(users::list_users))]),
+        at("/users/{user}", [(GET, web::to(users::user))]),
+        at("/sessions", [(POST, web::to(users::create_session))]),
+        at("/sessions/current", [(DELETE, web::to(users::delete_session))]),
+        at("/me", [(GET, web::to(users::me)), (PATCH, web::to(users::update_me))]),
+        at("/me/password", [(PUT, web::to(users::set_password))]),
+        at("/rooms", [(GET, web::to(rooms::list)), (POST, web::to(rooms::create))]),
+        at(
+            "/rooms/{room}",
+            [
+                (GET, web::to(rooms::get)),
+                (PATCH, web::to(rooms::update)),
+                (DELETE, web::to(rooms::delete)),
+            ],
+        ),
+        at("/rooms/{room}/join", [(POST, web::to(rooms::join))]),
+        at("/rooms/{room}/leave", [(POST, web::to(rooms::leave))]),
+        at("/rooms/{room}/audit", [(GET, web::to(audit::list))]),
+        at("/rooms/{room}/members", [(GET, web::to(members::list))]),
+        at(
+            "/rooms/{room}/members/{user}",
+            [(PUT, web::to(members::put)), (DELETE, web::to(members::delete))],
+        ),
+        at(
+            "/rooms/{room}/messages",
+            [(GET, web::to(messages::list)), (POST, web::to(messages::send))],
+        ),
+        at(
+            "/messages/{message}",
+            [
+                (GET, web::to(messages::show)),
+                (PATCH, web::to(messages::edit)),
+                (DELETE, web::to(messages::delete)),
+            ],
+        ),
+        at(
+            "/messages/{message}/reactions/{emoji}",
+            [(PUT, web::to(messages::add_reaction)), (DELETE, web::to(messages::remove_reaction))],
+        ),
+        at("/rooms/{room}/read", [(PUT, web::to(messages::read))]),
+        at("/search", [(GET, web::to(search::list))]),
+        at("/presence", [(GET, web::to(presence::list))]),
+        at("/socket", [(GET, web::to(socket::no_upgrade))]),
+    ]
 }
 
 /// At the root, with and without a slash at the end, as the chats that it comes from have it.
-fn simple_api(api: &mut web::ServiceConfig) {
-    let (get, post) = (&Method::GET, &Method::POST);
-    let (put, delete) = (&Method::PUT, &Method::DELETE);
-    api.service(with_slash("/send-message", [(post, web::to(simple::send))]))
-        .service(with_slash("/messages/{group}", [(get, web::to(simple::list))]))
-        .service(with_slash("/edit-message/{message}", [(put, web::to(simple::edit))]))
-        .service(with_slash("/delete-message/{message}", [(delete, web::to(simple::delete))]))
-        .service(with_slash("/subscribe/{group}", [(get, web::to(socket::no_upgrade))]));
+fn simple_api() -> Vec<Address> {
+    let addresses = [
+        at("/send-message", [(POST, web::to(simple::send))]),
+        at("/messages/{group}", [(GET, web::to(simple::list))]),
+        at("/edit-message/{message}", [(PUT, web::to(simple::edit))]),
+        at("/delete-message/{message}", [(DELETE, web::to(simple::delete))]),
+        at("/subscribe/{group}", [(GET, web::to(socket::no_upgrade))]),
+    ];
+    addresses.map(|address| Address { with_slash: true, ..address }).into()
 }
 
-fn with_slash<const N: usize>(path: &str, routes: [(&Method, Route); N]) -> Resource {
-    resource_at(vec![path.to_owned(), format!("{path}/")], routes)
+/// What tells of the hub itself, to whoever asks. HEAD does as well, as load balancers like it.
+fn operators() -> Vec<Address> {
+    vec![
+        to_look_at("/healthz", ops::healthz),
+        to_look_at("/readyz", ops::readyz),
+        to_look_at("/metrics", ops::metrics),
+        to_look_at("/api/openapi.json", openapi::document),
+    ]
 }
 
-fn resource<const N: usize>(path: &str, routes: [(&Method, Route); N]) -> Resource {
-    resource_at(vec![path.to_owned()], routes)
+fn to_look_at<F, Args>(path: &'static str, handler: F) -> Address
+where
+    F: Handler<Args, Output: Responder + 'static>,
+    Args: FromRequest + 'static,
+{
+    at(path, [(GET, web::to(handler.clone())), (Method::HEAD, web::to(handler))])
 }
 
-/// What answers at an address, by method; for others, which those are.
-fn resource_at<const N: usize>(paths: Vec<String>, routes: [(&Method, Route); N]) -> Resource {
-    let methods = routes.each_ref().map(|(method, _)| method.as_str()).join(", ");
-    let wrong_method = move || std::future::ready(wrong_method(&methods));
-    let resource = web::resource(paths).default_service(web::to(wrong_method));
-    routes
-        .into_iter()
-        .fold(resource, |resource, (method, route)| resource.route(route.method(method.clone())))
+fn serve(app: &mut web::ServiceConfig, addresses: Vec<Address>) {
+    for address in addresses {
+        app.service(address.resource());
+    }
+}
+
+impl Address {
+    /// For methods that nothing answers to it says which those are that something does.
+    fn resource(self) -> Resource {
+        let methods: Vec<&str> = self.answers.iter().map(|(method, _)| method.as_str()).collect();
+        let methods = methods.join(", ");
+        let wrong_method = move || std::future::ready(wrong_method(&methods));
+        let mut paths = vec![self.path.to_owned()];
+        if self.with_slash {
+            paths.push(format!("{}/", self.path));
+        }
+        let resource = web::resource(paths).default_service(web::to(wrong_method));
+        self.answers
+            .into_iter()
+            .fold(resource, |resource, (method, route)| resource.route(route.method(method)))
+    }
 }
 
 async fn nothing_here() -> Result<HttpResponse, Problem> {
