@@ -73,10 +73,12 @@ async fn who_was_let_in_a_moment_ago_may_post() {
 async fn what_is_refused_or_unreadable_goes_to_quarantine_with_the_reason() {
     let world = World::cluster().await;
     let topics = Topics::new(world.services().await);
-    let [alice, mallory, nobody] = world.people(["alice", "mallory", "nobody"]).await;
-    let group = alice.group("Private", &[]).await;
+    let [alice, mallory, nobody, silent] =
+        world.people(["alice", "mallory", "nobody", "silent"]).await;
+    // In two groups, and has said nothing in either.
+    let group = alice.group("Private", &[&silent]).await;
     let open = alice.public_group("Public", &[]).await;
-    let other = alice.group("Other", &[]).await;
+    let other = alice.group("Other", &[&silent]).await;
     let line = |user: &str, message: &str| json!({"user_id": user, "message": message}).to_string();
     let key = Some(group.as_bytes());
     let own = |client_id: &str| {
@@ -102,7 +104,7 @@ async fn what_is_refused_or_unreadable_goes_to_quarantine_with_the_reason() {
         (Some(b"nothing"), Some(line(&alice.id, "x")), "bad_request: the key"),
         (Some(b"\xff\x00"), Some(line(&alice.id, "x")), "bad_request: the key"),
         (None, Some(line(&nobody.id, "x")), "no_group: "),
-        (None, Some(line(&alice.id, "x")), "no_group: "),
+        (None, Some(line(&silent.id, "x")), "no_group: "),
     ];
     let mut written = Vec::new();
     for (key, value, reason) in &cases {

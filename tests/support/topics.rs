@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{Answer, Person, SOON, Services, within};
 
 /// A cluster under load takes its time to post hundreds of lines, or to notice a crash.
-const A_WHILE: Duration = Duration::from_secs(60);
+const A_WHILE: Duration = Duration::from_secs(120);
 
 pub struct Topics {
     services: Services,
