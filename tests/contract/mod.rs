@@ -109,6 +109,7 @@ macro_rules! each_story {
                 too_many_messages_are_refused_for_a_while;
             operations:
                 health_readiness_and_figures,
+                the_api_is_described,
                 strangers_are_sent_to_the_login_page,
                 a_stop_is_orderly,
                 everything_is_there_after_a_restart;
