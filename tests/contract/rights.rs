@@ -13,107 +13,107 @@ use crate::support::{Answer, Person, World, described};
 const WHO: [&str; 5] = ["anonymous", "outsider", "removed", "member", "admin"];
 
 const ROOMS: &str = "
-                                             anonymous      outsider      removed       member       admin
-GET    /rooms/{room}                public   not_logged_in  200           200           200          200
-                                    private  not_logged_in  not_found     not_found     200          200
-                                    direct   not_logged_in  not_found     -             200          -
-PATCH  /rooms/{room}                public   not_logged_in  not_a_member  not_a_member  forbidden    200
-                                    private  not_logged_in  not_found     not_found     forbidden    200
-                                    direct   not_logged_in  not_found     -             direct_room  -
-DELETE /rooms/{room}                public   not_logged_in  not_a_member  not_a_member  forbidden    204
-                                    private  not_logged_in  not_found     not_found     forbidden    204
-                                    direct   not_logged_in  not_found     -             direct_room  -
-POST   /rooms/{room}/join           public   not_logged_in  200           200           200          200
-                                    private  not_logged_in  not_found     not_found     200          200
-                                    direct   not_logged_in  not_found     -             200          -
-POST   /rooms/{room}/leave          public   not_logged_in  not_a_member  not_a_member  204          last_admin
-                                    private  not_logged_in  not_found     not_found     204          last_admin
-                                    direct   not_logged_in  not_found     -             direct_room  -
-GET    /rooms/{room}/audit          public   not_logged_in  not_a_member  not_a_member  forbidden    200
-                                    private  not_logged_in  not_found     not_found     forbidden    200
-                                    direct   not_logged_in  not_found     -             forbidden    -
-GET    /presence?room={room}        public   not_logged_in  not_a_member  not_a_member  200          200
-                                    private  not_logged_in  not_found     not_found     200          200
-                                    direct   not_logged_in  not_found     -             200          -
-GET    /search?q=a&room={room}      public   not_logged_in  not_a_member  not_a_member  200          200
-                                    private  not_logged_in  not_found     not_found     200          200
-                                    direct   not_logged_in  not_found     -             200          -
+                                                       anonymous      outsider      removed       member       admin
+GET    /rooms/{room}                          public   not_logged_in  200           200           200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
+PATCH  /rooms/{room}                          public   not_logged_in  not_a_member  not_a_member  forbidden    200
+                                              private  not_logged_in  not_found     not_found     forbidden    200
+                                              direct   not_logged_in  not_found     -             direct_room  -
+DELETE /rooms/{room}                          public   not_logged_in  not_a_member  not_a_member  forbidden    204
+                                              private  not_logged_in  not_found     not_found     forbidden    204
+                                              direct   not_logged_in  not_found     -             direct_room  -
+POST   /rooms/{room}/join                     public   not_logged_in  200           200           200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
+POST   /rooms/{room}/leave                    public   not_logged_in  not_a_member  not_a_member  204          last_admin
+                                              private  not_logged_in  not_found     not_found     204          last_admin
+                                              direct   not_logged_in  not_found     -             direct_room  -
+GET    /rooms/{room}/audit                    public   not_logged_in  not_a_member  not_a_member  forbidden    200
+                                              private  not_logged_in  not_found     not_found     forbidden    200
+                                              direct   not_logged_in  not_found     -             forbidden    -
+GET    /presence?room={room}                  public   not_logged_in  not_a_member  not_a_member  200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
+GET    /search?q=a&room={room}                public   not_logged_in  not_a_member  not_a_member  200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
 ";
 
 const MEMBERS: &str = "
-                                             anonymous      outsider      removed       member       admin
-GET    /rooms/{room}/members        public   not_logged_in  not_a_member  not_a_member  200          200
-                                    private  not_logged_in  not_found     not_found     200          200
-                                    direct   not_logged_in  not_found     -             200          -
-PUT    /rooms/{room}/members/{other} public  not_logged_in  not_a_member  not_a_member  forbidden    200
-                                    private  not_logged_in  not_found     not_found     forbidden    200
-                                    direct   not_logged_in  not_found     -             direct_room  -
-PUT    /rooms/{room}/members/{me}   public   not_logged_in  forbidden     forbidden     forbidden    200
-                                    private  not_logged_in  not_found     not_found     forbidden    200
-                                    direct   not_logged_in  not_found     -             direct_room  -
-PUT    /rooms/{room}/members/0      public   not_logged_in  not_a_member  not_a_member  not_found    not_found
-                                    private  not_logged_in  not_found     not_found     not_found    not_found
-                                    direct   not_logged_in  not_found     -             not_found    -
-DELETE /rooms/{room}/members/{other} public  not_logged_in  not_a_member  not_a_member  forbidden    204
-                                    private  not_logged_in  not_found     not_found     forbidden    204
-                                    direct   not_logged_in  not_found     -             direct_room  -
-DELETE /rooms/{room}/members/{me}   public   not_logged_in  not_a_member  not_a_member  204          last_admin
-                                    private  not_logged_in  not_found     not_found     204          last_admin
-                                    direct   not_logged_in  not_found     -             direct_room  -
+                                                       anonymous      outsider      removed       member       admin
+GET    /rooms/{room}/members                  public   not_logged_in  not_a_member  not_a_member  200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
+PUT    /rooms/{room}/members/{other}          public   not_logged_in  not_a_member  not_a_member  forbidden    200
+                                              private  not_logged_in  not_found     not_found     forbidden    200
+                                              direct   not_logged_in  not_found     -             direct_room  -
+PUT    /rooms/{room}/members/{me}             public   not_logged_in  forbidden     forbidden     forbidden    200
+                                              private  not_logged_in  not_found     not_found     forbidden    200
+                                              direct   not_logged_in  not_found     -             direct_room  -
+PUT    /rooms/{room}/members/0                public   not_logged_in  not_a_member  not_a_member  not_found    not_found
+                                              private  not_logged_in  not_found     not_found     not_found    not_found
+                                              direct   not_logged_in  not_found     -             not_found    -
+DELETE /rooms/{room}/members/{other}          public   not_logged_in  not_a_member  not_a_member  forbidden    204
+                                              private  not_logged_in  not_found     not_found     forbidden    204
+                                              direct   not_logged_in  not_found     -             direct_room  -
+DELETE /rooms/{room}/members/{me}             public   not_logged_in  not_a_member  not_a_member  204          last_admin
+                                              private  not_logged_in  not_found     not_found     204          last_admin
+                                              direct   not_logged_in  not_found     -             direct_room  -
 ";
 
 const MESSAGES: &str = "
-                                             anonymous      outsider      removed       member       admin
-GET    /rooms/{room}/messages       public   not_logged_in  not_a_member  not_a_member  200          200
-                                    private  not_logged_in  not_found     not_found     200          200
-                                    direct   not_logged_in  not_found     -             200          -
-POST   /rooms/{room}/messages       public   not_logged_in  not_a_member  not_a_member  201          201
-                                    private  not_logged_in  not_found     not_found     201          201
-                                    direct   not_logged_in  not_found     -             201          -
-PUT    /rooms/{room}/read           public   not_logged_in  not_a_member  not_a_member  200          200
-                                    private  not_logged_in  not_found     not_found     200          200
-                                    direct   not_logged_in  not_found     -             200          -
-PATCH  /messages/{others}           public   not_logged_in  not_a_member  not_a_member  forbidden    forbidden
-                                    private  not_logged_in  not_found     not_found     forbidden    forbidden
-                                    direct   not_logged_in  not_found     -             forbidden    -
-PATCH  /messages/{mine}             public   -              -             not_a_member  200          200
-                                    private  -              -             not_found     200          200
-                                    direct   -              -             -             200          -
-DELETE /messages/{others}           public   not_logged_in  not_a_member  not_a_member  forbidden    204
-                                    private  not_logged_in  not_found     not_found     forbidden    204
-                                    direct   not_logged_in  not_found     -             forbidden    -
-DELETE /messages/{mine}             public   -              -             not_a_member  204          204
-                                    private  -              -             not_found     204          204
-                                    direct   -              -             -             204          -
-PUT    /messages/{others}/reactions/👍 public not_logged_in not_a_member  not_a_member  200          200
-                                    private  not_logged_in  not_found     not_found     200          200
-                                    direct   not_logged_in  not_found     -             200          -
-DELETE /messages/{others}/reactions/👍 public not_logged_in not_a_member not_a_member  200          200
-                                    private  not_logged_in  not_found     not_found     200          200
-                                    direct   not_logged_in  not_found     -             200          -
+                                                       anonymous      outsider      removed       member       admin
+GET    /rooms/{room}/messages                 public   not_logged_in  not_a_member  not_a_member  200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
+POST   /rooms/{room}/messages                 public   not_logged_in  not_a_member  not_a_member  201          201
+                                              private  not_logged_in  not_found     not_found     201          201
+                                              direct   not_logged_in  not_found     -             201          -
+PUT    /rooms/{room}/read                     public   not_logged_in  not_a_member  not_a_member  200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
+PATCH  /messages/{others}                     public   not_logged_in  not_a_member  not_a_member  forbidden    forbidden
+                                              private  not_logged_in  not_found     not_found     forbidden    forbidden
+                                              direct   not_logged_in  not_found     -             forbidden    -
+PATCH  /messages/{mine}                       public   -              -             not_a_member  200          200
+                                              private  -              -             not_found     200          200
+                                              direct   -              -             -             200          -
+DELETE /messages/{others}                     public   not_logged_in  not_a_member  not_a_member  forbidden    204
+                                              private  not_logged_in  not_found     not_found     forbidden    204
+                                              direct   not_logged_in  not_found     -             forbidden    -
+DELETE /messages/{mine}                       public   -              -             not_a_member  204          204
+                                              private  -              -             not_found     204          204
+                                              direct   -              -             -             204          -
+PUT    /messages/{others}/reactions/👍        public   not_logged_in  not_a_member  not_a_member  200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
+DELETE /messages/{others}/reactions/👍        public   not_logged_in  not_a_member  not_a_member  200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
 ";
 
 /// The addresses of the simple API are whole.
 const SIMPLE: &str = "
-                                             anonymous      outsider      removed       member       admin
-POST   /send-message                public   not_logged_in  not_a_member  not_a_member  200          200
-                                    private  not_logged_in  not_found     not_found     200          200
-                                    direct   not_logged_in  not_found     -             200          -
-GET    /messages/{room}             public   not_logged_in  not_a_member  not_a_member  200          200
-                                    private  not_logged_in  not_found     not_found     200          200
-                                    direct   not_logged_in  not_found     -             200          -
-PUT    /edit-message/{others}       public   not_logged_in  not_a_member  not_a_member  forbidden    forbidden
-                                    private  not_logged_in  not_found     not_found     forbidden    forbidden
-                                    direct   not_logged_in  not_found     -             forbidden    -
-PUT    /edit-message/{mine}         public   -              -             not_a_member  200          200
-                                    private  -              -             not_found     200          200
-                                    direct   -              -             -             200          -
-DELETE /delete-message/{others}     public   not_logged_in  not_a_member  not_a_member  forbidden    200
-                                    private  not_logged_in  not_found     not_found     forbidden    200
-                                    direct   not_logged_in  not_found     -             forbidden    -
-DELETE /delete-message/{mine}       public   -              -             not_a_member  200          200
-                                    private  -              -             not_found     200          200
-                                    direct   -              -             -             200          -
+                                                       anonymous      outsider      removed       member       admin
+POST   /send-message                          public   not_logged_in  not_a_member  not_a_member  200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
+GET    /messages/{room}                       public   not_logged_in  not_a_member  not_a_member  200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
+PUT    /edit-message/{others}                 public   not_logged_in  not_a_member  not_a_member  forbidden    forbidden
+                                              private  not_logged_in  not_found     not_found     forbidden    forbidden
+                                              direct   not_logged_in  not_found     -             forbidden    -
+PUT    /edit-message/{mine}                   public   -              -             not_a_member  200          200
+                                              private  -              -             not_found     200          200
+                                              direct   -              -             -             200          -
+DELETE /delete-message/{others}               public   not_logged_in  not_a_member  not_a_member  forbidden    200
+                                              private  not_logged_in  not_found     not_found     forbidden    200
+                                              direct   not_logged_in  not_found     -             forbidden    -
+DELETE /delete-message/{mine}                 public   -              -             not_a_member  200          200
+                                              private  -              -             not_found     200          200
+                                              direct   -              -             -             200          -
 ";
 
 fn status_of(code: &str) -> u16 {
