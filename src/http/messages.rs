@@ -15,7 +15,7 @@ use crate::core::{page, text};
 use crate::hub::Hub;
 use crate::hub::changes::propose;
 use crate::hub::history::{self, NoPage};
-use crate::hub::messages::{self, edited, quote};
+use crate::hub::messages::{self, NoQuote, edited, quote};
 use crate::hub::reply::Outcome;
 use crate::hub::session::mark_read;
 use crate::store::PageOf;
@@ -33,6 +33,16 @@ impl From<NoPage> for Problem {
         match no_page {
             NoPage::Refused(refusal) => refusal.into(),
             NoPage::Trouble(trouble) => trouble.into(),
+        }
+    }
+}
+
+impl From<NoQuote> for Problem {
+    fn from(no_quote: NoQuote) -> Problem {
+        match no_quote {
+            NoQuote::Refused(refusal) => refusal.into(),
+            NoQuote::Invalid(invalid) => invalid.into(),
+            NoQuote::Trouble(trouble) => trouble.into(),
         }
     }
 }
@@ -84,7 +94,7 @@ pub async fn send(
     }
     let sender = viewer.account.person.clone();
     let reply_to = match new.reply_to {
-        Some(id) => Some(quote(&hub, room, id).await??),
+        Some(id) => Some(quote(&hub, room, id, viewer.id()).await?),
         None => None,
     };
     let post = Post { sender, body, client_id: new.client_id, reply_to };

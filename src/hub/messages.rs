@@ -6,8 +6,9 @@ use super::Hub;
 use super::reply::Trouble;
 use crate::core::message::{Message, Quote};
 use crate::core::record::Action;
+use crate::core::room::Refusal;
 use crate::core::text::Invalid;
-use crate::core::types::{MessageId, RoomId};
+use crate::core::types::{MessageId, RoomId, UserId};
 use crate::store::StoreError;
 
 /// The message as the store has it, waiting for one that only the log has yet; `None` where there
@@ -30,17 +31,41 @@ pub async fn find(hub: &Arc<Hub>, id: MessageId) -> Result<Option<Message>, Trou
     hub.store.message(id).await.map_err(down)
 }
 
-/// What a reply to this message shows of it; refused unless it is a message of the same room.
+/// Why a message cannot be replied to.
+pub enum NoQuote {
+    /// Who asks is not in the room, and hears no more than without a reply.
+    Refused(Refusal),
+    Invalid(Invalid),
+    Trouble(Trouble),
+}
+
+impl From<Trouble> for NoQuote {
+    fn from(trouble: Trouble) -> Self {
+        NoQuote::Trouble(trouble)
+    }
+}
+
+/// What a reply to this message shows of it; it has to be a message of the same room.
 pub async fn quote(
     hub: &Arc<Hub>,
     room: RoomId,
     id: MessageId,
-) -> Result<Result<Quote, Invalid>, Trouble> {
-    let found = find(hub, id).await?.filter(|message| message.room_id == room);
-    let detail = || "this is no message of this room".to_owned();
-    Ok(found
-        .map(|message| message.to_quote())
-        .ok_or_else(|| Invalid { field: "reply_to", detail: detail() }))
+    by: UserId,
+) -> Result<Quote, NoQuote> {
+    if let Some(message) = find(hub, id).await?.filter(|message| message.room_id == room) {
+        return Ok(message.to_quote());
+    }
+    hub.store_up_to_date().await?;
+    let view = hub.store.room_view(room, by).await;
+    let view = view.map_err(|_| Trouble::Unavailable("the store cannot be reached"))?;
+    Err(match view {
+        Some(view) if view.role.is_some() => {
+            let detail = "this is no message of this room".to_owned();
+            NoQuote::Invalid(Invalid { field: "reply_to", detail })
+        }
+        Some(_) => NoQuote::Refused(Refusal::NotAMember),
+        None => NoQuote::Refused(Refusal::NotFound),
+    })
 }
 
 /// The message with another text. The quote is as it is now, not as it was when it was sent.

@@ -23,7 +23,7 @@ use governor::{Quota, RateLimiter};
 use serde_json::json;
 
 use super::Hub;
-use super::messages::{self, edited, quote};
+use super::messages::{self, NoQuote, edited, quote};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
 use super::presence::{Connect, Disconnect};
 use super::registry::{Dialect, SessionHandle};
@@ -174,15 +174,16 @@ impl Session {
         let Some(reply_to) = reply_to else {
             return self.propose(reference, room, Action::Message(post));
         };
-        let hub = self.hub.clone();
-        let quoted = async move { quote(&hub, room, reply_to).await };
+        let (hub, by) = (self.hub.clone(), self.handle.user);
+        let quoted = async move { quote(&hub, room, reply_to, by).await };
         ctx.wait(quoted.into_actor(self).map(move |quoted, session, _| match quoted {
-            Ok(Ok(quote)) => {
+            Ok(quote) => {
                 let post = Post { reply_to: Some(quote), ..post };
                 session.propose(reference, room, Action::Message(post));
             }
-            Ok(Err(invalid)) => session.invalid(&reference, invalid),
-            Err(trouble) => session.trouble(&reference, trouble),
+            Err(NoQuote::Refused(refusal)) => session.refuse(&reference, refusal),
+            Err(NoQuote::Invalid(invalid)) => session.invalid(&reference, invalid),
+            Err(NoQuote::Trouble(trouble)) => session.trouble(&reference, trouble),
         }));
     }
 

@@ -12,6 +12,7 @@ pub mod parting;
 pub mod presence;
 pub mod reading;
 pub mod resume;
+pub mod rights;
 pub mod rooms;
 pub mod search;
 pub mod simple;
@@ -109,6 +110,7 @@ macro_rules! each_story {
                 too_many_messages_are_refused_for_a_while;
             operations:
                 health_readiness_and_figures,
+                the_api_is_described,
                 strangers_are_sent_to_the_login_page,
                 a_stop_is_orderly,
                 everything_is_there_after_a_restart;
@@ -153,6 +155,12 @@ macro_rules! each_story {
                 after_a_removal_nothing_more_comes_on_resume,
                 who_is_added_just_before_hello_misses_nothing,
                 who_comes_back_hears_again;
+            rights:
+                of_rooms,
+                of_members,
+                of_messages,
+                of_the_simple_api,
+                a_reply_tells_strangers_nothing;
             rooms:
                 a_group_is_made_with_its_members,
                 my_list_shows_the_last_message,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ground::position;
 use crate::support::{World, within};
@@ -25,6 +25,16 @@ pub async fn health_readiness_and_figures(world: &World) {
         count += 1;
     }
     assert!(count > 0 && figures.text.contains("# TYPE "), "{}", figures.text);
+}
+
+pub async fn the_api_is_described(world: &World) {
+    let path = "/api/openapi.json";
+    let described = world.stranger().request(Method::GET, path).send().await.expect(200);
+    let is_3_1 = |version: &Value| version.as_str().is_some_and(|text| text.starts_with("3.1."));
+    assert!(is_3_1(&described["openapi"]), "{described}");
+    assert!(described["paths"]["/api/v1/rooms/{room}"]["get"].is_object(), "{described}");
+    let head = world.stranger().request(Method::HEAD, path).send().await;
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
 }
 
 pub async fn strangers_are_sent_to_the_login_page(world: &World) {

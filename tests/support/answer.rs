@@ -1,7 +1,10 @@
-//! What came back over HTTP, and the checks that every answer gets.
+//! What came back over HTTP, and the checks that every answer gets; first of all, that it is as the
+//! API's description says.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
+
+use super::described;
 
 #[derive(Debug)]
 pub struct Answer {
@@ -15,7 +18,9 @@ impl Answer {
     pub async fn read(asked: String, response: reqwest::Response) -> Answer {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap_or_else(|error| panic!("{asked}: {error}"));
-        Answer { asked, status, headers, text }
+        let answer = Answer { asked, status, headers, text };
+        described::check(&answer);
+        answer
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {

@@ -8,6 +8,7 @@
 
 mod answer;
 mod cluster;
+pub mod described;
 mod hub;
 mod lines;
 mod person;
