@@ -73,6 +73,9 @@ POST   /rooms/{room}/messages                 public   not_logged_in  not_a_memb
 PUT    /rooms/{room}/read                     public   not_logged_in  not_a_member  not_a_member  200          200
                                               private  not_logged_in  not_found     not_found     200          200
                                               direct   not_logged_in  not_found     -             200          -
+GET    /messages/{others}                     public   not_logged_in  not_a_member  not_a_member  200          200
+                                              private  not_logged_in  not_found     not_found     200          200
+                                              direct   not_logged_in  not_found     -             200          -
 PATCH  /messages/{others}                     public   not_logged_in  not_a_member  not_a_member  forbidden    forbidden
                                               private  not_logged_in  not_found     not_found     forbidden    forbidden
                                               direct   not_logged_in  not_found     -             forbidden    -
