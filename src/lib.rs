@@ -4,6 +4,7 @@ pub mod app;
 pub mod auth;
 pub mod config;
 pub mod core;
+pub mod guarantees;
 pub mod http;
 pub mod hub;
 pub mod log;

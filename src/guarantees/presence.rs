@@ -1,0 +1,36 @@
+//! Promise 6: presence equals the live sockets, but for the time that the news may take.
+
+use super::history::{Bounds, End, History, Millis, Sighting, Socket};
+use super::verdict::{Promise, Verdict};
+
+pub fn is_that_of_the_sockets(history: &History, verdict: &mut Verdict) {
+    for sighting in &history.sightings {
+        let theirs = || history.sockets.iter().filter(|socket| socket.user == sighting.user);
+        let right = match sighting.online {
+            true => theirs().any(|socket| may_be_seen(socket, sighting, &history.bounds)),
+            false => !theirs().any(|socket| must_be_seen(socket, sighting, &history.bounds)),
+        };
+        verdict.case(Promise::Presence, right, || {
+            let Sighting { observer, user, at, online } = sighting;
+            let is = if *online { "a ghost" } else { "here, but not seen" };
+            let sockets: Vec<_> = theirs().collect();
+            format!("{observer} at {at} ms: {user} is {is}; the sockets: {sockets:?}")
+        });
+    }
+}
+
+/// It was open, or ended so lately that the news may be under way.
+fn may_be_seen(socket: &Socket, sighting: &Sighting, bounds: &Bounds) -> bool {
+    let until = match socket.ended {
+        None => Millis::MAX,
+        Some((at, End::Orderly)) => at + bounds.ghost,
+        Some((at, End::Crash)) => at + bounds.ghost_of_crash,
+    };
+    socket.opened_at <= sighting.at && sighting.at <= until
+}
+
+/// It had been open for long enough, and still was.
+fn must_be_seen(socket: &Socket, sighting: &Sighting, bounds: &Bounds) -> bool {
+    let still_open = socket.ended.is_none_or(|(at, _)| sighting.at < at);
+    socket.opened_at + bounds.ghost <= sighting.at && still_open
+}
