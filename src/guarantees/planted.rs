@@ -187,14 +187,14 @@ impl Calm {
 
     fn look_at_everything(&mut self) {
         self.now += 10_000;
-        for room in 0..ROOMS.len() {
+        for (room, id) in ROOMS.into_iter().enumerate() {
             let everywhere = INSTANCES.map(|name| Source::Instance(name.to_owned()));
             for source in everywhere.into_iter().chain([Source::Store]) {
                 let viewer = (source != Source::Store).then(|| PEOPLE[0].to_owned());
                 self.page(source.clone(), room, viewer, true);
                 let members: BTreeSet<String> =
                     self.members(room).into_iter().map(str::to_owned).collect();
-                let (room, name) = (ROOMS[room].to_owned(), "Name".to_owned());
+                let (room, name) = (id.to_owned(), "Name".to_owned());
                 self.history.states.push(State { source, room, name, members });
             }
             for viewer in self.members(room) {
