@@ -21,6 +21,10 @@ let socket;
 const chat = new Chat({
   me: document.body.dataset.userId,
   username: document.body.dataset.username,
+  receipts: {
+    on: document.body.dataset.readReceipts === "true",
+    most: Number(document.body.dataset.receiptMembers),
+  },
   api,
   makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn })),
 });
@@ -50,6 +54,7 @@ const opening = {
 testId("new-group").addEventListener("click", opening.group);
 testId("new-direct").addEventListener("click", opening.direct);
 testId("browse-public").addEventListener("click", opening.browse);
+testId("mark-all-read").addEventListener("click", () => chat.readEverything());
 testId("logout").addEventListener("click", () => logOut(chat));
 for (const button of $(".placeholder-actions").children) {
   button.addEventListener("click", opening[button.dataset.open]);

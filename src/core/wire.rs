@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::room::{Event, Info, Member};
+use super::room::{Event, Info, Member, Mentions, Message};
 use super::types::{MessageId, Position, RoomId, RoomKind, Timestamp, UserId};
 use crate::store::RoomView;
 
@@ -49,6 +49,13 @@ pub enum Command {
     Read {
         room: String,
         position: Position,
+        /// The one that the reader knows.
+        #[serde(default)]
+        read_version: Option<i64>,
+    },
+    Unread {
+        room: String,
+        position: Position,
     },
     Typing {
         room: String,
@@ -64,8 +71,8 @@ pub enum Command {
     Ping,
 }
 
-const COMMANDS: [&str; 9] =
-    ["hello", "send", "edit", "delete", "react", "read", "typing", "presence", "ping"];
+const COMMANDS: [&str; 10] =
+    ["hello", "send", "edit", "delete", "react", "read", "unread", "typing", "presence", "ping"];
 
 /// Why a frame is no command.
 #[derive(Debug, PartialEq)]
@@ -157,8 +164,8 @@ pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
 /// The type of an event, and its own fields.
 pub fn describe(event: &Event) -> (&'static str, Value) {
     match event {
-        Event::Message { message, .. } => ("message", json!({"message": message})),
-        Event::Edited { message, .. } => ("edited", json!({"message": message})),
+        Event::Message { message, mentions } => ("message", with_mentions(message, mentions)),
+        Event::Edited { message, mentions } => ("edited", with_mentions(message, mentions)),
         Event::Deleted { message, by } => ("deleted", json!({"message": message, "by": by})),
         Event::Reaction { message, emoji, user, on, count, .. } => {
             let fields = json!({
@@ -191,6 +198,18 @@ pub fn describe(event: &Event) -> (&'static str, Value) {
             ("member_banned", json!({"member": member, "by": by, "ban": true}))
         }
     }
+}
+
+/// A message and, where there are any, those whom it calls.
+fn with_mentions(message: &Message, mentions: &Mentions) -> Value {
+    let mut fields = json!({"message": message});
+    if !mentions.users.is_empty() {
+        fields["mentions"] = json!(mentions.users);
+    }
+    if mentions.all {
+        fields["mentions_all"] = json!(true);
+    }
+    fields
 }
 
 /// Those for whom the event is not the same as for everyone; [`event_for`] is theirs.
@@ -252,6 +271,7 @@ pub fn founders_view(info: &Info, founder: &Member, position: Position) -> RoomV
         last_message: None,
         position,
         read_position: Some(position),
+        read_version: Some(0),
         member_count: info.member_count as i64,
         created_at: founder.joined_at,
         people: info.people.clone(),
@@ -277,8 +297,22 @@ pub fn typing(room: RoomId, user: UserId) -> Vec<u8> {
     encode(&json!({"type": "typing", "room": room, "user_id": user}))
 }
 
-pub fn read(room: RoomId, user: UserId, position: Position) -> Vec<u8> {
+/// Where a person's read marker is, for their own devices.
+pub fn read(room: RoomId, user: UserId, position: Position, version: i64) -> Vec<u8> {
+    encode(&json!({
+        "type": "read", "room": room, "user_id": user,
+        "read_position": position, "read_version": version,
+    }))
+}
+
+/// How far somebody has read, for the others in the room.
+pub fn receipt(room: RoomId, user: UserId, position: Position) -> Vec<u8> {
     encode(&json!({"type": "read", "room": room, "user_id": user, "read_position": position}))
+}
+
+/// What a person changed about their account, for their own devices.
+pub fn account(read_receipts: bool) -> Vec<u8> {
+    encode(&json!({"type": "account", "read_receipts": read_receipts}))
 }
 
 /// A person's presence, in a snapshot, a list or an event.
@@ -326,6 +360,18 @@ mod tests {
         let Command::Hello { rooms: Some(rooms) } = command else { panic!("{command:?}") };
         assert_eq!(rooms["7"], Position(41));
         assert!(decode(r#"{"type":"hello","ref":1,"rooms":{"7":41}}"#).is_err());
+    }
+
+    #[test]
+    fn reading_may_name_the_version_that_it_knows() {
+        let read = |text| match decode(text).unwrap().1 {
+            Command::Read { read_version, position, .. } => (read_version, position),
+            command => panic!("{command:?}"),
+        };
+        let known = r#"{"type":"read","ref":1,"room":"7","position":"9","read_version":2}"#;
+        assert_eq!(read(known), (Some(2), Position(9)));
+        let unknown = r#"{"type":"read","ref":1,"room":"7","position":"9"}"#;
+        assert_eq!(read(unknown), (None, Position(9)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The members of a room over HTTP: who is in it, adding, promoting, removing.
 
+use std::collections::HashMap;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -11,7 +13,7 @@ use super::rooms::{Done, change};
 use super::users::ask_presence;
 use crate::core::record::Action;
 use crate::core::room::{Event, Member, Refusal};
-use crate::core::types::{Role, RoomId, Timestamp, UserId};
+use crate::core::types::{Position, Role, RoomId, Timestamp, UserId};
 use crate::hub::Hub;
 use crate::store::Account;
 
@@ -49,7 +51,25 @@ pub async fn list(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     require_member(&hub, room, &viewer).await?;
     let members = hub.store.members(room).await?;
-    Ok(HttpResponse::Ok().json(json!({"members": members_json(&hub, members).await?})))
+    let mut members = members_json(&hub, members).await?;
+    if viewer.account.read_receipts {
+        add_receipts(&hub, room, &mut members).await?;
+    }
+    Ok(HttpResponse::Ok().json(json!({"members": members})))
+}
+
+/// How far each has read who lets others know, in a small room.
+async fn add_receipts(hub: &Hub, room: RoomId, members: &mut [Value]) -> Result<(), Problem> {
+    let receipts = hub.store.receipts(room, hub.config.limits.receipt_members).await?;
+    let receipts: HashMap<String, Position> =
+        receipts.into_iter().map(|(user, position)| (user.to_string(), position)).collect();
+    for member in members {
+        let user = member["user_id"].as_str().unwrap_or_default();
+        if let Some(position) = receipts.get(user) {
+            member["read_position"] = json!(position);
+        }
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]

@@ -1,4 +1,4 @@
-//! Messages over HTTP: history, sending, changing, reacting, and the read marker.
+//! Messages over HTTP: history, sending, changing and reacting.
 
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::errors::{Answer, Problem};
 use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id};
-use super::rooms::view_after;
 use crate::core::message::Message;
 use crate::core::record::{Action, Post};
 use crate::core::room::{Event, Refusal};
@@ -17,7 +16,6 @@ use crate::hub::changes::propose;
 use crate::hub::history::{self, NoPage};
 use crate::hub::messages::{self, NoQuote, edited, quote};
 use crate::hub::reply::Outcome;
-use crate::hub::session::mark_read;
 use crate::store::PageOf;
 
 #[derive(Deserialize)]
@@ -189,21 +187,4 @@ async fn react(request: HttpRequest, hub: Shared, viewer: Viewer, on: bool) -> A
     let emoji = text::emoji(request.match_info().query("emoji"))?.to_owned();
     let react = |message: Message| Action::Reaction { message: message.original(), emoji, on };
     Ok(shown(change(&hub, id, &viewer, react).await?))
-}
-
-#[derive(Deserialize)]
-pub struct ReadUpTo {
-    position: Position,
-}
-
-pub async fn read(
-    request: HttpRequest,
-    hub: Shared,
-    LoggedIn(viewer, Body(up_to)): LoggedIn<Body<ReadUpTo>>,
-) -> Answer {
-    let room: RoomId = path_id(&request, "room")?;
-    super::members::require_member(&hub, room, &viewer).await?;
-    mark_read(&hub, room, viewer.id(), up_to.position).await??;
-    let room = view_after(&hub, room, viewer.id()).await?;
-    Ok(HttpResponse::Ok().json(json!({"room": room})))
 }

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::Edge;
 use super::errors::{Answer, Problem};
-use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id, source_of};
+use super::extract::{
+    Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id, present, source_of,
+};
 use crate::auth::source::Source;
 use crate::auth::{self, passwords};
 use crate::core::text;
@@ -30,6 +32,7 @@ fn own_json(account: &Account) -> Value {
         "username": account.person.username,
         "display_name": account.person.display_name,
         "created_at": account.created_at,
+        "read_receipts": account.read_receipts,
     })
 }
 
@@ -209,16 +212,31 @@ pub async fn me(viewer: Viewer) -> Answer {
 
 #[derive(Deserialize)]
 pub struct Profile {
-    display_name: String,
+    #[serde(default, deserialize_with = "present")]
+    display_name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    read_receipts: Option<bool>,
 }
 
 pub async fn update_me(
     hub: Shared,
     LoggedIn(viewer, Body(profile)): LoggedIn<Body<Profile>>,
 ) -> Answer {
-    let name = text::display_name(&profile.display_name, &hub.config.limits.text())?;
-    hub.store.set_display_name(viewer.id(), &name).await?;
-    Signal::Renamed { user: viewer.id(), display_name: name }.tell(&*hub.bus);
+    let Profile { display_name, read_receipts } = profile;
+    if display_name.is_none() && read_receipts.is_none() {
+        return Err(Problem::bad_request("the body: display_name or read_receipts is missing"));
+    }
+    let limits = hub.config.limits.text();
+    let name = display_name.map(|name| text::display_name(&name, &limits)).transpose()?;
+    let user = viewer.id();
+    if let Some(display_name) = name {
+        hub.store.set_display_name(user, &display_name).await?;
+        Signal::Renamed { user, display_name }.tell(&*hub.bus);
+    }
+    if let Some(on) = read_receipts {
+        hub.store.set_read_receipts(user, on).await?;
+        Signal::Receipts { user, on }.tell(&*hub.bus);
+    }
     let account = hub.store.user(viewer.id()).await?.ok_or_else(Problem::not_logged_in)?;
     Ok(HttpResponse::Ok().json(json!({"user": own_json(&account)})))
 }

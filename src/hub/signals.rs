@@ -11,7 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::Hub;
 use super::outbound::text_frame;
 use super::registry::Dialect;
-use super::room::TypingHeard;
+use super::room::{ReceiptHeard, TypingHeard};
 use crate::core::types::{Position, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{Bus, Channel, Heard};
@@ -24,11 +24,21 @@ pub enum Signal {
         room: RoomId,
         user: UserId,
     },
-    /// A person read up to here on one device; the others should know.
+    /// Where a person's read marker is now; their devices should know.
     Read {
         room: RoomId,
         user: UserId,
         position: Position,
+        #[serde(default)]
+        version: i64,
+        /// How far the others of the room may be told that this person has read.
+        #[serde(default)]
+        receipt: Option<Position>,
+    },
+    /// Whether a person's open sockets are told how far others have read.
+    Receipts {
+        user: UserId,
+        on: bool,
     },
     /// A person's open sockets are to write under another name.
     Renamed {
@@ -52,6 +62,7 @@ impl Signal {
         let key = match self {
             Signal::Typing { room, .. } => room.to_string(),
             Signal::Read { user, .. }
+            | Signal::Receipts { user, .. }
             | Signal::Renamed { user, .. }
             | Signal::Logout { user, .. } => user.to_string(),
         };
@@ -72,6 +83,14 @@ impl Signals {
         Signals { hub, heard: Some(heard) }
     }
 
+    fn tell_devices(&self, user: UserId, text: &[u8]) {
+        let frame = text_frame(text);
+        let devices = self.hub.sessions.of(user).into_iter();
+        for device in devices.filter(|device| device.dialect == Dialect::Rookery) {
+            device.outbound.push(frame.clone());
+        }
+    }
+
     fn hear(&self, signal: Signal) {
         match signal {
             Signal::Typing { room, user } => {
@@ -80,12 +99,16 @@ impl Signals {
                     let _ = addr.try_send(TypingHeard(user));
                 }
             }
-            Signal::Read { room, user, position } => {
-                let frame = text_frame(&wire::read(room, user, position));
-                let devices = self.hub.sessions.of(user).into_iter();
-                for device in devices.filter(|device| device.dialect == Dialect::Rookery) {
-                    device.outbound.push(frame.clone());
+            Signal::Read { room, user, position, version, receipt } => {
+                self.tell_devices(user, &wire::read(room, user, position, version));
+                if let (Some(position), Some(addr)) = (receipt, self.hub.rooms.awake(room)) {
+                    // Who reads on tells it again.
+                    let _ = addr.try_send(ReceiptHeard { user, position });
                 }
+            }
+            Signal::Receipts { user, on } => {
+                self.hub.sessions.of(user).iter().for_each(|device| device.set_hears_receipts(on));
+                self.tell_devices(user, &wire::account(on));
             }
             Signal::Renamed { user, display_name } => {
                 self.hub.sessions.of(user).iter().for_each(|device| device.rename(&display_name));
