@@ -18,7 +18,7 @@ pub type Moved = Result<Result<Marker, Refusal>, Trouble>;
 pub async fn mark_read(hub: &Hub, mark: ReadMark) -> Moved {
     // The end of the room is the end as the store knows it: let it know everything.
     hub.store_up_to_date().await?;
-    hub.store.set_read(&[mark]).await.map_err(down)?;
+    hub.store.set_read(&[mark]).await?;
     let ReadMark { room, user, .. } = mark;
     let moved = Trouble::OutcomeUnknown("the marker was moved, but cannot be read now");
     match hub.store.marker(room, user).await.map_err(|_| moved)? {
@@ -26,7 +26,7 @@ pub async fn mark_read(hub: &Hub, mark: ReadMark) -> Moved {
             tell(hub, room, user, marker, marker.receipt);
             Ok(Ok(marker))
         }
-        None => Ok(Err(refusal_of_outsider(hub, room, user).await.map_err(down)?)),
+        None => Ok(Err(refusal_of_outsider(hub, room, user).await?)),
     }
 }
 
@@ -34,26 +34,19 @@ pub async fn mark_read(hub: &Hub, mark: ReadMark) -> Moved {
 pub async fn mark_unread(hub: &Hub, room: RoomId, user: UserId, from: Position) -> Moved {
     // What this person sent before counts as read: not when the store comes to write it later.
     hub.store_up_to_date().await?;
-    match hub.store.set_unread(room, user, from).await.map_err(down)? {
+    match hub.store.set_unread(room, user, from).await? {
         Some(marker) => {
             // The others are not told: what was seen stays seen.
             tell(hub, room, user, marker, None);
             Ok(Ok(marker))
         }
-        None => Ok(Err(refusal_of_outsider(hub, room, user).await.map_err(down)?)),
+        None => Ok(Err(refusal_of_outsider(hub, room, user).await?)),
     }
 }
 
 fn tell(hub: &Hub, room: RoomId, user: UserId, marker: Marker, receipt: Option<Position>) {
     let Marker { version, position, .. } = marker;
     Signal::Read { room, user, position, version, receipt }.tell(&*hub.bus);
-}
-
-fn down(error: StoreError) -> Trouble {
-    match error {
-        StoreError::Unknown(_) => Trouble::OutcomeUnknown("the store was lost while it wrote"),
-        _ => Trouble::Unavailable("the store cannot be reached"),
-    }
 }
 
 /// What one who is not in a room is told of it.

@@ -24,7 +24,7 @@ use governor::{Quota, RateLimiter};
 use serde_json::json;
 
 use super::Hub;
-use super::messages::{self, NoQuote, edited, quote};
+use super::messages::{self, NoQuote, deleted, edited, quote, reacted};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
 use super::presence::{Connect, Disconnect};
 use super::registry::{Dialect, SessionHandle};
@@ -138,8 +138,7 @@ impl Session {
             }
             Command::Edit { message, body } => self.edit(reference, message, &body, ctx),
             Command::Delete { message } => {
-                let action = |message: Message| Action::Deleted { message: message.original() };
-                self.change(reference, message, action, ctx);
+                self.change(reference, message, deleted, ctx);
             }
             Command::React { message, emoji, on } => {
                 self.react(reference, message, &emoji, on, ctx);
@@ -219,12 +218,7 @@ impl Session {
         match text::emoji(emoji) {
             Ok(emoji) => {
                 let emoji = emoji.to_owned();
-                let react = move |message: Message| Action::Reaction {
-                    message: message.original(),
-                    emoji,
-                    on,
-                };
-                self.change(reference, id, react, ctx);
+                self.change(reference, id, move |message| reacted(message, emoji, on), ctx);
             }
             Err(invalid) => self.invalid(&reference, invalid),
         }

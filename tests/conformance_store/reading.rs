@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use rookery::core::room::Visibility;
-use rookery::core::types::Position;
+use rookery::core::types::{Position, Visibility};
 use rookery::store::{Marker, ReadMark};
 
 use crate::world::{Place, World};
