@@ -22,7 +22,7 @@ const chat = new Chat({
   me: document.body.dataset.userId,
   username: document.body.dataset.username,
   receipts: {
-    on: document.body.dataset.readReceipts === "true",
+    wanted: document.body.dataset.readReceipts === "true",
     most: Number(document.body.dataset.receiptMembers),
   },
   api,

@@ -285,7 +285,9 @@ export class Conversation {
     // A scroll reported while the frame is changing its size (the composer grew) says nothing about
     // what the person wants; #resized follows.
     if (this.#size !== this.#sizeNow()) return;
-    this.#stays = this.#toEnd() < BOTTOM_PX && !this.#timeline?.hasNewer;
+    // Where the newest are on their way, the end of the lines held is the way to them.
+    const { hasNewer, state } = this.#timeline ?? {};
+    this.#stays = this.#toEnd() < BOTTOM_PX && (!hasNewer || state === "loading");
     if (this.#stays) this.#passed = 0;
     this.#pill();
     this.#lookForMark();

@@ -47,7 +47,14 @@ export class Chat extends Emitter {
     this.members = new Members(api);
     this.mentionable = new Members(api);
     this.composing = new Composing({ me, storage: sessionStorage });
-    this.receipts = new Receipts({ me, most: 0, on: false, ...receipts, api, people: this.people });
+    this.receipts = new Receipts({
+      me,
+      most: 0,
+      wanted: false,
+      ...receipts,
+      api,
+      people: this.people,
+    });
     this.drafts = new Drafts({ me, storage: sessionStorage });
     this.outbox = new Outbox({
       me,

@@ -16,10 +16,10 @@ export class Receipts extends Emitter {
   #load = 0;
   room = null;
 
-  /** `most` is how many members a small room has; `on`, whether I want to know. */
-  constructor({ me, most, on, api, people }) {
+  /** `most` is how many members a small room has; `wanted`, whether I want to know. */
+  constructor({ me, most, wanted, api, people }) {
     super();
-    this.on = on;
+    this.wanted = wanted;
     this.#me = me;
     this.#most = most;
     this.#api = api;
@@ -28,7 +28,7 @@ export class Receipts extends Emitter {
 
   /** Looks at this room (null: none), where it is not looked at already. */
   follow(room) {
-    const wanted = this.on && room && room.member_count <= this.#most ? room.id : null;
+    const wanted = this.wanted && room && room.member_count <= this.#most ? room.id : null;
     if (wanted === this.room) return;
     this.room = wanted;
     this.#read.clear();
@@ -55,8 +55,8 @@ export class Receipts extends Emitter {
   }
 
   /** I have switched them on or off, here or elsewhere. */
-  switch(on, room) {
-    this.on = on;
+  switch(wanted, room) {
+    this.wanted = wanted;
     this.follow(room);
   }
 

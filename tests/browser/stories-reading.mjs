@@ -66,26 +66,27 @@ export function readingStories(now) {
     await alice.makeGroup("Callers", [bob]);
     await bob.listed("Callers").waitFor();
 
+    const calling = (text) => `@${bob.username}: ${text}`;
     await alice.say("one");
-    await alice.say(`two, @${bob.username}`);
-    await alice.sees(`two, @${bob.username}`);
+    await alice.say(calling("two"));
+    await alice.sees(calling("two"));
     await hasBadge(bob, "Callers", "2", "@1");
     assert.match(await bob.page.title(), /^\(2\) /);
-    await alice.say("three, @all");
+    await alice.say("@all: three");
     await hasBadge(bob, "Callers", "3", "@2");
     t.diagnostic("alice called bob by name and with @all: his badges say @2 and 3");
 
-    await rewrites(alice, "one", `one, @${bob.username}`);
+    await rewrites(alice, "one", calling("one"));
     await hasBadge(bob, "Callers", "3", "@3");
-    await rewrites(alice, `two, @${bob.username}`, "two");
+    await rewrites(alice, calling("two"), "two");
     await hasBadge(bob, "Callers", "3", "@2");
     t.diagnostic("she wrote him into one text and out of another: @3, then @2");
 
-    await deletes(alice, "three, @all");
+    await deletes(alice, "@all: three");
     await hasBadge(bob, "Callers", "2", "@1");
     await bob.reload();
     await hasBadge(bob, "Callers", "2", "@1");
-    await deletes(alice, `one, @${bob.username}`);
+    await deletes(alice, calling("one"));
     await hasBadge(bob, "Callers", "1");
     t.diagnostic(
       "she deleted what called him: 1 is unread and none calls him, also after a reload",
@@ -93,8 +94,8 @@ export function readingStories(now) {
 
     bob.tell("is away while more is said");
     await bob.leave();
-    await alice.say(`four, @${bob.username}`);
-    await alice.sees(`four, @${bob.username}`);
+    await alice.say(calling("four"));
+    await alice.sees(calling("four"));
     await bob.comeBack();
     await hasBadge(bob, "Callers", "2", "@1");
     bob.tell("presses Shift+Escape: everything is read");
@@ -113,11 +114,13 @@ export function readingStories(now) {
     await alice.say("what bob has read");
     await bob.sees("what bob has read");
     await bob.makeGroup("Elsewhere");
+    await bob.leave();
     for (let number = 1; number <= 130; number++)
       await world.first.call("POST", `/rooms/${room}/messages`, {
         token: alice.token,
         body: { body: `line ${number}` },
       });
+    await bob.comeBack();
     await hasBadge(bob, "Long day", "99+");
     assert.match(await bob.page.title(), /^\(99\+\) /);
     await bob.enter("Long day");

@@ -186,7 +186,7 @@ describe("who has read", () => {
   const loaded = async (members, more = {}) => {
     const api = { get: async () => ({ members }) };
     const people = { learn() {} };
-    const receipts = new Receipts({ me: ME, most: 3, on: true, api, people, ...more });
+    const receipts = new Receipts({ me: ME, most: 3, wanted: true, api, people, ...more });
     receipts.follow({ id: "1", member_count: 3 });
     await settled();
     return receipts;
