@@ -127,10 +127,11 @@ impl Follows {
 
 #[cfg(test)]
 mod tests {
+    use super::super::presence::Status;
     use super::*;
 
     fn came(user: i64) -> Change {
-        Change { user: UserId(user), online: true }
+        Change { user: UserId(user), status: Status::Online, lost: false }
     }
 
     #[test]
