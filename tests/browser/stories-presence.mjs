@@ -72,6 +72,25 @@ export function presenceStories(name, start) {
       await alice.member(bob).getByText("Last seen 5 minutes ago").waitFor();
     });
 
+    test("typing is seen for as long as it goes on", async (t) => {
+      const { alice, bob } = await talking(t);
+      await bob.enter("Alice");
+      const typing = alice.hook("typing").filter({ hasText: "Bob is typing…" });
+      await bob.hook("composer").pressSequentially("hm", { delay: 30 });
+      await typing.waitFor();
+      await bob.hook("composer").pressSequentially("m".repeat(60), { delay: 100 });
+      assert.ok(await typing.isVisible(), "six seconds later he still is");
+      const stopped = Date.now();
+      await typing.waitFor({ state: "hidden", timeout: 8_000 });
+      t.diagnostic(`Alice sees that Bob stopped ${Date.now() - stopped} ms after`);
+      await bob.hook("composer").press("Enter");
+      await bob.hook("composer").pressSequentially("and", { delay: 30 });
+      await typing.waitFor();
+      await bob.hook("composer").press("Enter");
+      await typing.waitFor({ state: "hidden", timeout: 2_000 });
+      await alice.sees("and");
+    });
+
     test("the window in use counts, and not the one that lies open", async (t) => {
       const { alice, bob } = await talking(t);
       bob.tell("opens a second window and writes in it, the first lies open");
