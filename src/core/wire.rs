@@ -341,7 +341,9 @@ mod tests {
     #[test]
     fn a_resuming_hello_names_rooms_and_positions() {
         let (_, command) = decode(r#"{"type":"hello","ref":1,"rooms":{"7":"41"}}"#).unwrap();
-        let Command::Hello { rooms: Some(rooms) } = command else { panic!("{command:?}") };
+        let Command::Hello { rooms: Some(rooms), away: false } = command else {
+            panic!("{command:?}")
+        };
         assert_eq!(rooms["7"], Position(41));
         assert!(decode(r#"{"type":"hello","ref":1,"rooms":{"7":41}}"#).is_err());
     }

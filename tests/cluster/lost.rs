@@ -25,8 +25,7 @@ async fn who_was_lost_was_last_seen_about_then() {
     watcher.ok("presence", json!({"users": [bob.id, carol.id]})).await;
     let carols = carol.socket().await;
     let phone = bob.socket().await;
-    let laptop = Person { bases: doomed.bases(), ..bob.clone() };
-    let laptop = laptop.socket().await;
+    let laptop = bob.among(doomed.bases()).socket().await;
     let status = async |person: &Person| {
         let user = alice.get(&format!("/users/{}", person.id)).await.expect(200)["user"].clone();
         (user["status"].as_str().expect("a status").to_owned(), user["last_seen"].clone())

@@ -33,7 +33,7 @@ impl Quick {
         let second = self.second.as_ref().map(World::bases).unwrap_or_default();
         let bases = [self.first.bases(), second].concat();
         let people = self.first.people(names).await;
-        people.map(|person| Person { bases: bases.clone(), ..person })
+        people.map(|person| person.among(bases.clone()))
     }
 }
 
@@ -155,12 +155,12 @@ pub async fn snapshots_show_who_is_away_and_changes_follow(world: &World) {
     let quick = Quick::of(world).await;
     let [alice, bob] = quick.people(["alice", "bob"]).await;
     let room = alice.group("Here", &[&bob]).await;
+    let mut first = follow(&alice, 0, json!({"users": [bob.id]})).await;
     let mut bobs = bob.at(1).socket().await;
-    until("bob to be away", async || {
-        let list = alice.at(0).get(&format!("/presence?room={room}")).await.expect(200);
-        (seen(&list, &bob)?.0 == "away").then_some(())
-    })
-    .await;
+    hears(&mut first, &bob, "online").await;
+    hears(&mut first, &bob, "away").await;
+    let list = alice.at(0).get(&format!("/presence?room={room}")).await.expect(200);
+    assert_eq!(seen(&list, &bob), Some(("away", &Value::Null)), "{list}");
     let mut watchers = Vec::new();
     for scope in [json!({"room": room}), json!({"all": true}), json!({"users": [bob.id]})] {
         let mut watcher = alice.at(0).socket().await;
