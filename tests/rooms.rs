@@ -2,8 +2,8 @@
 //! what a record does when it comes back from the log.
 
 use rookery::core::message::{Message, REACTIONS};
-use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat, VERSION};
-use rookery::core::room::{Event, MAX_MEMBERS, Refusal, Room, Standing};
+use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat};
+use rookery::core::room::{Doer, Event, MAX_MEMBERS, Refusal, Room, Standing};
 use rookery::core::types::{
     Person, Place, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
 };
@@ -51,26 +51,30 @@ impl Story {
     }
 
     /// What became of an action, asked before and told after: the two must agree.
-    fn tries(&mut self, by: UserId, action: Action) -> Result<Event, Refusal> {
+    fn tries(&mut self, by: Doer, action: Action) -> Result<Event, Refusal> {
         let admitted = self.room.admit(by, &action);
         let before = self.room.position;
         let place = Place { epoch: 0, partition: 0, offset: self.next };
         self.next += 1;
-        let (v, at) = (VERSION, Timestamp(self.next));
-        let record = Record { action, v, room: self.room.id, by, at, id: Uuid::now_v7() };
+        let at = Timestamp(self.next);
+        let record = Record::new(action, self.room.id, by, at, Uuid::now_v7());
         let applied = self.room.apply(&record, place);
-        assert_eq!(admitted, applied.as_ref().map(|_| ()).map_err(|refusal| *refusal));
+        assert_eq!(admitted.map(drop), applied.as_ref().map(drop).map_err(|refusal| *refusal));
         let moved = if applied.is_ok() { place.position() } else { before };
         assert_eq!(self.room.position, moved, "only what was accepted moves the position");
         applied
     }
 
     fn did(&mut self, by: UserId, action: Action) -> Event {
+        self.does(by.into(), action)
+    }
+
+    fn does(&mut self, by: Doer, action: Action) -> Event {
         self.tries(by, action).expect("accepted")
     }
 
     fn refused(&mut self, by: UserId, action: Action) -> Refusal {
-        self.tries(by, action).expect_err("refused")
+        self.tries(by.into(), action).expect_err("refused")
     }
 
     fn said(&mut self, by: UserId, body: &str) -> Message {
@@ -188,7 +192,7 @@ fn a_direct_room_has_its_two_people_for_ever() {
 fn a_direct_room_is_of_its_own_pair() {
     let id = RoomId::direct(ANN, BOB).unwrap();
     let made = |kind, by, others: &[UserId]| {
-        Story::about(id).tries(by, founding(kind, Visibility::Private, by, others))
+        Story::about(id).tries(Doer::from(by), founding(kind, Visibility::Private, by, others))
     };
     assert!(made(RoomKind::Direct, BOB, &[ANN]).is_ok());
     assert_eq!(made(RoomKind::Direct, ANN, &[]), Err(Refusal::Nonsense));
@@ -304,7 +308,7 @@ fn only_admins_change_a_group() {
 fn nobody_speaks_after_their_removal_even_if_they_asked_before_it() {
     let mut story = Story::group(Visibility::Private, &[BOB]);
     let late = says(BOB, "too late");
-    assert_eq!(story.room.admit(BOB, &late), Ok(()));
+    assert!(story.room.admit(BOB.into(), &late).is_ok());
     story.did(ANN, removes(BOB));
     assert_eq!(story.refused(BOB, late), Refusal::NotFound);
 }
@@ -485,4 +489,80 @@ fn a_message_has_so_many_reactions_and_no_more() {
     }
     let one_more = Action::Reaction { message: original, emoji: "👍".into(), on: true };
     assert_eq!(story.refused(BOB, one_more), Refusal::TooManyReactions);
+}
+
+/// Somebody who is a hub admin.
+fn as_hub_admin(user: UserId) -> Doer {
+    Doer { user, hub_admin: true }
+}
+
+#[test]
+fn a_hub_admin_runs_a_public_group_without_being_in_it() {
+    let mut story = Story::group(Visibility::Public, &[BOB]);
+    let rude = story.said(BOB, "rude");
+    let dan = as_hub_admin(DAN);
+    for action in [
+        renames("aviary"),
+        seats(CAT, Role::Member),
+        seats(CAT, Role::Admin),
+        removes(BOB),
+        bans(BOB),
+        deletes(&rude),
+    ] {
+        assert_eq!(story.room.admit(dan, &action), Ok(dan), "the record has to say it: {action:?}");
+        story.does(dan, action);
+    }
+    assert_eq!((story.role(CAT), story.role(BOB)), (Some(Role::Admin), None));
+    assert!(story.room.require_reader(dan).is_ok());
+    // What is no administration needs a seat.
+    assert_eq!(story.room.admit(dan, &says(DAN, "hi")), Err(Refusal::NotAMember));
+    assert_eq!(story.room.admit(dan, &reacts(&rude, "👍", true)), Err(Refusal::NotAMember));
+    assert_eq!(story.room.admit(dan, &removes(DAN)), Err(Refusal::NotAMember));
+    // No ban holds them off.
+    story.did(ANN, bans(DAN));
+    assert_eq!(story.room.admit(DAN.into(), &joins(DAN)), Err(Refusal::Banned));
+    story.does(dan, joins(DAN));
+    story.did(DAN, says(DAN, "hi"));
+}
+
+#[test]
+fn a_hub_admin_is_nobody_in_private() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    for action in [renames("x"), seats(CAT, Role::Member), removes(BOB), joins(DAN)] {
+        assert_eq!(story.room.admit(as_hub_admin(DAN), &action), Err(Refusal::NotFound));
+        assert_eq!(
+            story.room.admit(as_hub_admin(BOB), &renames("x")),
+            Err(Refusal::Forbidden),
+            "a member is a member"
+        );
+    }
+    assert_eq!(story.room.require_reader(as_hub_admin(DAN)), Err(Refusal::NotFound));
+    assert_eq!(
+        Story::direct().room.admit(as_hub_admin(DAN), &removes(BOB)),
+        Err(Refusal::NotFound)
+    );
+    story.did(ANN, opens(Visibility::Public));
+    story.does(as_hub_admin(DAN), opens(Visibility::Private));
+    assert_eq!(story.room.admit(as_hub_admin(DAN), &renames("x")), Err(Refusal::NotFound));
+}
+
+#[test]
+fn the_right_of_a_hub_admin_is_used_only_where_it_is_needed() {
+    let story = Story::group(Visibility::Public, &[BOB]);
+    let plain = |user: UserId| Ok(Doer::from(user));
+    assert_eq!(story.room.admit(as_hub_admin(ANN), &renames("x")), plain(ANN));
+    assert_eq!(story.room.admit(as_hub_admin(DAN), &joins(DAN)), plain(DAN));
+    assert_eq!(story.room.admit(as_hub_admin(BOB), &removes(BOB)), plain(BOB));
+}
+
+#[test]
+fn not_even_a_hub_admin_leaves_a_group_without_an_admin() {
+    let mut story = Story::group(Visibility::Public, &[BOB]);
+    let dan = as_hub_admin(DAN);
+    assert_eq!(story.room.admit(dan, &bans(ANN)), Err(Refusal::LastAdmin));
+    assert_eq!(story.room.admit(dan, &seats(ANN, Role::Member)), Err(Refusal::LastAdmin));
+    story.does(dan, seats(BOB, Role::Admin));
+    story.does(dan, bans(ANN));
+    story.does(dan, removes(BOB));
+    assert!(story.room.members.is_empty(), "the last of all may go");
 }

@@ -14,6 +14,7 @@ pub mod record;
 pub mod room;
 pub mod search;
 pub mod simple;
+pub mod standing;
 pub mod tail;
 pub mod text;
 pub mod types;

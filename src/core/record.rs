@@ -10,11 +10,15 @@ use uuid::Uuid;
 
 use super::message::{Original, QUOTE, Quote, REACTIONS};
 use super::room::MAX_MEMBERS;
+use super::standing::Doer;
 use super::text::TextLimits;
 use super::types::{Person, Role, RoomId, RoomKind, Timestamp, UserId, Visibility};
 
-/// The format that this hub writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+/// The newest format that this hub reads. It writes each record in the oldest that can say it, so
+/// that instances of an older version read all they can; see [`Record::new`].
+pub const VERSION: u32 = 2;
+/// What the first version could not say.
+const WITH_HUB_ADMINS: u32 = 2;
 
 /// One thing that somebody did in a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +29,9 @@ pub struct Record {
     pub room: RoomId,
     /// Who did it.
     pub by: UserId,
+    /// Whether it was done by the right of a hub admin; see [`Doer`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hub_admin: bool,
     /// When the instance that published it saw it.
     pub at: Timestamp,
     /// Tells the publisher which of its drafts came back. Another attempt has another id.
@@ -149,6 +156,17 @@ pub enum Unreadable {
 }
 
 impl Record {
+    /// An instance that reads only an older version does not know what a newer one means. It must
+    /// not take a half of it for the whole, so it is told the version, and passes the record over.
+    pub fn new(action: Action, room: RoomId, by: Doer, at: Timestamp, id: Uuid) -> Record {
+        let v = if by.hub_admin { WITH_HUB_ADMINS } else { 1 };
+        Record { action, v, room, by: by.user, hub_admin: by.hub_admin, at, id }
+    }
+
+    pub fn doer(&self) -> Doer {
+        Doer { user: self.by, hub_admin: self.hub_admin }
+    }
+
     pub fn encode(&self) -> Bytes {
         // Plain structs with string keys: serialising them to memory cannot fail.
         Bytes::from(serde_json::to_vec(self).unwrap_or_default())
@@ -201,7 +219,7 @@ mod tests {
                 client_id: None,
                 reply_to: None,
             }),
-            v: VERSION,
+            v: 1,
             room: RoomId::Group(7),
             by: UserId(3),
             at: Timestamp(0),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::errors::{Answer, Problem};
 use super::extract::{LoggedIn, Query, Shared, page_limit, path_id};
 use crate::core::room::Refusal;
-use crate::core::types::{Position, Role, RoomId};
+use crate::core::types::{Position, RoomId};
 use crate::core::wire;
 use crate::store::Deed;
 
@@ -17,7 +17,7 @@ pub struct Which {
     limit: Option<i64>,
 }
 
-/// For the admins of a group, the newest first.
+/// For those who run a group, the newest first.
 pub async fn list(
     request: HttpRequest,
     hub: Shared,
@@ -28,8 +28,8 @@ pub async fn list(
     hub.store_up_to_date().await?;
     let view = hub.store.room_view(room, viewer.id()).await?.ok_or_else(Problem::not_found)?;
     match view.role {
-        Some(Role::Admin) => {}
-        Some(Role::Member) => return Err(Refusal::Forbidden.into()),
+        _ if viewer.runs(&view) => {}
+        Some(_) => return Err(Refusal::Forbidden.into()),
         None => return Err(Refusal::NotAMember.into()),
     }
     let before = which.before.unwrap_or(Position(i64::MAX));
@@ -45,6 +45,9 @@ fn entry(deed: &Deed) -> Value {
     entry["position"] = json!(deed.position);
     entry["at"] = json!(deed.at);
     entry["by"] = json!(deed.by);
+    if deed.hub_admin {
+        entry["hub_admin"] = json!(true);
+    }
     entry["action"] = json!(action);
     entry
 }

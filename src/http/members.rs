@@ -25,6 +25,16 @@ pub async fn require_member(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<
     }
 }
 
+/// As [`require_member`], and passes a hub admin in a public group, too.
+pub async fn require_reader(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<(), Problem> {
+    hub.store_up_to_date().await?;
+    match hub.store.room_view(room, viewer.id()).await? {
+        Some(view) if view.role.is_some() || viewer.runs(&view) => Ok(()),
+        Some(_) => Err(Refusal::NotAMember.into()),
+        None => Err(Problem::not_found()),
+    }
+}
+
 async fn members_json(
     hub: &Hub,
     members: Vec<(Member, Option<Timestamp>)>,
@@ -47,7 +57,7 @@ async fn members_json(
 
 pub async fn list(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
-    require_member(&hub, room, &viewer).await?;
+    require_reader(&hub, room, &viewer).await?;
     let members = hub.store.members(room).await?;
     Ok(HttpResponse::Ok().json(json!({"members": members_json(&hub, members).await?})))
 }
@@ -73,7 +83,7 @@ async fn target(
     match account {
         Some(account) => Ok(account),
         None => {
-            require_member(hub, room, viewer).await?;
+            require_reader(hub, room, viewer).await?;
             Err(Problem::not_found())
         }
     }
@@ -94,7 +104,7 @@ pub async fn put(
         return Err(Problem::not_found());
     }
     let action = Action::MemberSet { member: account.person, role };
-    let done = change(&hub, room, viewer.id(), action).await?;
+    let done = change(&hub, room, viewer.doer(), action).await?;
     let (status, member) = match &done {
         Done::Changed { event, .. } => match &**event {
             Event::MemberAdded { member, .. } => (StatusCode::CREATED, Some(member.clone())),
@@ -127,6 +137,6 @@ pub async fn delete(
     let room: RoomId = path_id(&request, "room")?;
     let account = target(&request, &hub, room, &viewer).await?;
     let action = Action::MemberRemoved { member: account.person, ban: removal.ban };
-    change(&hub, room, viewer.id(), action).await?;
+    change(&hub, room, viewer.doer(), action).await?;
     Ok(HttpResponse::NoContent().finish())
 }

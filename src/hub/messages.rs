@@ -6,7 +6,7 @@ use super::Hub;
 use super::reply::Trouble;
 use crate::core::message::{Message, Quote};
 use crate::core::record::Action;
-use crate::core::room::Refusal;
+use crate::core::room::{Doer, Refusal};
 use crate::core::text::Invalid;
 use crate::core::types::{MessageId, RoomId, UserId};
 use crate::store::StoreError;
@@ -29,6 +29,17 @@ pub async fn find(hub: &Arc<Hub>, id: MessageId) -> Result<Option<Message>, Trou
     let behind = |_| Trouble::Unavailable("the store is behind the log");
     hub.until_stored(place).await.map_err(behind)?;
     hub.store.message(id).await.map_err(down)
+}
+
+/// By what right somebody does something to a message through a socket. Others' messages are
+/// deleted by hub admins, too; whether somebody is one may have changed since the socket opened.
+pub async fn doer(hub: &Hub, user: UserId, action: &Action) -> Result<Doer, Trouble> {
+    if !matches!(action, Action::Deleted { message } if message.sender.id != user) {
+        return Ok(user.into());
+    }
+    let down = |_| Trouble::Unavailable("the store cannot be reached");
+    let account = hub.store.user(user).await.map_err(down)?;
+    Ok(Doer { user, hub_admin: account.is_some_and(|account| account.hub_admin) })
 }
 
 /// Why a message cannot be replied to.

@@ -56,6 +56,8 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 pub struct Account {
     pub person: Person,
     pub disabled: bool,
+    /// Administers public groups without being in them.
+    pub hub_admin: bool,
     pub created_at: Timestamp,
     /// When the last of the person's sockets closed; `None` if none ever did.
     pub last_seen: Option<Timestamp>,
@@ -156,6 +158,8 @@ pub struct Deed {
     pub position: Position,
     pub at: Timestamp,
     pub by: UserId,
+    /// Whether it was done by the right of a hub admin.
+    pub hub_admin: bool,
     pub event: Event,
 }
 

@@ -1,9 +1,10 @@
 //! What the persister writes: batches of the log, and how far they reach, in one transaction.
 
-use serde::Serialize;
+use serde_json::json;
 
 use super::bulk::{in_lists, insert_rows};
 use super::database::{Dialect, Statement, Value, values};
+use super::history::HUB_ADMIN;
 use super::plan::{RoomPlan, Seat, plan};
 use super::{Result, Store, StoreError};
 use crate::core::batch::{Batch, Change};
@@ -132,7 +133,7 @@ impl Writing {
                 self.rows.later.push(forget_mentions(message));
             }
             Event::Reaction { message, all, .. } => {
-                let reactions = if all.is_empty() { None } else { Some(json(all)?) };
+                let reactions = if all.is_empty() { None } else { Some(serde_json::to_string(all).map_err(unwritable)?) };
                 let sql = "UPDATE messages SET reactions = ?, changed_position = ? WHERE id = ?";
                 let params = values![reactions, position, *message];
                 self.rows.later.push(Statement::new(sql, params));
@@ -282,8 +283,8 @@ fn mention_rows(message: &Message, mentions: &Mentions) -> Vec<Vec<Value>> {
     users.map(|user| values![message.room_id, *user, message.position]).collect()
 }
 
-fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| StoreError::Broken(error.to_string()))
+fn unwritable(error: serde_json::Error) -> StoreError {
+    StoreError::Broken(error.to_string())
 }
 
 fn event(change: &Change) -> Result<Vec<Value>> {
@@ -305,10 +306,14 @@ fn event(change: &Change) -> Result<Vec<Value>> {
         Event::Deleted { message, by } => ("deleted", by, Some(message.sender.id)),
         Event::Reaction { user, .. } => ("reaction", user, None),
     };
-    let data = match &change.event {
+    let mut data = match &change.event {
         // A replay shows the message as it is by then; its texts are kept in one place only.
-        Event::Edited { .. } | Event::Deleted { .. } => "{}".to_owned(),
-        event => json(event)?,
+        Event::Edited { .. } | Event::Deleted { .. } => json!({}),
+        event => serde_json::to_value(event).map_err(unwritable)?,
     };
+    if change.hub_admin {
+        data[HUB_ADMIN] = json!(true);
+    }
+    let data = data.to_string();
     Ok(values![change.room, change.position, kind, *by, change.at, subject, message, data])
 }

@@ -143,6 +143,7 @@ mod tests {
             room: ROOM,
             position: Position(position),
             at: Timestamp(position),
+            hub_admin: false,
             event,
         };
         (1..).zip(events).map(change).collect()

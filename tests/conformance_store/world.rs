@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use mysql_async::prelude::Queryable;
 use rookery::core::batch::{Batch, Change};
-use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat, VERSION};
+use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat};
 use rookery::core::room::{Event, Message, Refusal, Room};
 use rookery::core::types::{
     Person, Place as LogPlace, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
@@ -131,7 +131,7 @@ impl World {
     pub fn act(&mut self, room: RoomId, by: &Person, action: Action) -> Result<Event, Refusal> {
         let offset = self.batch.next;
         let at = Timestamp(1_000 + offset);
-        let record = Record { action, v: VERSION, room, by: by.id, at, id: Uuid::nil() };
+        let record = Record::new(action, room, by.id.into(), at, Uuid::nil());
         let place = LogPlace { epoch: self.epoch, partition: PARTITION, offset };
         let fold = self.rooms.entry(room).or_insert_with(|| Room::absent(room));
         let result = fold.apply(&record, place);
@@ -139,6 +139,7 @@ impl World {
             room,
             position: place.position(),
             at,
+            hub_admin: record.hub_admin,
             event: event.clone(),
         });
         self.changes.extend(change.clone());

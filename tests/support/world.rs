@@ -109,6 +109,19 @@ impl World {
         self.hub.as_mut().expect("a world made by World::with")
     }
 
+    /// Runs a command of the operator's with the settings of the instances; returns what it
+    /// printed.
+    pub async fn command(&self, arguments: &[&str]) -> String {
+        if let Some(hub) = &self.hub {
+            return hub.command(arguments, "");
+        }
+        match &*RUNNING.lock().await {
+            Running::Embedded(hub) => hub.command(arguments, ""),
+            Running::Cluster(cluster) => cluster.hubs[0].command(arguments, ""),
+            Running::NotYet | Running::Failed => panic!("no hub runs"),
+        }
+    }
+
     pub fn bases(&self) -> Vec<String> {
         self.bases.clone()
     }
