@@ -33,6 +33,11 @@ fn partition_of(room: RoomId) -> u16 {
     u16::from(room == RoomId::Group(2))
 }
 
+/// When a record is published: by clocks that do not agree.
+fn at(record: u128) -> Timestamp {
+    Timestamp(record as i64 * 10 + (record % 3) as i64 * 50)
+}
+
 fn person(user: i64) -> Person {
     let name = format!("user{user}");
     Person { id: UserId(user), username: name.clone(), display_name: format!("User {user}") }
@@ -154,6 +159,10 @@ fn action(by: i64) -> impl Strategy<Value = Action> {
         3 => Just(remove(by, false)),
         8 => (people(), role()).prop_map(move |(user, role)| set(user, role)),
         5 => (people(), any::<bool>()).prop_map(move |(user, ban)| remove(user, ban)),
+        4 => (people(), 0..6_000i64).prop_map(|(user, until)| {
+            Action::MemberMuted { member: person(user), until: Timestamp(until) }
+        }),
+        1 => people().prop_map(|user| Action::MemberUnmuted { member: person(user) }),
         3 => changes(),
         1 => proptest::bool::weighted(0.2).prop_map(|really| match really {
             true => Action::RoomDeleted,
@@ -322,8 +331,7 @@ impl World {
 
     fn record(&mut self, room: RoomId, by: Doer, action: Action) -> Record {
         self.records += 1;
-        let (at, id) = (Timestamp(self.records as i64), Uuid::from_u128(self.records));
-        Record::new(action, room, by, at, id)
+        Record::new(action, room, by, at(self.records), Uuid::from_u128(self.records))
     }
 
     /// An instance publishes what it admits. One that has read everything is not mistaken.
@@ -331,7 +339,7 @@ impl World {
         let partition = usize::from(partition_of(room));
         let fold = &mut self.instances[instance][partition];
         let by = Doer { user: by, hub_admin: by == HUB_ADMIN };
-        let admitted = fold.room(room).admit(by, &action);
+        let admitted = fold.room(room).admit(by, &action, at(self.records + 1));
         let has_read_all = fold.next == self.log[partition].len();
         let record = self.record(room, admitted.unwrap_or(by), action);
         if has_read_all {
@@ -358,6 +366,8 @@ impl World {
             assert!(self.truth[index].rooms[&room].position > before.position);
             if let Event::Message { message, .. } = event {
                 assert!(before.members.contains_key(&message.sender.id), "a stranger spoke");
+                let (sender, at) = (message.sender.id, message.sent_at);
+                assert_eq!(before.mutes.until(sender, at), None, "one who is muted spoke");
             }
         }
         self.log[index].push(Logged { key, value, verdict });
@@ -464,6 +474,8 @@ impl World {
             Event::RoomDeleted { .. } => *counted = Counted::default(),
             Event::RoomUpdated { .. }
             | Event::MemberUpdated { .. }
+            | Event::MemberMuted { .. }
+            | Event::MemberUnmuted { .. }
             | Event::MemberBanned { .. } => {}
         }
     }
@@ -543,6 +555,7 @@ fn assert_same(one: &Room, other: &Room) {
     assert_eq!(known(one), known(other), "room {}", one.id);
     assert_eq!(one.info(), other.info());
     assert_eq!((&one.members, &one.banned), (&other.members, &other.banned), "room {}", one.id);
+    assert_eq!(one.mutes, other.mutes, "room {}", one.id);
     assert_eq!(one.changed, other.changed, "room {}", one.id);
     if one.status == Status::Live {
         assert_eq!(one.recent.is_complete(), other.recent.is_complete());

@@ -7,6 +7,7 @@ pub mod batch;
 pub mod follow;
 pub mod markup;
 pub mod message;
+pub mod mute;
 pub mod page;
 pub mod presence;
 pub mod recent;

@@ -5,16 +5,29 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::errors::{Answer, Problem};
-use super::extract::{LoggedIn, Query, Shared, page_limit, path_id};
+use super::extract::{LoggedIn, Query, Shared, Viewer, page_limit, path_id};
+use super::rooms::view;
 use crate::core::room::Refusal;
 use crate::core::types::{Position, RoomId};
 use crate::core::wire;
+use crate::hub::Hub;
 use crate::store::Deed;
 
 #[derive(Deserialize)]
 pub struct Which {
     before: Option<Position>,
     limit: Option<i64>,
+}
+
+/// Passes those who run a room; tells members 403, outsiders of a public group, too, and strangers
+/// 404.
+pub async fn require_admin(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<(), Problem> {
+    let view = view(hub, room, viewer.id()).await?;
+    match view.role {
+        _ if viewer.runs(&view) => Ok(()),
+        Some(_) => Err(Refusal::Forbidden.into()),
+        None => Err(Refusal::NotAMember.into()),
+    }
 }
 
 /// For those who run a group, the newest first.
@@ -25,13 +38,7 @@ pub async fn list(
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     let limit = page_limit(which.limit, &hub)?;
-    hub.store_up_to_date().await?;
-    let view = hub.store.room_view(room, viewer.id()).await?.ok_or_else(Problem::not_found)?;
-    match view.role {
-        _ if viewer.runs(&view) => {}
-        Some(_) => return Err(Refusal::Forbidden.into()),
-        None => return Err(Refusal::NotAMember.into()),
-    }
+    require_admin(&hub, room, &viewer).await?;
     let before = which.before.unwrap_or(Position(i64::MAX));
     let mut deeds = hub.store.audit(room, before, limit + 1).await?;
     let has_older = deeds.len() > limit;
@@ -41,7 +48,7 @@ pub async fn list(
 }
 
 fn entry(deed: &Deed) -> Value {
-    let (action, mut entry) = wire::describe(&deed.event);
+    let (action, mut entry) = wire::deed(&deed.event);
     entry["position"] = json!(deed.position);
     entry["at"] = json!(deed.at);
     entry["by"] = json!(deed.by);

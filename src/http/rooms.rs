@@ -32,12 +32,7 @@ impl From<TooMany> for Problem {
 }
 
 /// Makes a change, if there were not too many, and waits until every instance can show it.
-pub async fn change(
-    hub: &Shared,
-    room: RoomId,
-    by: Doer,
-    action: Action,
-) -> Result<Done, Problem> {
+pub async fn change(hub: &Shared, room: RoomId, by: Doer, action: Action) -> Result<Done, Problem> {
     hub.pace.count(by.user, Weight::ONE)?;
     make(hub, room, by, action).await
 }
@@ -55,7 +50,8 @@ async fn make(hub: &Shared, room: RoomId, by: Doer, action: Action) -> Result<Do
 /// The room as its viewer sees it; 404 where it may not be known.
 pub async fn view(hub: &Hub, room: RoomId, viewer: UserId) -> Result<RoomView, Problem> {
     hub.store_up_to_date().await?;
-    hub.store.room_view(room, viewer).await?.ok_or_else(Problem::not_found)
+    let view = hub.store.room_view(room, viewer).await?.ok_or_else(Problem::not_found)?;
+    Ok(view.at(now()))
 }
 
 /// As [`view`], once something was done to the room, or was so already.
@@ -93,7 +89,9 @@ pub async fn list(hub: Shared, LoggedIn(viewer, Query(list)): LoggedIn<Query<Lis
     match list.scope.as_deref() {
         None | Some("mine") => {
             hub.store_up_to_date().await?;
+            let now = now();
             let rooms = hub.store.rooms_of(viewer.id()).await?;
+            let rooms: Vec<RoomView> = rooms.into_iter().map(|room| room.at(now)).collect();
             Ok(HttpResponse::Ok().json(json!({"rooms": rooms})))
         }
         Some("public") => {

@@ -10,12 +10,7 @@ use crate::core::room::Doer;
 use crate::core::types::RoomId;
 
 /// Proposes, and waits until the record came back from the log and was accepted or refused.
-pub async fn propose(
-    hub: &Arc<Hub>,
-    room: RoomId,
-    by: impl Into<Doer>,
-    action: Action,
-) -> Outcome {
+pub async fn propose(hub: &Arc<Hub>, room: RoomId, by: impl Into<Doer>, action: Action) -> Outcome {
     let (reply, outcome) = Reply::to_request();
     let addr = hub.rooms.wake(hub, room);
     // A full mailbox drops the proposal, and the dropped reply says that it is unavailable.

@@ -37,9 +37,14 @@ pub async fn doer(hub: &Hub, user: UserId, action: &Action) -> Result<Doer, Trou
     if !matches!(action, Action::Deleted { message } if message.sender.id != user) {
         return Ok(user.into());
     }
+    Ok(Doer { user, hub_admin: is_hub_admin(hub, user).await? })
+}
+
+/// As the store has it now.
+pub async fn is_hub_admin(hub: &Hub, user: UserId) -> Result<bool, Trouble> {
     let down = |_| Trouble::Unavailable("the store cannot be reached");
     let account = hub.store.user(user).await.map_err(down)?;
-    Ok(Doer { user, hub_admin: account.is_some_and(|account| account.hub_admin) })
+    Ok(account.is_some_and(|account| account.hub_admin))
 }
 
 /// Why a message cannot be replied to.

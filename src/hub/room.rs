@@ -146,8 +146,11 @@ impl RoomActor {
             }
             return;
         }
-        match self.room.admit(propose.by, &propose.action) {
-            Ok(_) if self.may_be_repeated(&propose.action) => self.look_up(propose, ctx),
+        match self.room.admit(propose.by, &propose.action, now()) {
+            // One who is muted since may still ask what became of an earlier message.
+            Ok(_) | Err(Refusal::Muted(_)) if self.may_be_repeated(&propose.action) => {
+                self.look_up(propose, ctx)
+            }
             Ok(by) => self.publish(Propose { by, ..propose }, ctx),
             Err(refusal) => self.refuse(refusal, propose.reply),
         }
@@ -433,7 +436,7 @@ impl Handler<LookedUp> for RoomActor {
             match looked_up.found {
                 Some(message) => first.reply.answer(Outcome::Repeated(Box::new(message))),
                 // It may have come in from elsewhere meanwhile, or its sender gone.
-                None => match self.room.admit(first.by, &first.action) {
+                None => match self.room.admit(first.by, &first.action, now()) {
                     Ok(by) => self.publish(Propose { by, ..first }, ctx),
                     Err(refusal) => self.refuse(refusal, first.reply),
                 },

@@ -113,7 +113,7 @@ impl Session {
     }
 
     fn refuse(&self, reference: &Ref, refusal: Refusal) {
-        self.error(reference, refusal.code(), explain(refusal), false);
+        self.error(reference, refusal.code(), &explain(refusal), false);
     }
 
     fn no_such_room(&self, reference: &Ref) {
@@ -322,9 +322,12 @@ impl Session {
         // From here on, rooms that this person comes into push their events behind the answer.
         self.handle.greet();
         let (hub, user) = (self.hub.clone(), self.user());
-        let list = async move { hello::list(&hub, user).await };
+        let list = async move {
+            let list = hello::list(&hub, user).await?;
+            Ok((list, messages::is_hub_admin(&hub, user).await?))
+        };
         ctx.wait(list.into_actor(self).map(move |list, session, ctx| match list {
-            Ok(list) => session.begin(reference, list, known, ctx),
+            Ok((list, hub_admin)) => session.begin(reference, (list, hub_admin), known, ctx),
             Err(trouble) => session.trouble(&reference, trouble),
         }));
     }
@@ -332,11 +335,14 @@ impl Session {
     fn begin(
         &mut self,
         reference: Ref,
-        list: (Vec<RoomView>, bool),
+        (list, hub_admin): ((Vec<RoomView>, bool), bool),
         known: Known,
         ctx: &mut Context<Self>,
     ) {
-        let person = self.handle.person();
+        let mut person = json!(self.handle.person());
+        if hub_admin {
+            person["hub_admin"] = json!(true);
+        }
         let ok = wire::ok(
             &reference,
             json!({"user": person, "rooms": list.0, "session": self.handle.id.to_string()}),

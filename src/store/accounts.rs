@@ -263,7 +263,10 @@ impl Store {
 }
 
 fn credentials(row: &Row) -> Result<Credentials> {
-    Ok(Credentials { account: account(row, 0)?, password_hash: row.text(ACCOUNT_COLUMNS)?.to_owned() })
+    Ok(Credentials {
+        account: account(row, 0)?,
+        password_hash: row.text(ACCOUNT_COLUMNS)?.to_owned(),
+    })
 }
 
 /// Reads the columns of `ACCOUNT` from this one on.

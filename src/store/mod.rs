@@ -107,11 +107,22 @@ pub struct RoomView {
     pub position: Position,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_position: Option<Position>,
+    /// Until when I may not write there. It may be over: see [`RoomView::at`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
     pub member_count: i64,
     pub created_at: Timestamp,
     /// The two people of a direct room; empty for groups.
     #[serde(rename = "members", with = "as_members", skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Person>,
+}
+
+impl RoomView {
+    /// As it is at this time: without a mute that is over.
+    pub fn at(mut self, now: Timestamp) -> RoomView {
+        self.muted_until = self.muted_until.filter(|until| now < *until);
+        self
+    }
 }
 
 /// A room's state at an offset of its partition: start a fold here and go on with what follows.
