@@ -11,7 +11,8 @@ const PAGE = 50;
 
 /** Who did what, the newest first; older entries are loaded where the list is scrolled to its end. */
 export function openAudit(chat, room) {
-  const list = h("ol", { class: "deeds", "data-testid": "audit", "aria-label": "Who did what" });
+  const named = { "data-testid": "audit", "aria-label": "Who did what" };
+  const list = h("ol", { class: "deeds", tabindex: "0", ...named });
   const end = h("p", { class: "deeds-end", "aria-live": "polite" }, "Loading…");
   const entries = [];
   let state = "more"; // "loading" | "failed" | "done"

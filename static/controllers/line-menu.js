@@ -135,7 +135,9 @@ export class LineMenu {
       this.#closing(item(name, more, icon(symbol), label), act);
     return [
       mayWrite && entry("action-reply", "Reply", "reply", () => composing.reply(roomId, message)),
-      mayWrite && row.mine && entry("action-edit", "Edit", "edit", () => composing.edit(roomId, message)),
+      mayWrite &&
+        row.mine &&
+        entry("action-edit", "Edit", "edit", () => composing.edit(roomId, message)),
       entry("action-copy", "Copy text", "copy", () => this.#copy(row.body)),
       mayDelete &&
         entry("action-delete", "Delete", "trash", () => this.delete(row), { class: "danger" }),

@@ -25,9 +25,7 @@ export class Muted {
   #draw() {
     const { room } = this.#chat;
     const until = mutedUntil(room);
-    const text = until
-      ? `You are muted until ${moment(until)}. You can still read and react.`
-      : "";
+    const text = until ? `You are muted until ${moment(until)}. You can still read and react.` : "";
     clearTimeout(this.#timer);
     if (until) this.#timer = setTimeout(() => this.#draw(), nextEnd([room]) + MARGIN_MS);
     if (this.#text.textContent === text) return;

@@ -158,7 +158,13 @@ export class RoomDialogs {
     );
     const dialog = openDialog({
       title: "Group settings",
-      content: [name.field, topic.field, visibility.field, this.#records(room, () => dialog), remove],
+      content: [
+        name.field,
+        topic.field,
+        visibility.field,
+        this.#records(room, () => dialog),
+        remove,
+      ],
       submitLabel: "Save",
       submit: async () => {
         const given = {

@@ -8,6 +8,7 @@ import { isLater } from "../lib/position.js";
 import { Composing } from "./composing.js";
 import { Drafts } from "./drafts.js";
 import { Members } from "./members.js";
+import { MUTED_NOW } from "./mutes.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Presence } from "./presence.js";
@@ -327,7 +328,7 @@ function whyNot({ code, detail, unknown }) {
   if (code === "not_connected")
     return "Not connected, so nothing was changed. Please try again later.";
   if (unknown) return "The connection was lost on the way. Please look whether it was changed.";
-  if (code === "muted") return "You are muted in this group for now.";
+  if (code === "muted") return MUTED_NOW;
   if (code === "message_deleted") return "This message was deleted meanwhile.";
   return detail;
 }

@@ -69,7 +69,10 @@ function span(from, until) {
     [60, "hour"],
     [1, "minute"],
   ];
-  const [size, unit] = units.find(([size]) => minutes >= size && minutes % size === 0) ?? [1, "minute"];
+  const [size, unit] = units.find(([size]) => minutes >= size && minutes % size === 0) ?? [
+    1,
+    "minute",
+  ];
   const count = Math.max(1, Math.round(minutes / size));
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }

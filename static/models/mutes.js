@@ -17,6 +17,9 @@ export function nextEnd(all, now = Date.now()) {
   return Math.min(first - now, LONGEST_MS);
 }
 
+/** Why something was not written; until when stands beside the box where lines are written. */
+export const MUTED_NOW = "You are muted in this group for now.";
+
 /** How long admins mute people. */
 export const SPANS = [
   { minutes: 10, label: "10 min", spoken: "10 minutes" },

@@ -7,6 +7,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { audit, launch } from "./chromium.mjs";
 import { until } from "./hub.mjs";
 import { cast, tell } from "./person.mjs";
+import { standingStories } from "./stories-standing.mjs";
 
 export function stories(name, start) {
   describe(name, { timeout: 900_000 }, () => {
@@ -36,6 +37,8 @@ export function stories(name, start) {
       await bob.enter(group);
       return { alice, bob, room, people };
     }
+
+    standingStories(together, () => ({ world, browser }));
 
     test("alice signs up, logs out and logs in again", async (t) => {
       const alice = cast(t, browser).stranger("alice", world.first);
