@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::errors::{Answer, Problem};
 use super::extract::{Body, LoggedIn, Query, Shared, Viewer, path_id};
-use super::rooms::{Done, change};
+use super::rooms::{Done, change, view};
 use super::users::ask_presence;
 use crate::core::record::Action;
 use crate::core::room::{Event, Member, Refusal};
@@ -17,23 +17,17 @@ use crate::core::types::{Role, RoomId, Timestamp, UserId};
 use crate::hub::{Hub, now};
 use crate::store::Account;
 
-/// Passes members; tells outsiders of a public group 403 and strangers 404.
-pub async fn require_member(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<(), Problem> {
-    hub.store_up_to_date().await?;
-    match hub.store.room_view(room, viewer.id()).await? {
-        Some(view) if view.role.is_some() => Ok(()),
-        Some(_) => Err(Refusal::NotAMember.into()),
-        None => Err(Problem::not_found()),
-    }
+/// What a member is in the room; tells outsiders of a public group 403 and strangers 404.
+pub async fn require_member(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<Role, Problem> {
+    Ok(view(hub, room, viewer.id()).await?.role.ok_or(Refusal::NotAMember)?)
 }
 
 /// As [`require_member`], and passes a hub admin in a public group, too.
 pub async fn require_reader(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<(), Problem> {
-    hub.store_up_to_date().await?;
-    match hub.store.room_view(room, viewer.id()).await? {
-        Some(view) if view.role.is_some() || viewer.runs(&view) => Ok(()),
-        Some(_) => Err(Refusal::NotAMember.into()),
-        None => Err(Problem::not_found()),
+    let view = view(hub, room, viewer.id()).await?;
+    match view.role.is_some() || viewer.runs(&view) {
+        true => Ok(()),
+        false => Err(Refusal::NotAMember.into()),
     }
 }
 

@@ -13,7 +13,6 @@ const SHOWN = 300; // rows drawn; a larger group says how many more there are
 
 export class MembersPanel {
   #chat;
-  #dialogs;
   #panel = $("#members");
   #list = testId("members");
   #note = $("[data-members-note]");
@@ -28,7 +27,6 @@ export class MembersPanel {
 
   constructor(chat, dialogs) {
     this.#chat = chat;
-    this.#dialogs = dialogs;
     this.#toggle.addEventListener("click", () => this.#open(this.#panel.hidden));
     $("[data-members-close]").addEventListener("click", () => this.#open(false));
     this.#panel.addEventListener("keydown", (event) => event.key === "Escape" && this.#open(false));
