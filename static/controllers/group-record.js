@@ -12,7 +12,7 @@ const PAGE = 50;
 /** Who did what, the newest first; older entries are loaded where the list is scrolled to its end. */
 export function openAudit(chat, room) {
   const named = { "data-testid": "audit", "aria-label": "Who did what" };
-  const list = h("ol", { class: "deeds", tabindex: "0", ...named });
+  const list = h("ul", { class: "deeds", tabindex: "0", ...named });
   const end = h("p", { class: "deeds-end", "aria-live": "polite" }, "Loading…");
   const entries = [];
   let state = "more"; // "loading" | "failed" | "done"
@@ -72,7 +72,7 @@ function days(entries, chat) {
       "li",
       {},
       h("h3", { class: "deeds-day" }, dayName(ofDay[0].at)),
-      h("ol", {}, ...ofDay.map((entry) => deed(entry, chat))),
+      h("ul", {}, ...ofDay.map((entry) => deed(entry, chat))),
     ),
   );
 }

@@ -40,7 +40,7 @@ export class MemberMenu {
     const place = path`/rooms/${room.id}/members/${member.user_id}`;
     const set = (role) => () => api.put(place, { role });
     return [
-      !me && this.#item("message", "Message", "reply", () => this.#dialogs.direct(member.user_id)),
+      !me && this.#item("message", "Message", "bubble", () => this.#dialogs.direct(member.user_id)),
       runs && isAdmin && this.#item("demote", "Make an ordinary member", "person", set("member")),
       runs && !isAdmin && this.#item("promote", "Make an admin", "star", set("admin")),
       runs && !isAdmin && this.#mute(member, `${place}/mute`),
@@ -53,7 +53,7 @@ export class MemberMenu {
     const until = mutedUntil(member);
     if (until) {
       const label = `Lift the mute, until ${moment(until)}`;
-      return this.#item("unmute", label, "unmute", () => api.delete(place));
+      return this.#item("unmute", label, "check", () => api.delete(place));
     }
     const spans = SPANS.map(({ minutes, label, spoken }) => {
       const attributes = { class: "span", "aria-label": `Mute for ${spoken}` };

@@ -3,12 +3,14 @@
 
 import { avatar } from "../lib/avatar.js";
 import { $, coalesce, h, icon, testId } from "../lib/dom.js";
+import { presenceText } from "../lib/presence.js";
 import { exactly, moment } from "../lib/time.js";
 import { mutedUntil, nextEnd } from "../models/mutes.js";
 import { openAudit } from "./group-record.js";
 import { leaveRoom } from "./hand-over.js";
 import { MemberMenu } from "./member-menu.js";
 
+const AGES_MS = 30_000; // how often "5 minutes ago" is looked at again
 const SHOWN = 300; // rows drawn; a larger group says how many more there are
 
 export class MembersPanel {
@@ -36,6 +38,7 @@ export class MembersPanel {
     testId("leave").addEventListener("click", () => leaveRoom(chat, chat.room));
     for (const model of [chat.members, chat.presence, chat.rooms]) model.on("change", this.#render);
     chat.on("room", () => this.#follow());
+    setInterval(this.#render, AGES_MS);
     chat.on("connected", () => chat.members.state === "failed" && this.#load());
   }
 
@@ -124,10 +127,15 @@ export class MembersPanel {
             muted && mutedMark(muted),
             `@${member.username}${me ? " · you" : ""}`,
           ),
+          !me && h("span", { class: "person-presence" }, this.#presence(member, status)),
         ),
         MemberMenu.hasAny(this.#chat, member, room) && this.#menuButton(member, room),
       ),
     );
+  }
+
+  #presence(member, status) {
+    return presenceText(status, this.#chat.presence.lastSeen(member.user_id) ?? member.last_seen);
   }
 
   #menuButton(member, room) {

@@ -7,9 +7,11 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { audit, launch } from "./chromium.mjs";
 import { until } from "./hub.mjs";
 import { cast, tell } from "./person.mjs";
+import { presenceStories } from "./stories-presence.mjs";
 import { standingStories } from "./stories-standing.mjs";
 
 export function stories(name, start) {
+  presenceStories(name, start);
   describe(name, { timeout: 900_000 }, () => {
     let world, browser;
 
