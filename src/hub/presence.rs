@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -206,9 +206,9 @@ impl PresenceActor {
 
     fn look_for_idle(&mut self, _: &mut Context<Self>) {
         let after = Duration::from_secs(self.hub.config.presence.away_seconds.into());
-        let mut told = Vec::new();
+        let (mut told, now) = (Vec::new(), Instant::now());
         for socket in self.sockets.values_mut().filter(|socket| !socket.is_idle) {
-            if socket.activity.falls_idle(after) {
+            if socket.activity.falls_idle(after, now) {
                 socket.is_idle = true;
                 told.extend(self.presence.turn(socket.user, false));
             }
