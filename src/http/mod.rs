@@ -4,12 +4,14 @@
 //! socket is a service of its own, `socket`, since it takes the connection over.
 
 pub mod audit;
+pub mod bans;
 pub mod connection;
 pub mod directory;
 pub mod errors;
 pub mod extract;
 pub mod members;
 pub mod messages;
+pub mod mutes;
 pub mod openapi;
 pub mod ops;
 pub mod origin;
@@ -166,10 +168,15 @@ fn api() -> Vec<Address> {
         at("/rooms/{room}/join", [(POST, web::to(rooms::join))]),
         at("/rooms/{room}/leave", [(POST, web::to(rooms::leave))]),
         at("/rooms/{room}/audit", [(GET, web::to(audit::list))]),
+        at("/rooms/{room}/bans", [(GET, web::to(bans::list))]),
         at("/rooms/{room}/members", [(GET, web::to(members::list))]),
         at(
             "/rooms/{room}/members/{user}",
             [(PUT, web::to(members::put)), (DELETE, web::to(members::delete))],
+        ),
+        at(
+            "/rooms/{room}/members/{user}/mute",
+            [(PUT, web::to(mutes::put)), (DELETE, web::to(mutes::delete))],
         ),
         at(
             "/rooms/{room}/messages",
