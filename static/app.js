@@ -5,6 +5,7 @@ import { Conversation } from "./controllers/conversation.js";
 import { MembersPanel } from "./controllers/members-panel.js";
 import { RoomDialogs } from "./controllers/room-dialogs.js";
 import { RoomHead } from "./controllers/room-head.js";
+import { SearchPanel } from "./controllers/search-panel.js";
 import { Sidebar } from "./controllers/sidebar.js";
 import { Stage, logOut } from "./controllers/stage.js";
 import { Banner, Notices } from "./controllers/status.js";
@@ -39,6 +40,13 @@ new RoomHead(chat, { openSettings: () => dialogs.settings(chat.room) });
 const conversation = new Conversation(chat);
 new Composer(chat, () => conversation.toBottom());
 new MembersPanel(chat, dialogs);
+new SearchPanel(chat, {
+  api,
+  show: (room, message) => {
+    conversation.showWhenOpen(room, message);
+    stage.go(room);
+  },
+});
 new Unsent(chat);
 stage.start(dialogs);
 
