@@ -222,7 +222,7 @@ export class SearchPanel {
       event.key.toLowerCase() === "f" && event.shiftKey && (event.ctrlKey || event.metaKey);
     if (!wanted || $("dialog[open]")) return;
     event.preventDefault();
-    this.open(this.#panel.hidden ? !this.#chat.room : this.#wide);
+    this.open(this.#panel.hidden || this.#wide);
   }
 }
 

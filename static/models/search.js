@@ -8,7 +8,8 @@ import { hits, matches, parseQuery } from "../lib/words.js";
 const PAGE = 20;
 const PAUSE_MS = 250; // after the last key, before the server is asked
 const EXCERPT = 220; // characters of a line that are shown
-const BEFORE = 48; // of them before what was found, in a long line
+const FROM_START = 120; // what is found this near to the start is shown with all before it
+const BEFORE = 48; // characters before what is found further on
 const SEVERAL = 2; // letters, below which one alone is not asked for yet
 
 /** Emits `change`. */
@@ -181,7 +182,7 @@ export function excerpt(query, body) {
 
 /** Where to begin, so that what was found is in sight: at a word, if there is one near. */
 function startOf(text, found) {
-  if (found <= BEFORE) return 0;
+  if (found <= FROM_START) return 0;
   const from = whole(text, found - BEFORE);
   const space = text.indexOf(" ", from);
   return space >= 0 && space < found ? space + 1 : from;

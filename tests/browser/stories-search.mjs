@@ -78,6 +78,11 @@ export function searchStories({ world, together, someone }) {
     await alice.enter("Old harbour");
     await seesHits(t, alice, ["a [heron] in the harbour"]);
     t.diagnostic("'in this conversation' follows to the one that is opened");
+
+    await alice.hook("search-input").fill("number 45");
+    await alice.hook("search-note").filter({ hasText: "in this conversation" }).waitFor();
+    await alice.page.locator("[data-search-more] button").click();
+    await seesHits(t, alice, ["heron [number] [45]"]);
   });
 
   test("what is found follows what happens", async (t) => {
@@ -126,7 +131,7 @@ export function searchStories({ world, together, someone }) {
       ["<b>bold", '<[b]>[bold]</[b]> & "quoted"'],
       ["g", "Type a little more"],
       ['"*-', "Type a little more"],
-      ["kingfisher", "Nothing found for “kingfisher” in this conversation."],
+      ["kingfisher", "Nothing found for “kingfisher”."],
     ]) {
       await alice.hook("search-input").fill(typed);
       if (found?.includes("[")) await seesHits(t, alice, [found]);
