@@ -17,6 +17,7 @@ export function searchStories({ world, together, someone }) {
     await posts(bob, world(), room, LINES, (i) => `line ${i}`);
     await alice.sees(`line ${LINES}`);
     await alice.makeGroup("Elsewhere");
+    await alice.reload();
 
     alice.tell("presses Ctrl+Shift+F and types the beginning of a word");
     await searches(alice, "kingf");
