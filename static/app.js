@@ -1,6 +1,8 @@
 // The chat page: makes the models and the controllers and introduces them to each other.
 
+import { watchInput } from "./controllers/attention.js";
 import { Composer } from "./controllers/composer.js";
+import { ContactsView } from "./controllers/contacts.js";
 import { Conversation } from "./controllers/conversation.js";
 import { MembersPanel } from "./controllers/members-panel.js";
 import { RoomDialogs } from "./controllers/room-dialogs.js";
@@ -13,17 +15,20 @@ import { Unsent } from "./controllers/unsent.js";
 import { api } from "./lib/api.js";
 import { $, testId } from "./lib/dom.js";
 import { Socket } from "./lib/socket.js";
+import { Attention } from "./models/attention.js";
 import { Chat } from "./models/chat.js";
 
 const url = new URL("/api/v1/socket", location.href);
 url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
 
 let socket;
+const attention = new Attention(() => socket.command("active").catch(() => {}));
+const isAway = () => attention.isAway();
 const chat = new Chat({
   me: document.body.dataset.userId,
   username: document.body.dataset.username,
   api,
-  makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn })),
+  makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn, isAway })),
 });
 const notices = new Notices();
 chat.on("notice", (text) => notices.show(text));
@@ -31,6 +36,9 @@ socket.on("ended", (code) => {
   // Logging out here leads to /login by itself; twice at once would break off the first.
   if (code === 4501 && !chat.loggingOut) location.assign("/login" + location.hash);
 });
+
+socket.on("open", (hello) => attention.greeted(hello));
+watchInput(attention);
 
 new Banner(socket);
 new Sidebar(chat);
@@ -48,6 +56,7 @@ new SearchPanel(chat, {
   },
 });
 new Unsent(chat);
+stage.addView("contacts", new ContactsView(chat, dialogs));
 stage.start(dialogs);
 
 const opening = {

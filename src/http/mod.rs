@@ -6,6 +6,7 @@
 pub mod asyncapi;
 pub mod audit;
 pub mod connection;
+pub mod directory;
 pub mod errors;
 pub mod extract;
 pub mod members;
@@ -148,7 +149,7 @@ fn at<const N: usize>(path: &'static str, answers: [(Method, Route); N]) -> Addr
 /// Under `/api/v1`.
 fn api() -> Vec<Address> {
     vec![
-        at("/users", [(POST, web::to(users::sign_up)), (GET, web::to(users::list_users))]),
+        at("/users", [(POST, web::to(users::sign_up)), (GET, web::to(directory::list))]),
         at("/users/{user}", [(GET, web::to(users::user))]),
         at("/sessions", [(POST, web::to(users::create_session))]),
         at("/sessions/current", [(DELETE, web::to(users::delete_session))]),

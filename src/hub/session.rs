@@ -23,9 +23,10 @@ use governor::{Quota, RateLimiter};
 use serde_json::json;
 
 use super::Hub;
-use super::messages::{self, NoQuote, edited, quote};
+use super::activity::Activity;
+use super::messages::{self, NoQuote, deleted, edited, quote, reacted};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
-use super::presence::{Connect, Disconnect};
+use super::presence::{Active, Connect, Disconnect};
 use super::registry::{Dialect, SessionHandle};
 use super::reply::{Reply, Trouble, explain};
 use super::room::{Propose, Typing};
@@ -64,6 +65,7 @@ pub struct Session {
     handle: SessionHandle,
     said_hello: bool,
     heard_at: Instant,
+    activity: Arc<Activity>,
     refusals: VecDeque<Instant>,
     typed_at: Option<Instant>,
     /// A message that comes in several frames.
@@ -80,6 +82,7 @@ impl Session {
             handle,
             said_hello,
             heard_at: Instant::now(),
+            activity: Arc::new(Activity::begin()),
             refusals: VecDeque::new(),
             typed_at: None,
             fragments: None,
@@ -125,11 +128,19 @@ impl Session {
             Ok(decoded) => decoded,
             Err(wrong) => return self.error(&wrong.reference, wrong.code, &wrong.detail, false),
         };
+        if command.is_input() {
+            self.note_input();
+        }
         match command {
             Command::Hello { .. } if self.said_hello => {
                 self.error(&reference, "hello_twice", "hello was said already", false);
             }
-            Command::Hello { rooms } => self.hello(reference, rooms.unwrap_or_default(), ctx),
+            Command::Hello { rooms, away } => {
+                if away {
+                    self.activity.rest();
+                }
+                self.hello(reference, rooms.unwrap_or_default(), ctx);
+            }
             _ if !self.said_hello => {
                 self.error(&reference, "hello_first", "the first command is hello", false);
             }
@@ -138,8 +149,7 @@ impl Session {
             }
             Command::Edit { message, body } => self.edit(reference, message, &body, ctx),
             Command::Delete { message } => {
-                let action = |message: Message| Action::Deleted { message: message.original() };
-                self.change(reference, message, action, ctx);
+                self.change(reference, message, deleted, ctx);
             }
             Command::React { message, emoji, on } => {
                 self.react(reference, message, &emoji, on, ctx);
@@ -149,7 +159,7 @@ impl Session {
             Command::Presence { users, room, all } => {
                 self.presence(reference, (users, room, all), ctx);
             }
-            Command::Ping => self.ok(&reference, json!({})),
+            Command::Active | Command::Ping => self.ok(&reference, json!({})),
         }
     }
 
@@ -216,12 +226,7 @@ impl Session {
         match text::emoji(emoji) {
             Ok(emoji) => {
                 let emoji = emoji.to_owned();
-                let react = move |message: Message| Action::Reaction {
-                    message: message.original(),
-                    emoji,
-                    on,
-                };
-                self.change(reference, id, react, ctx);
+                self.change(reference, id, move |message| reacted(message, emoji, on), ctx);
             }
             Err(invalid) => self.invalid(&reference, invalid),
         }
@@ -329,7 +334,12 @@ impl Session {
         let person = self.handle.person();
         let ok = wire::ok(
             &reference,
-            json!({"user": person, "rooms": list.0, "session": self.handle.id.to_string()}),
+            json!({
+                "user": person,
+                "rooms": list.0,
+                "session": self.handle.id.to_string(),
+                "away_seconds": self.hub.config.presence.away_seconds,
+            }),
         );
         self.outbound().uncork(text_frame(&ok));
         self.said_hello = true;
@@ -340,8 +350,18 @@ impl Session {
 
     fn come_online(&self) {
         if let Some(presence) = self.hub.presence() {
-            let outbound = self.handle.outbound.clone();
-            presence.do_send(Connect { session: self.handle.id, user: self.user(), outbound });
+            let (outbound, activity) = (self.handle.outbound.clone(), self.activity.clone());
+            let (session, user) = (self.handle.id, self.user());
+            presence.do_send(Connect { session, user, outbound, activity });
+        }
+    }
+
+    /// Somebody is there. Only the first sign of it after a while has to be told.
+    fn note_input(&self) {
+        if self.activity.note()
+            && let Some(presence) = self.hub.presence()
+        {
+            presence.do_send(Active(self.handle.id));
         }
     }
 
@@ -365,7 +385,10 @@ impl Session {
         match std::str::from_utf8(&bytes) {
             Ok(text) => match self.handle.dialect {
                 Dialect::Rookery => self.hear(text, ctx),
-                Dialect::Simple(room) => self.hear_line(room, text, ctx),
+                Dialect::Simple(room) => {
+                    self.note_input();
+                    self.hear_line(room, text, ctx);
+                }
             },
             Err(_) => self.outbound().end(Ending::InvalidUtf8),
         }
@@ -403,20 +426,16 @@ pub async fn mark_read(
     user: UserId,
     position: Position,
 ) -> Result<Result<Position, Refusal>, Trouble> {
-    let down = |error| match error {
-        StoreError::Unknown(_) => Trouble::OutcomeUnknown("the store was lost while it wrote"),
-        _ => Trouble::Unavailable("the store cannot be reached"),
-    };
     // The end of the room is the end as the store knows it: let it know everything.
     hub.store_up_to_date().await?;
-    hub.store.set_read(&[ReadMark { room, user, position }]).await.map_err(down)?;
+    hub.store.set_read(&[ReadMark { room, user, position }]).await?;
     let moved = Trouble::OutcomeUnknown("the marker was moved, but cannot be read now");
     match hub.store.read_position(room, user).await.map_err(|_| moved)? {
         Some(position) => {
             Signal::Read { room, user, position }.tell(&*hub.bus);
             Ok(Ok(position))
         }
-        None => Ok(Err(refusal_of_outsider(hub, room, user).await.map_err(down)?)),
+        None => Ok(Err(refusal_of_outsider(hub, room, user).await?)),
     }
 }
 
@@ -456,7 +475,7 @@ impl Actor for Session {
         self.outbound().peer_closed();
         self.hub.sessions.remove(self.user(), self.handle.id);
         if let Some(presence) = self.hub.presence() {
-            presence.do_send(Disconnect { session: self.handle.id, user: self.user() });
+            presence.do_send(Disconnect(self.handle.id));
         }
     }
 }

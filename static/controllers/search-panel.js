@@ -26,6 +26,7 @@ export class SearchPanel {
   #wide = true; // everywhere, not in the open conversation alone
   #current = null; // id of the message that is shown
   #opener = null;
+  #covered = null; // the view that this one took the place of
   #items = new Map(); // message id → { item, signature }
   #render = coalesce(() => this.#draw());
 
@@ -58,8 +59,10 @@ export class SearchPanel {
     this.#chat.emit("panel", "search");
     this.#opener = opener ?? document.activeElement;
     this.#panel.hidden = false;
-    document.body.dataset.search = "open";
-    document.body.dataset.view = "search"; // only a narrow screen cares
+    document.body.dataset.search = "";
+    const { dataset } = document.body;
+    if (dataset.view !== "search") this.#covered = dataset.view;
+    dataset.view = "search"; // only a narrow screen cares
     this.#wide = wide || !this.#chat.room;
     this.#ask();
     this.#draw();
@@ -72,8 +75,7 @@ export class SearchPanel {
     const hadFocus = this.#panel.contains(document.activeElement);
     this.#panel.hidden = true;
     delete document.body.dataset.search;
-    if (document.body.dataset.view === "search")
-      document.body.dataset.view = this.#chat.roomId ? "room" : "list";
+    if (document.body.dataset.view === "search") document.body.dataset.view = this.#covered;
     this.#toResults.hidden = true;
     const back = this.#opener?.checkVisibility() ? this.#opener : testId("composer");
     if (hadFocus) back.focus();

@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod away;
 pub mod changes;
 pub mod ground;
 pub mod instances;
@@ -49,6 +50,13 @@ macro_rules! each_story {
             audit:
                 admins_see_who_did_what,
                 the_audit_is_for_admins;
+            away:
+                who_gives_no_input_is_away_and_back_at_once,
+                any_device_in_use_makes_one_online,
+                snapshots_show_who_is_away_and_changes_follow,
+                who_comes_back_by_itself_is_still_away,
+                a_line_of_the_simple_api_is_input,
+                the_directory_shows_who_is_here;
             changes:
                 an_edit_shows_everywhere,
                 one_message_can_be_asked_for,
