@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::core::room::Refusal;
 use crate::core::text::Invalid;
+use crate::core::types::Timestamp;
 use crate::hub::reply::{Trouble, explain};
 use crate::store::StoreError;
 
@@ -24,6 +25,8 @@ pub struct Problem {
     temporary: bool,
     /// Seconds.
     retry_after: Option<u32>,
+    /// Until when this person may not write there.
+    muted_until: Option<Timestamp>,
 }
 
 pub type Answer = Result<HttpResponse, Problem>;
@@ -35,7 +38,7 @@ impl Problem {
         detail: impl Into<Cow<'static, str>>,
     ) -> Problem {
         let (code, detail) = (code.into(), detail.into());
-        Problem { status, code, detail, temporary: false, retry_after: None }
+        Problem { status, code, detail, temporary: false, retry_after: None, muted_until: None }
     }
 
     pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Problem {
@@ -112,6 +115,9 @@ impl Problem {
         if self.temporary {
             body["temporary"] = json!(true);
         }
+        if let Some(until) = self.muted_until {
+            body["muted_until"] = json!(until);
+        }
         body.to_string()
     }
 }
@@ -147,10 +153,13 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         let status = match refusal {
             Refusal::NotFound => return Problem::not_found(),
-            Refusal::NotAMember | Refusal::Forbidden | Refusal::Banned => StatusCode::FORBIDDEN,
+            Refusal::NotAMember | Refusal::Forbidden | Refusal::Banned | Refusal::Muted(_) => {
+                StatusCode::FORBIDDEN
+            }
             _ => StatusCode::CONFLICT,
         };
-        Problem::new(status, refusal.code(), explain(refusal))
+        let muted_until = refusal.muted_until();
+        Problem { muted_until, ..Problem::new(status, refusal.code(), explain(refusal)) }
     }
 }
 

@@ -5,12 +5,14 @@
 
 pub mod asyncapi;
 pub mod audit;
+pub mod bans;
 pub mod connection;
 pub mod directory;
 pub mod errors;
 pub mod extract;
 pub mod members;
 pub mod messages;
+pub mod mutes;
 pub mod openapi;
 pub mod ops;
 pub mod origin;
@@ -167,10 +169,15 @@ fn api() -> Vec<Address> {
         at("/rooms/{room}/join", [(POST, web::to(rooms::join))]),
         at("/rooms/{room}/leave", [(POST, web::to(rooms::leave))]),
         at("/rooms/{room}/audit", [(GET, web::to(audit::list))]),
+        at("/rooms/{room}/bans", [(GET, web::to(bans::list))]),
         at("/rooms/{room}/members", [(GET, web::to(members::list))]),
         at(
             "/rooms/{room}/members/{user}",
             [(PUT, web::to(members::put)), (DELETE, web::to(members::delete))],
+        ),
+        at(
+            "/rooms/{room}/members/{user}/mute",
+            [(PUT, web::to(mutes::put)), (DELETE, web::to(mutes::delete))],
         ),
         at(
             "/rooms/{room}/messages",

@@ -26,12 +26,16 @@ impl From<passwords::Busy> for Problem {
 
 /// The person as they see themselves.
 fn own_json(account: &Account) -> Value {
-    json!({
+    let mut own = json!({
         "id": account.person.id,
         "username": account.person.username,
         "display_name": account.person.display_name,
         "created_at": account.created_at,
-    })
+    });
+    if account.hub_admin {
+        own["hub_admin"] = json!(true);
+    }
+    own
 }
 
 /// People as others see them, with their presence.

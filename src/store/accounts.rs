@@ -9,7 +9,9 @@ use crate::core::text::username_key;
 use crate::core::types::{Person, Timestamp, UserId};
 
 /// The columns of an `Account`, of `users u`.
-const ACCOUNT: &str = "u.id, u.username, u.display_name, u.disabled_at, u.created_at, u.last_seen";
+const ACCOUNT: &str = "u.id, u.username, u.display_name, u.disabled_at, u.created_at, \
+     u.last_seen, u.hub_admin";
+const ACCOUNT_COLUMNS: usize = 7;
 /// How many rows one transaction updates one by one.
 const SMALL_UPDATES: usize = 500;
 
@@ -140,6 +142,16 @@ impl Store {
         }
     }
 
+    /// Makes somebody a hub admin, or takes that from them. It counts from the next request on, on
+    /// every instance: nobody remembers it.
+    pub async fn set_hub_admin(&self, user: UserId, is_one: bool) -> Result<()> {
+        let statement = Statement::new(
+            "UPDATE users SET hub_admin = ? WHERE id = ?",
+            values![i64::from(is_one), user],
+        );
+        self.db.execute(statement).await.map(drop)
+    }
+
     /// The update comes first: it locks the person's row, on which `create_login` waits.
     async fn update_and_end_logins(
         &self,
@@ -251,7 +263,10 @@ impl Store {
 }
 
 fn credentials(row: &Row) -> Result<Credentials> {
-    Ok(Credentials { account: account(row, 0)?, password_hash: row.text(6)?.to_owned() })
+    Ok(Credentials {
+        account: account(row, 0)?,
+        password_hash: row.text(ACCOUNT_COLUMNS)?.to_owned(),
+    })
 }
 
 /// Reads the columns of `ACCOUNT` from this one on.
@@ -261,6 +276,7 @@ fn account(row: &Row, from: usize) -> Result<Account> {
         disabled: row.maybe_int(from + 3)?.is_some(),
         created_at: row.time(from + 4)?,
         last_seen: row.maybe_time(from + 5)?,
+        hub_admin: row.int(from + 6)? != 0,
     })
 }
 
