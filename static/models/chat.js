@@ -24,8 +24,9 @@ const MEMBERSHIP = new Set(["member_added", "member_removed"]); // a small room 
 const NO_ROOM_OF_MINE = new Set(["not_found", "not_a_member"]); // answers that leave no doubt
 
 /**
- * Emits `room` (the open one changed), `event`, `notice` with a text, `connected`, `unread` with a
- * room's id that was marked so, and `read` when everything was.
+ * Emits `room` (the open one changed), `event`, `notice` with a text, `connected`, `panel` with the
+ * name of the one that opens beside the conversation, `unread` with a room's id that was marked so,
+ * and `read` when everything was.
  */
 export class Chat extends Emitter {
   #api;

@@ -105,12 +105,21 @@ export class Timeline extends Emitter {
     this.emit("change");
   }
 
-  /** Goes to where this message was said, unless it is held already. Rejects with a `Problem`. */
+  /**
+   * Goes to where this message was said, unless it is held already; a newest page that is under way
+   * is not waited for. Rejects with a `Problem`, and then shows what it would have shown.
+   */
   async seek(id) {
-    if (this.#byId.has(id) || this.state !== "ready") return;
+    if (this.#byId.has(id)) return;
+    const wasReady = this.state === "ready";
     const load = this.#begin();
-    const { message } = await this.#api.get(path`/messages/${id}`);
-    await this.#seek(message.position, load);
+    try {
+      const { message } = await this.#api.get(path`/messages/${id}`);
+      await this.#seek(message.position, load);
+    } catch (problem) {
+      if (load === this.#load && !wasReady) this.load();
+      throw problem;
+    }
   }
 
   /** Goes to what was said around this position. Rejects with a `Problem`. */
@@ -127,6 +136,7 @@ export class Timeline extends Emitter {
   async #seek(position, load) {
     const page = await this.#page({ around: position });
     if (load !== this.#load) return;
+    this.state = "ready";
     this.messages = [];
     this.#byId.clear();
     this.olderFailed = this.newerFailed = false;
