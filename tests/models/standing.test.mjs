@@ -71,7 +71,10 @@ describe("a mute", () => {
 });
 
 test("a line that a mute refuses stays with its author, and says why", async () => {
-  const refused = { code: "muted", detail: "an admin has muted you until 2030-01-01T00:00:10.000Z" };
+  const refused = {
+    code: "muted",
+    detail: "an admin has muted you until 2030-01-01T00:00:10.000Z",
+  };
   const outbox = new Outbox({ me: "2", storage: storage(), send: () => Promise.reject(refused) });
   const told = new Promise((resolve) => outbox.on("refused", resolve));
   outbox.add("1", "but", { roomName: "R" });
