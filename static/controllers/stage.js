@@ -118,7 +118,7 @@ export class Stage {
       h("p", {}, [people(room.member_count), room.topic].filter(Boolean).join(" · ")),
       h(
         "p",
-        {},
+        { class: "placeholder-actions" },
         h(
           "button",
           { type: "button", class: "button primary", "data-testid": "join", onclick: join },
