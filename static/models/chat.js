@@ -21,7 +21,10 @@ const TIMELINES = 20; // rooms whose lines are held; the one opened longest ago 
 const LEAST_PAUSE_MS = 300; // before a room that could not be had is asked for again
 const NO_ROOM_OF_MINE = new Set(["not_found", "not_a_member"]); // answers that leave no doubt
 
-/** Emits `room` (the open one changed), `event`, `notice` with a text, and `connected`. */
+/**
+ * Emits `room` (the open one changed), `event`, `notice` with a text, `connected`, and `panel` with
+ * the name of the one that opens beside the conversation.
+ */
 export class Chat extends Emitter {
   #api;
   #socket;

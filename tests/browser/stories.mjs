@@ -7,6 +7,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { audit, launch } from "./chromium.mjs";
 import { until } from "./hub.mjs";
 import { cast, tell } from "./person.mjs";
+import { searchStories } from "./stories-search.mjs";
 import { presenceStories } from "./stories-presence.mjs";
 import { standingStories } from "./stories-standing.mjs";
 
@@ -758,6 +759,8 @@ export function stories(name, start) {
       const width = await alice.page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(width <= 390, `nothing sticks out to the side (${width} px)`);
     });
+
+    searchStories({ world: () => world, together, someone: (t) => cast(t, browser) });
 
     for (const colorScheme of ["light", "dark"]) {
       test(`nothing that axe knows keeps anybody out (${colorScheme})`, async (t) => {
