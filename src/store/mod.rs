@@ -8,6 +8,7 @@
 mod accounts;
 mod bulk;
 pub mod database;
+mod directory;
 mod history;
 mod migrations;
 mod mysql;
@@ -28,6 +29,7 @@ use crate::core::types::{
     Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility, as_members,
 };
 use database::Database;
+pub use directory::{DirectoryPage, Ways};
 
 /// Why the store could not do something. None of them leaves anything half done.
 #[derive(Debug, Clone, thiserror::Error)]
