@@ -1,5 +1,6 @@
 // The chat page: makes the models and the controllers and introduces them to each other.
 
+import { Account } from "./controllers/account.js";
 import { Composer } from "./controllers/composer.js";
 import { Conversation } from "./controllers/conversation.js";
 import { MembersPanel } from "./controllers/members-panel.js";
@@ -33,6 +34,7 @@ socket.on("ended", (code) => {
 
 new Banner(socket);
 new Sidebar(chat);
+new Account(chat);
 const stage = new Stage(chat);
 const dialogs = new RoomDialogs(chat, (roomId) => stage.go(roomId));
 new RoomHead(chat, { openSettings: () => dialogs.settings(chat.room) });

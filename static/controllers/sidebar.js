@@ -18,8 +18,6 @@ export class Sidebar {
 
   constructor(chat) {
     this.#chat = chat;
-    const { dataset } = document.body;
-    $("[data-my-avatar]").replaceWith(avatar(dataset.userId, dataset.displayName));
     for (const model of [chat.rooms, chat.presence]) model.on("change", this.#render);
     chat.presence.on("typing", this.#render);
     chat.people.on("change", this.#render);

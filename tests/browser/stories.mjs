@@ -7,6 +7,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { audit, launch } from "./chromium.mjs";
 import { until } from "./hub.mjs";
 import { cast, tell } from "./person.mjs";
+import { accountStories } from "./stories-account.mjs";
 
 export function stories(name, start) {
   describe(name, { timeout: 900_000 }, () => {
@@ -799,5 +800,7 @@ export function stories(name, start) {
         }
       });
     }
+
+    accountStories(() => ({ world, browser }));
   });
 }
