@@ -7,10 +7,11 @@ import { MembersPanel } from "./controllers/members-panel.js";
 import { RoomDialogs } from "./controllers/room-dialogs.js";
 import { RoomHead } from "./controllers/room-head.js";
 import { Sidebar } from "./controllers/sidebar.js";
-import { Stage, logOut } from "./controllers/stage.js";
+import { Stage, leave, logOut } from "./controllers/stage.js";
 import { Banner, Notices } from "./controllers/status.js";
 import { Unsent } from "./controllers/unsent.js";
 import { api } from "./lib/api.js";
+import { askForPictures, forgetPictures, showPicture } from "./lib/avatar.js";
 import { $, testId } from "./lib/dom.js";
 import { Socket } from "./lib/socket.js";
 import { Chat } from "./models/chat.js";
@@ -25,6 +26,12 @@ const chat = new Chat({
   api,
   makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn })),
 });
+askForPictures((id) => chat.people.want(id));
+chat.people.on("picture", ({ id, avatar }) => showPicture(id, avatar));
+socket.on("state", (state) => {
+  // While there was no connection nobody told what changed.
+  if (state === "open") chat.people.refresh(forgetPictures());
+});
 const notices = new Notices();
 chat.on("notice", (text) => notices.show(text));
 socket.on("ended", (code) => {
@@ -34,7 +41,7 @@ socket.on("ended", (code) => {
 
 new Banner(socket);
 new Sidebar(chat);
-new Account(chat);
+new Account(chat, { logOut: () => logOut(chat), leave: () => leave(chat) });
 const stage = new Stage(chat);
 const dialogs = new RoomDialogs(chat, (roomId) => stage.go(roomId));
 new RoomHead(chat, { openSettings: () => dialogs.settings(chat.room) });

@@ -486,3 +486,26 @@ fn a_message_has_so_many_reactions_and_no_more() {
     let one_more = Action::Reaction { message: original, emoji: "👍".into(), on: true };
     assert_eq!(story.refused(BOB, one_more), Refusal::TooManyReactions);
 }
+
+#[test]
+fn nobody_writes_to_a_deleted_account() {
+    let mut story = Story::direct();
+    let event = story.did(BOB, says(BOB, "hello?"));
+    let Event::Message { message, .. } = event else { panic!("{event:?}") };
+    story.did(ANN, Action::Reaction { message: message.original(), emoji: "👍".into(), on: true });
+    story.room.rename(&Person::deleted(ANN));
+    let line = says(BOB, "still there?");
+    assert_eq!(story.room.admit(BOB, &line), Err(Refusal::AccountDeleted));
+    let edit = Action::Edited { message: message.original(), body: "farewell".into(), quote: None };
+    assert_eq!(story.room.admit(BOB, &edit), Ok(()), "one's own words are one's own");
+    // No record tells of it, so what comes back from the log is taken alike everywhere.
+    let place = Place { epoch: 0, partition: 0, offset: 99 };
+    let (room, id) = (story.room.id, Uuid::now_v7());
+    let record = Record { action: line, v: VERSION, room, by: BOB, at: Timestamp(99), id };
+    assert!(story.room.apply(&record, place).is_ok());
+
+    let mut group = Story::group(Visibility::Private, &[BOB]);
+    group.room.rename(&Person::deleted(BOB));
+    assert_eq!(group.room.admit(ANN, &says(ANN, "hello")), Ok(()));
+    assert!(group.room.members[&BOB].person.is_deleted());
+}

@@ -40,6 +40,8 @@ pub enum Refusal {
     Unchanged,
     /// The message was deleted.
     Gone,
+    /// The account of the other one in a direct room was deleted: nobody would read it.
+    AccountDeleted,
     /// The message has as many reactions as it may have.
     TooManyReactions,
     /// The sender used this `client_id` here before.
@@ -61,6 +63,7 @@ impl Refusal {
             Refusal::Exists => "exists",
             Refusal::Unchanged => "unchanged",
             Refusal::Gone => "message_deleted",
+            Refusal::AccountDeleted => "account_deleted",
             Refusal::TooManyReactions => "too_many_reactions",
             Refusal::Repeat(_) => "repeat",
             Refusal::Nonsense => "nonsense",
@@ -225,7 +228,27 @@ impl Room {
 
     /// Whether the action would be accepted as things stand. Publish only what is.
     pub fn admit(&self, by: UserId, action: &Action) -> Result<(), Refusal> {
-        self.check(by, action)
+        self.check(by, action)?;
+        // No record tells of the end of an account, so this cannot be asked where all have to
+        // decide alike. A line that slips through is read by its author alone.
+        match action {
+            Action::Message(_) if self.is_deserted() => Err(Refusal::AccountDeleted),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether one of the two in a direct room has deleted their account.
+    fn is_deserted(&self) -> bool {
+        let mut people = self.members.values().map(|member| &member.person);
+        self.kind == RoomKind::Direct && people.any(Person::is_deleted)
+    }
+
+    /// Puts a person's names in place of those that the room has: names are no part of the fold.
+    pub fn rename(&mut self, to: &Person) {
+        if let Some(member) = self.members.get_mut(&to.id) {
+            member.person = to.clone();
+        }
+        self.changed.rename(to);
     }
 
     /// Folds in a record that came back from the log. A refused one changes nothing.

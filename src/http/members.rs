@@ -5,15 +5,16 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::avatars;
 use super::errors::{Answer, Problem};
 use super::extract::{Body, LoggedIn, Query, Shared, Viewer, path_id};
 use super::rooms::{Done, change};
 use super::users::ask_presence;
 use crate::core::record::Action;
-use crate::core::room::{Event, Member, Refusal};
-use crate::core::types::{Role, RoomId, Timestamp, UserId};
+use crate::core::room::{Event, Refusal};
+use crate::core::types::{Role, RoomId, UserId};
 use crate::hub::Hub;
-use crate::store::Account;
+use crate::store::{Account, Listed};
 
 /// Passes members; tells outsiders of a public group 403 and strangers 404.
 pub async fn require_member(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<(), Problem> {
@@ -25,22 +26,24 @@ pub async fn require_member(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<
     }
 }
 
-async fn members_json(
-    hub: &Hub,
-    members: Vec<(Member, Option<Timestamp>)>,
-) -> Result<Vec<Value>, Problem> {
-    let asked = members.iter().map(|(member, last_seen)| (member.person.id, *last_seen)).collect();
+async fn members_json(hub: &Hub, members: Vec<Listed>) -> Result<Vec<Value>, Problem> {
+    let asked = members.iter().map(|listed| (listed.member.person.id, listed.last_seen)).collect();
     let seen = ask_presence(hub, asked).await?;
-    let members = members.iter().zip(seen).map(|((member, _), seen)| {
-        json!({
+    let members = members.iter().zip(seen).map(|(Listed { member, avatar, .. }, seen)| {
+        let mut json = json!({
             "user_id": member.person.id,
             "username": member.person.username,
             "display_name": member.person.display_name,
+            "avatar": avatars::address(member.person.id, avatar.as_deref()),
             "role": member.role,
             "joined_at": member.joined_at,
             "status": seen.status,
             "last_seen": seen.last_seen,
-        })
+        });
+        if member.person.is_deleted() {
+            json["deleted"] = json!(true);
+        }
+        json
     });
     Ok(members.collect())
 }
@@ -103,12 +106,13 @@ pub async fn put(
         },
         Done::AsBefore => {
             let members = hub.store.members(room).await?;
-            let mut members = members.into_iter().map(|(member, _)| member);
+            let mut members = members.into_iter().map(|listed| listed.member);
             (StatusCode::OK, members.find(|member| member.person.id == user))
         }
     };
     let member = member.ok_or_else(Problem::not_found)?;
-    let json = members_json(&hub, vec![(member, account.last_seen)]).await;
+    let listed = Listed { member, last_seen: account.last_seen, avatar: account.avatar };
+    let json = members_json(&hub, vec![listed]).await;
     let json = json.map_err(Problem::after_change)?;
     Ok(HttpResponse::build(status).json(json!({"member": json.first()})))
 }

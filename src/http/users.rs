@@ -5,13 +5,16 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Edge;
 use super::errors::{Answer, Problem};
-use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id, source_of};
+use super::extract::{
+    Body, LoggedIn, Query, Shared, Viewer, client, page_limit, path_id, source_of,
+};
+use super::{Edge, avatars};
 use crate::auth::source::Source;
 use crate::auth::{self, passwords};
 use crate::core::text;
-use crate::core::types::{Timestamp, UserId};
+use crate::core::types::{Person, Timestamp, UserId};
+use crate::hub::pace::Weight;
 use crate::hub::presence::Ask;
 use crate::hub::signals::Signal;
 use crate::hub::{Hub, now};
@@ -24,11 +27,12 @@ impl From<passwords::Busy> for Problem {
 }
 
 /// The person as they see themselves.
-fn own_json(account: &Account) -> Value {
+pub(super) fn own_json(account: &Account) -> Value {
     json!({
         "id": account.person.id,
         "username": account.person.username,
         "display_name": account.person.display_name,
+        "avatar": avatars::address_of(account),
         "created_at": account.created_at,
     })
 }
@@ -42,6 +46,7 @@ async fn people_json(hub: &Hub, accounts: Vec<Account>) -> Result<Vec<Value>, Pr
             "id": account.person.id,
             "username": account.person.username,
             "display_name": account.person.display_name,
+            "avatar": avatars::address_of(account),
             "status": seen.status,
             "last_seen": seen.last_seen,
         })
@@ -60,6 +65,7 @@ pub async fn ask_presence(
 }
 
 async fn log_in(
+    request: &HttpRequest,
     hub: &Hub,
     edge: &Edge,
     account: &Account,
@@ -69,7 +75,9 @@ async fn log_in(
         Problem::internal()
     })?;
     let hash = auth::token_hash(&token);
-    let login = hub.store.create_login(account.person.id, &hash, now()).await?;
+    let peer = request.peer_addr().map(|address| address.ip());
+    let client = client(peer, request.headers(), hub);
+    let login = hub.store.create_login(account.person.id, &hash, now(), &client).await?;
     let answer = HttpResponse::Created()
         .cookie(auth::cookie(Some(token.clone()), edge.is_https()))
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -116,7 +124,8 @@ pub async fn sign_up(
     let account =
         hub.store.user(user).await.map_err(|error| Problem::from(error).after_change())?;
     let account = account.ok_or_else(Problem::internal)?;
-    let (answer, _) = log_in(&hub, &edge, &account).await.map_err(Problem::after_change)?;
+    let (answer, _) =
+        log_in(&request, &hub, &edge, &account).await.map_err(Problem::after_change)?;
     Ok(answer)
 }
 
@@ -138,7 +147,7 @@ pub async fn create_session(
     if credentials.account.disabled {
         return Err(account_disabled());
     }
-    let (answer, login) = log_in(&hub, &edge, &credentials.account).await?;
+    let (answer, login) = log_in(&request, &hub, &edge, &credentials.account).await?;
     // The password may have been changed, or the account disabled, while it was checked, which
     // ended the logins that were there: this one must not outlive it.
     let now = hub.store.credentials_of(credentials.account.person.id).await?;
@@ -154,7 +163,7 @@ pub async fn create_session(
 }
 
 /// Whose password this is, if it is the right one; 429 where too many were wrong.
-async fn try_password(
+pub(super) async fn try_password(
     hub: &Hub,
     edge: &Edge,
     username: &str,
@@ -184,6 +193,11 @@ async fn check_password(
     let hash = credentials.as_ref().map(|credentials| credentials.password_hash.clone());
     let right = passwords::is_right(password, hash, source).await?;
     Ok(credentials.filter(|_| right))
+}
+
+pub(super) fn wrong_password() -> Problem {
+    let detail = "the current password is wrong";
+    Problem::new(StatusCode::FORBIDDEN, "wrong_password", detail)
 }
 
 fn bad_credentials() -> Problem {
@@ -217,10 +231,22 @@ pub async fn update_me(
     LoggedIn(viewer, Body(profile)): LoggedIn<Body<Profile>>,
 ) -> Answer {
     let name = text::display_name(&profile.display_name, &hub.config.limits.text())?;
+    // Everybody who has a page open is told.
+    hub.pace.count(viewer.id(), Weight::ONE)?;
     hub.store.set_display_name(viewer.id(), &name).await?;
-    Signal::Renamed { user: viewer.id(), display_name: name }.tell(&*hub.bus);
-    let account = hub.store.user(viewer.id()).await?.ok_or_else(Problem::not_logged_in)?;
+    let account =
+        hub.store.user(viewer.id()).await.map_err(|error| Problem::from(error).after_change())?;
+    let account = account.ok_or_else(Problem::not_logged_in)?;
+    tell_others(&hub, &account);
     Ok(HttpResponse::Ok().json(json!({"user": own_json(&account)})))
+}
+
+/// What others see of a person has changed: tells those who have a page open.
+pub(super) fn tell_others(hub: &Hub, account: &Account) {
+    let Person { id, username, display_name } = account.person.clone();
+    let avatar = avatars::address_of(account);
+    let changed = Signal::Profile { user: id, display_name, username: Some(username), avatar };
+    changed.tell(&*hub.bus);
 }
 
 #[derive(Deserialize)]
@@ -240,8 +266,7 @@ pub async fn set_password(
     let source = source_of(&request, &hub);
     let tried = try_password(&hub, &edge, &person.username, form.current, source).await?;
     if tried.is_none() {
-        let detail = "the current password is wrong";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_password", detail));
+        return Err(wrong_password());
     }
     let hash = passwords::hash(form.new, source).await?;
     let ended = hub.store.set_password(viewer.id(), &hash, Some(viewer.login)).await?;
@@ -251,6 +276,8 @@ pub async fn set_password(
 
 #[derive(Deserialize)]
 pub struct Find {
+    /// These people, by their ids with commas between them, and not a page of the directory.
+    ids: Option<String>,
     #[serde(default)]
     query: String,
     limit: Option<i64>,
@@ -258,6 +285,9 @@ pub struct Find {
 }
 
 pub async fn list_users(hub: Shared, LoggedIn(_, Query(find)): LoggedIn<Query<Find>>) -> Answer {
+    if let Some(ids) = &find.ids {
+        return some_users(&hub, ids).await;
+    }
     let limit = page_limit(find.limit, &hub)?;
     let mut found =
         hub.store.directory(find.query.trim(), find.after.as_deref(), limit + 1).await?;
@@ -272,9 +302,21 @@ pub async fn list_users(hub: Shared, LoggedIn(_, Query(find)): LoggedIn<Query<Fi
     Ok(HttpResponse::Ok().json(body))
 }
 
+/// Those of these people who have an account.
+async fn some_users(hub: &Shared, ids: &str) -> Answer {
+    let most = hub.config.limits.page;
+    let wrong = || Problem::invalid("ids", format!("ids are 1 to {most} ids with commas between"));
+    let ids: Result<Vec<UserId>, _> = ids.split(',').map(str::parse).collect();
+    let ids = ids.ok().filter(|ids| ids.len() <= most).ok_or_else(wrong)?;
+    let mut accounts = hub.store.users(&ids).await?;
+    accounts.retain(|account| !account.deleted);
+    Ok(HttpResponse::Ok().json(json!({"users": people_json(hub, accounts).await?})))
+}
+
 pub async fn user(request: HttpRequest, hub: Shared, _: Viewer) -> Answer {
     let user: UserId = path_id(&request, "user")?;
-    let account = hub.store.user(user).await?.ok_or_else(Problem::not_found)?;
+    let account = hub.store.user(user).await?.filter(|account| !account.deleted);
+    let account = account.ok_or_else(Problem::not_found)?;
     let people = people_json(&hub, vec![account]).await?;
     Ok(HttpResponse::Ok().json(json!({"user": people.first()})))
 }

@@ -5,16 +5,25 @@ import { api } from "../lib/api.js";
 import { avatar } from "../lib/avatar.js";
 import { $, h, icon, testId } from "../lib/dom.js";
 import { openDialog, switchField, textField } from "./dialog.js";
+import { deleteAccount } from "./account-deletion.js";
+import { showLogins } from "./account-logins.js";
 import { changePassword } from "./account-password.js";
+import { photoField } from "./account-photo.js";
 
 export class Account {
   #chat;
+  #logOut;
+  #leave;
   #switches = [];
   #button = testId("account");
   name = document.body.dataset.displayName;
 
-  constructor(chat) {
+  /** `logOut()` asks and logs out here; `leave()` is called when the account is gone. */
+  constructor(chat, { logOut, leave }) {
     this.#chat = chat;
+    this.#logOut = logOut;
+    this.#leave = leave;
+    chat.on("me", (user) => this.#took(user));
     this.#button.addEventListener("click", () => this.open());
     this.#draw();
   }
@@ -36,13 +45,9 @@ export class Account {
     const dialog = openDialog({
       title: "Your account",
       content: [
-        h(
-          "div",
-          { class: "account-face" },
-          avatar(this.#chat.me, this.name, { size: "large" }),
-          h("p", { class: "account-names" }, h("strong", {}, this.name), `@${username}`),
-        ),
+        photoField(this.#chat.me, this.name, (user) => this.#took(user)),
         name.field,
+        h("p", { class: "field-hint account-username" }, `Your user name is @${username}.`),
         ...this.#switches.map(switchField),
         h(
           "ul",
@@ -51,6 +56,20 @@ export class Account {
             dialog.close();
             changePassword(this.#chat);
           }),
+          this.#way("account-logins", "screen", "Where you are logged in", () => {
+            dialog.close();
+            showLogins(this.#logOut);
+          }),
+          this.#way(
+            "account-delete",
+            "trash",
+            "Delete my account",
+            () => {
+              dialog.close();
+              deleteAccount(this.#chat, this.#leave);
+            },
+            "quiet-danger",
+          ),
         ),
       ],
       submitLabel: "Save",
@@ -58,17 +77,20 @@ export class Account {
     });
   }
 
-  #way(id, symbol, label, go) {
-    return h(
-      "li",
-      {},
-      h("button", { type: "button", "data-testid": id, onclick: go }, icon(symbol), label),
-    );
+  #way(id, symbol, label, go, className = null) {
+    const attributes = { type: "button", class: className, "data-testid": id, onclick: go };
+    return h("li", {}, h("button", attributes, icon(symbol), label));
   }
 
   async #rename(name) {
     if (name === this.name) return;
     const { user } = await api.patch("/me", { display_name: name });
+    this.#took(user);
+  }
+
+  /** My account as an answer or an event has it. */
+  #took(user) {
+    this.#chat.people.take(user);
     this.name = user.display_name;
     this.#draw();
   }

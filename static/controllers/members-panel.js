@@ -97,7 +97,7 @@ export class MembersPanel {
       h(
         "div",
         { class: "member-row" },
-        avatar(member.user_id, member.display_name, { status }),
+        avatar(member.user_id, member.display_name, { status: member.deleted ? null : status }),
         h(
           "span",
           { class: "person-names" },
@@ -108,7 +108,7 @@ export class MembersPanel {
             room.kind !== "direct" &&
               member.role === "admin" &&
               h("span", { class: "role" }, "Admin"),
-            `@${member.username}${me ? " · you" : ""}`,
+            member.deleted ? "Account deleted" : `@${member.username}${me ? " · you" : ""}`,
           ),
         ),
         (!me || room.role === "admin") &&

@@ -46,7 +46,7 @@ export class RoomHead {
   }
 
   #drawAvatar(room, group, other) {
-    const status = other ? this.#chat.presence.statusOf(other.user_id) : null;
+    const status = other && !other.deleted ? this.#chat.presence.statusOf(other.user_id) : null;
     const wanted = [room.id, room.name, status].join();
     if (wanted === this.#shown) return;
     this.#shown = wanted;
@@ -55,6 +55,7 @@ export class RoomHead {
 
   #aboutPerson(other) {
     if (!other) return "";
+    if (other.deleted) return "This account was deleted";
     const status = this.#chat.presence.statusOf(other.user_id);
     if (status === "online") return "Online";
     if (status === "away") return "Away";

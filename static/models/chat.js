@@ -12,14 +12,17 @@ import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Presence } from "./presence.js";
 import { ReadMarkers } from "./read-markers.js";
-import { Rooms } from "./rooms.js";
+import { Rooms, otherPerson } from "./rooms.js";
 import { Timeline } from "./timeline.js";
 
 const TIMELINES = 20; // rooms whose lines are held; the one opened longest ago is let go first
 const LEAST_PAUSE_MS = 300; // before a room that could not be had is asked for again
 const NO_ROOM_OF_MINE = new Set(["not_found", "not_a_member"]); // answers that leave no doubt
 
-/** Emits `room` (the open one changed), `event`, `notice` with a text, and `connected`. */
+/**
+ * Emits `room` (the open one changed), `event`, `notice` with a text, `connected`, and `me` with my
+ * account as others see it.
+ */
 export class Chat extends Emitter {
   #api;
   #socket;
@@ -211,6 +214,7 @@ export class Chat extends Emitter {
     if (event.type === "presence") return this.presence.update(event.users);
     if (event.type === "typing") return this.#typed(event);
     if (event.type === "reset") return this.#reset(event);
+    if (event.type === "user_updated") return this.#updated(event.user);
     if (event.position) {
       // Positions only grow, so one that is not later was seen before.
       if (this.#seen.has(event.room) && !isLater(event.position, this.#seen.get(event.room)))
@@ -233,6 +237,16 @@ export class Chat extends Emitter {
     const news = !known || isLater(event.position, known.position);
     this.rooms.apply(event);
     if (news) HANDLERS[event.type]?.call(this, event);
+  }
+
+  /** Somebody has another name or picture, or no account any more. */
+  #updated(user) {
+    this.people.take(user);
+    this.rooms.rename(user);
+    for (const members of [this.members, this.mentionable]) members.rename(user);
+    for (const timeline of this.#timelines.values()) timeline.rename(user);
+    if (user.id === this.me) this.emit("me", user);
+    if (otherPerson(this.room, this.me)?.user_id === user.id) this.emit("room");
   }
 
   #typed({ room, user_id }) {

@@ -47,7 +47,9 @@ stories! {
         a_disabled_person_is_out_at_once,
         logins_that_are_over_are_told_with_the_reason,
         last_seen_never_goes_back,
-        many_people_are_found_at_once;
+        many_people_are_found_at_once,
+        a_login_knows_where_it_was_used_last,
+        a_deleted_account_leaves_an_id_alone;
     rooms:
         a_written_fold_comes_back_as_it_was,
         random_days_come_back_as_they_were,
