@@ -153,11 +153,11 @@ fn is_safe(url: &str) -> bool {
 
 /// A text with the addresses in it made links.
 fn with_links<'a>(text: CowStr<'a>) -> Vec<Event<'a>> {
-    let mut finder = LinkFinder::new();
-    finder.kinds(&[LinkKind::Url]);
     if !text.contains("://") {
         return vec![Event::Text(text)];
     }
+    let mut finder = LinkFinder::new();
+    finder.kinds(&[LinkKind::Url]);
     let mut events = Vec::new();
     for span in finder.spans(&text) {
         let part = CowStr::from(span.as_str().to_owned());

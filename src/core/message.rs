@@ -269,6 +269,25 @@ impl Changed {
     }
 }
 
+/// A message of the first room, as simple as one can be.
+#[cfg(test)]
+pub fn example(id: MessageId, position: Position) -> Message {
+    Message {
+        id,
+        room_id: RoomId::Group(1),
+        position,
+        sender: Person { id: UserId(1), username: "ann".into(), display_name: "Ann".into() },
+        body: Some("hi".into()),
+        sent_at: Timestamp(0),
+        edited_at: None,
+        deleted: false,
+        reply_to: None,
+        quote: None,
+        reactions: Vec::new(),
+        client_id: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -103,25 +103,14 @@ fn keep_last(messages: &mut Vec<Message>, limit: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::message::example;
     use crate::core::room::Mentions;
-    use crate::core::types::{Person, Place, RoomId, Timestamp, UserId};
+    use crate::core::types::{Place, UserId};
 
     fn message(offset: i64) -> Message {
         let place = Place { epoch: 0, partition: 0, offset };
-        Message {
-            id: place.message_id(),
-            room_id: RoomId::Group(1),
-            position: place.position(),
-            sender: Person { id: UserId(1), username: "ann".into(), display_name: "Ann".into() },
-            body: Some(offset.to_string()),
-            sent_at: Timestamp(0),
-            edited_at: None,
-            deleted: false,
-            reply_to: None,
-            quote: None,
-            reactions: Vec::new(),
-            client_id: None,
-        }
+        let body = Some(offset.to_string());
+        Message { body, ..example(place.message_id(), place.position()) }
     }
 
     fn messages(offsets: std::ops::Range<i64>) -> Vec<Message> {

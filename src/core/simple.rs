@@ -121,24 +121,13 @@ pub fn in_our_words(invalid: Invalid) -> Invalid {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::message::example;
     use crate::core::types::{MessageId, Person, Position};
 
     fn message() -> Message {
         let sender = Person { id: UserId(3), username: "ann".into(), display_name: "Ann".into() };
-        Message {
-            id: MessageId(1024),
-            room_id: RoomId::Group(7),
-            position: Position(2),
-            sender,
-            body: Some("hi".into()),
-            sent_at: Timestamp(0),
-            edited_at: None,
-            deleted: false,
-            reply_to: None,
-            quote: None,
-            reactions: Vec::new(),
-            client_id: None,
-        }
+        let room_id = RoomId::Group(7);
+        Message { room_id, sender, ..example(MessageId(1024), Position(2)) }
     }
 
     #[test]

@@ -4,8 +4,9 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::errors::{Answer, Problem};
+use super::errors::Answer;
 use super::extract::{LoggedIn, Query, Shared, page_limit, path_id};
+use super::members::require_member;
 use crate::core::room::Refusal;
 use crate::core::types::{Position, Role, RoomId};
 use crate::core::wire;
@@ -25,12 +26,8 @@ pub async fn list(
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     let limit = page_limit(which.limit, &hub)?;
-    hub.store_up_to_date().await?;
-    let view = hub.store.room_view(room, viewer.id()).await?.ok_or_else(Problem::not_found)?;
-    match view.role {
-        Some(Role::Admin) => {}
-        Some(Role::Member) => return Err(Refusal::Forbidden.into()),
-        None => return Err(Refusal::NotAMember.into()),
+    if require_member(&hub, room, &viewer).await? != Role::Admin {
+        return Err(Refusal::Forbidden.into());
     }
     let before = which.before.unwrap_or(Position(i64::MAX));
     let mut deeds = hub.store.audit(room, before, limit + 1).await?;

@@ -16,14 +16,11 @@ use crate::core::types::{Role, RoomId, UserId};
 use crate::hub::Hub;
 use crate::store::{Account, Listed};
 
-/// Passes members; tells outsiders of a public group 403 and strangers 404.
-pub async fn require_member(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<(), Problem> {
+/// What a member is in the room; tells outsiders of a public group 403 and strangers 404.
+pub async fn require_member(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<Role, Problem> {
     hub.store_up_to_date().await?;
-    match hub.store.room_view(room, viewer.id()).await? {
-        Some(view) if view.role.is_some() => Ok(()),
-        Some(_) => Err(Refusal::NotAMember.into()),
-        None => Err(Problem::not_found()),
-    }
+    let view = hub.store.room_view(room, viewer.id()).await?.ok_or_else(Problem::not_found)?;
+    Ok(view.role.ok_or(Refusal::NotAMember)?)
 }
 
 async fn members_json(hub: &Hub, members: Vec<Listed>) -> Result<Vec<Value>, Problem> {

@@ -1,5 +1,6 @@
 //! Messages over HTTP: history, sending, changing, reacting, and the read marker.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::json;
@@ -15,7 +16,7 @@ use crate::core::{page, text};
 use crate::hub::Hub;
 use crate::hub::changes::propose;
 use crate::hub::history::{self, NoPage};
-use crate::hub::messages::{self, NoQuote, edited, quote};
+use crate::hub::messages::{self, NoQuote, deleted, edited, quote, reacted};
 use crate::hub::reply::Outcome;
 use crate::hub::session::mark_read;
 use crate::store::PageOf;
@@ -98,14 +99,29 @@ pub async fn send(
         None => None,
     };
     let post = Post { sender, body, client_id: new.client_id, reply_to };
-    match propose(&hub, room, viewer.id(), Action::Message(post)).await {
+    let (status, message) = match posted(&hub, room, post).await? {
+        Posted::Now(message) => (StatusCode::CREATED, message),
+        Posted::Before(message) => (StatusCode::OK, message),
+    };
+    let message = message.seen_by(viewer.id());
+    Ok(HttpResponse::build(status).json(json!({"message": message})))
+}
+
+/// A message that is in its room.
+pub(super) enum Posted {
+    Now(Message),
+    /// It had this `client_id` first.
+    Before(Message),
+}
+
+/// Posts it on behalf of its sender.
+pub(super) async fn posted(hub: &Shared, room: RoomId, post: Post) -> Result<Posted, Problem> {
+    match propose(hub, room, post.sender.id, Action::Message(post)).await {
         Outcome::Accepted { event, .. } => match &*event {
-            Event::Message { message, .. } => {
-                Ok(HttpResponse::Created().json(json!({"message": message})))
-            }
+            Event::Message { message, .. } => Ok(Posted::Now(message.clone())),
             _ => Err(Problem::internal()),
         },
-        Outcome::Repeated(message) => Ok(shown(message.seen_by(viewer.id()))),
+        Outcome::Repeated(message) => Ok(Posted::Before(*message)),
         Outcome::Done => Err(Problem::internal()),
         Outcome::Refused(refusal) => Err(refusal.into()),
         Outcome::Failed(trouble) => Err(trouble.into()),
@@ -171,8 +187,7 @@ pub async fn edit(
 
 pub async fn delete(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let id: MessageId = path_id(&request, "message")?;
-    let delete = |message: Message| Action::Deleted { message: message.original() };
-    change(&hub, id, &viewer, delete).await?;
+    change(&hub, id, &viewer, deleted).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -187,8 +202,7 @@ pub async fn remove_reaction(request: HttpRequest, hub: Shared, viewer: Viewer) 
 async fn react(request: HttpRequest, hub: Shared, viewer: Viewer, on: bool) -> Answer {
     let id: MessageId = path_id(&request, "message")?;
     let emoji = text::emoji(request.match_info().query("emoji"))?.to_owned();
-    let react = |message: Message| Action::Reaction { message: message.original(), emoji, on };
-    Ok(shown(change(&hub, id, &viewer, react).await?))
+    Ok(shown(change(&hub, id, &viewer, |message| reacted(message, emoji, on)).await?))
 }
 
 #[derive(Deserialize)]

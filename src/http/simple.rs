@@ -8,18 +8,14 @@ use serde_json::json;
 
 use super::errors::{Answer, Problem};
 use super::extract::{Body, LoggedIn, Query, Shared, Viewer, path_id};
-use super::messages::{change, not_too_fast};
-use crate::core::message::Message;
-use crate::core::record::{Action, Post};
-use crate::core::room::Event;
+use super::messages::{self, change, not_too_fast};
+use crate::core::record::Post;
 use crate::core::simple::{Line, Posted, group_id, in_our_words};
 use crate::core::text;
 use crate::core::types::{MessageId, RoomId};
 use crate::hub::Hub;
-use crate::hub::changes::propose;
 use crate::hub::history;
-use crate::hub::messages::edited;
-use crate::hub::reply::Outcome;
+use crate::hub::messages::{deleted, edited};
 use crate::store::PageOf;
 
 /// Messages in one answer.
@@ -43,17 +39,9 @@ pub async fn send(hub: Shared, LoggedIn(viewer, Body(posted)): LoggedIn<Body<Pos
     };
     let sender = viewer.account.person.clone();
     let post = Post { sender, body, client_id: posted.client_id, reply_to: None };
-    let id = match propose(&hub, room, viewer.id(), Action::Message(post)).await {
-        Outcome::Accepted { event, .. } => match &*event {
-            Event::Message { message, .. } => message.id,
-            _ => return Err(Problem::internal()),
-        },
-        Outcome::Repeated(first) => first.id,
-        Outcome::Done => return Err(Problem::internal()),
-        Outcome::Refused(refusal) => return Err(refusal.into()),
-        Outcome::Failed(trouble) => return Err(trouble.into()),
-    };
-    let sent = json!({"id": id.0, "group_id": group_id(room), "status": "sent"});
+    let (messages::Posted::Now(message) | messages::Posted::Before(message)) =
+        messages::posted(&hub, room, post).await?;
+    let sent = json!({"id": message.id.0, "group_id": group_id(room), "status": "sent"});
     Ok(HttpResponse::Ok().json(sent))
 }
 
@@ -109,7 +97,6 @@ pub async fn edit(
 
 pub async fn delete(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let id: MessageId = path_id(&request, "message")?;
-    let delete = |message: Message| Action::Deleted { message: message.original() };
-    change(&hub, id, &viewer, delete).await?;
+    change(&hub, id, &viewer, deleted).await?;
     Ok(HttpResponse::Ok().json(json!({"id": id.0, "status": "deleted"})))
 }

@@ -32,12 +32,11 @@ pub async fn page(
     limit: usize,
 ) -> Result<Page, NoPage> {
     let busy = NoPage::Trouble(Trouble::Unavailable("the room is too busy, or cannot be woken"));
-    let store_down = |_| Trouble::Unavailable("the store cannot be reached");
     let partition = hub.partition_of(room);
     hub.rooms_up_to_date(partition).await?;
     // A second look is enough but for a room that outruns what it keeps, while the store is slow.
     for _ in 0..3 {
-        let page = hub.store.page(room, partition, which, limit).await.map_err(store_down)?;
+        let page = hub.store.page(room, partition, which, limit).await.map_err(Trouble::from)?;
         let look = Look { by, from: page.next };
         match hub.rooms.wake(hub, room).send(look).await {
             Ok(Ok(Some(tail))) => return Ok(complete(page, tail, which, limit)),

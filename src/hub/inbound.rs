@@ -43,8 +43,8 @@ impl From<Trouble> for Failure {
 }
 
 impl From<StoreError> for Failure {
-    fn from(_: StoreError) -> Failure {
-        Failure::NotNow("the store cannot be reached")
+    fn from(error: StoreError) -> Failure {
+        Trouble::from(error).into()
     }
 }
 

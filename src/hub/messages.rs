@@ -9,13 +9,11 @@ use crate::core::record::Action;
 use crate::core::room::Refusal;
 use crate::core::text::Invalid;
 use crate::core::types::{MessageId, RoomId, UserId};
-use crate::store::StoreError;
 
 /// The message as the store has it, waiting for one that only the log has yet; `None` where there
 /// is none. Who asks may not know of it: that is for its room to say.
 pub async fn find(hub: &Arc<Hub>, id: MessageId) -> Result<Option<Message>, Trouble> {
-    let down = |_: StoreError| Trouble::Unavailable("the store cannot be reached");
-    if let Some(message) = hub.store.message(id).await.map_err(down)? {
+    if let Some(message) = hub.store.message(id).await? {
         return Ok(Some(message));
     }
     // The id says where in the log the message is.
@@ -28,7 +26,7 @@ pub async fn find(hub: &Arc<Hub>, id: MessageId) -> Result<Option<Message>, Trou
     }
     let behind = |_| Trouble::Unavailable("the store is behind the log");
     hub.until_stored(place).await.map_err(behind)?;
-    hub.store.message(id).await.map_err(down)
+    Ok(hub.store.message(id).await?)
 }
 
 /// Why a message cannot be replied to.
@@ -56,8 +54,7 @@ pub async fn quote(
         return Ok(message.to_quote());
     }
     hub.store_up_to_date().await?;
-    let view = hub.store.room_view(room, by).await;
-    let view = view.map_err(|_| Trouble::Unavailable("the store cannot be reached"))?;
+    let view = hub.store.room_view(room, by).await.map_err(Trouble::from)?;
     Err(match view {
         Some(view) if view.role.is_some() => {
             let detail = "this is no message of this room".to_owned();
@@ -71,4 +68,14 @@ pub async fn quote(
 /// The message with another text. The quote is as it is now, not as it was when it was sent.
 pub fn edited(message: Message, body: String) -> Action {
     Action::Edited { message: message.original(), body, quote: message.quote }
+}
+
+/// The message deleted.
+pub fn deleted(message: Message) -> Action {
+    Action::Deleted { message: message.original() }
+}
+
+/// The message with one reaction more or less.
+pub fn reacted(message: Message, emoji: String, on: bool) -> Action {
+    Action::Reaction { message: message.original(), emoji, on }
 }

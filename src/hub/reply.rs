@@ -14,6 +14,7 @@ use crate::core::room::{Event, Message, Refusal};
 use crate::core::simple;
 use crate::core::types::Position;
 use crate::core::wire::{self, Ref};
+use crate::store::StoreError;
 
 /// Why something was not done, or may not have been, that is no fault of who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +47,21 @@ impl Trouble {
     /// Whether it is worth trying again.
     pub fn is_temporary(self) -> bool {
         !matches!(self, Trouble::TooLarge(_))
+    }
+}
+
+impl From<StoreError> for Trouble {
+    fn from(error: StoreError) -> Trouble {
+        match error {
+            StoreError::Unknown(reason) => {
+                tracing::warn!(%reason, "the store was lost while it wrote");
+                Trouble::OutcomeUnknown("the store was lost while it wrote")
+            }
+            error => {
+                tracing::warn!(%error, "the store cannot be reached");
+                Trouble::Unavailable("the store cannot be reached")
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 mod listeners;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -274,10 +274,13 @@ impl RoomActor {
 
     /// The frames for those listeners who get an event in a form of their own.
     fn frames_apart(&self, position: Position, event: &Event) -> HashMap<UserId, Bytes> {
-        let apart = wire::viewers_apart(event).into_iter();
-        let here = apart.filter(|user| self.listeners.iter().any(|other| other.user == *user));
+        let apart: HashSet<UserId> = wire::viewers_apart(event).into_iter().collect();
+        if apart.is_empty() {
+            return HashMap::new();
+        }
+        let here: HashSet<UserId> = self.listeners.iter().map(|listener| listener.user).collect();
         let own = |user| text_frame(&wire::event_for(user, self.id, position, event));
-        here.map(|user| (user, own(user))).collect()
+        apart.intersection(&here).map(|user| (*user, own(*user))).collect()
     }
 
     /// The frame for sockets of the simple API, if there are any here and it tells them something.

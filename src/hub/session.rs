@@ -23,7 +23,7 @@ use governor::{Quota, RateLimiter};
 use serde_json::json;
 
 use super::Hub;
-use super::messages::{self, NoQuote, edited, quote};
+use super::messages::{self, NoQuote, deleted, edited, quote, reacted};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
 use super::presence::{Connect, Disconnect};
 use super::registry::{Dialect, SessionHandle};
@@ -138,8 +138,7 @@ impl Session {
             }
             Command::Edit { message, body } => self.edit(reference, message, &body, ctx),
             Command::Delete { message } => {
-                let action = |message: Message| Action::Deleted { message: message.original() };
-                self.change(reference, message, action, ctx);
+                self.change(reference, message, deleted, ctx);
             }
             Command::React { message, emoji, on } => {
                 self.react(reference, message, &emoji, on, ctx);
@@ -216,12 +215,7 @@ impl Session {
         match text::emoji(emoji) {
             Ok(emoji) => {
                 let emoji = emoji.to_owned();
-                let react = move |message: Message| Action::Reaction {
-                    message: message.original(),
-                    emoji,
-                    on,
-                };
-                self.change(reference, id, react, ctx);
+                self.change(reference, id, move |message| reacted(message, emoji, on), ctx);
             }
             Err(invalid) => self.invalid(&reference, invalid),
         }
@@ -403,20 +397,16 @@ pub async fn mark_read(
     user: UserId,
     position: Position,
 ) -> Result<Result<Position, Refusal>, Trouble> {
-    let down = |error| match error {
-        StoreError::Unknown(_) => Trouble::OutcomeUnknown("the store was lost while it wrote"),
-        _ => Trouble::Unavailable("the store cannot be reached"),
-    };
     // The end of the room is the end as the store knows it: let it know everything.
     hub.store_up_to_date().await?;
-    hub.store.set_read(&[ReadMark { room, user, position }]).await.map_err(down)?;
+    hub.store.set_read(&[ReadMark { room, user, position }]).await?;
     let moved = Trouble::OutcomeUnknown("the marker was moved, but cannot be read now");
     match hub.store.read_position(room, user).await.map_err(|_| moved)? {
         Some(position) => {
             Signal::Read { room, user, position }.tell(&*hub.bus);
             Ok(Ok(position))
         }
-        None => Ok(Err(refusal_of_outsider(hub, room, user).await.map_err(down)?)),
+        None => Ok(Err(refusal_of_outsider(hub, room, user).await?)),
     }
 }
 

@@ -128,6 +128,7 @@ impl<'a> RoomPlan<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::message::example;
     use crate::core::types::Person;
 
     const ROOM: RoomId = RoomId::Group(1);
@@ -149,20 +150,8 @@ mod tests {
     }
 
     fn message(id: i64, sender: i64) -> Event {
-        let message = Message {
-            id: MessageId(id),
-            room_id: ROOM,
-            position: Position(id),
-            sender: member(sender).person,
-            body: Some("hi".into()),
-            sent_at: Timestamp(id),
-            edited_at: None,
-            deleted: false,
-            reply_to: None,
-            quote: None,
-            reactions: Vec::new(),
-            client_id: None,
-        };
+        let sender = member(sender).person;
+        let message = Message { sender, ..example(MessageId(id), Position(id)) };
         Event::Message { message, mentions: Mentions::default() }
     }
 

@@ -2,19 +2,18 @@
 // One for each room; like a draft it waits there, and outlives a reload of the page.
 
 import { Emitter } from "../lib/emitter.js";
+import { Stored } from "../lib/stored.js";
 import { quoteOf } from "./timeline.js";
 
 /** Emits `change` with a room's id. */
 export class Composing extends Emitter {
-  #storage;
-  #key;
+  #stored;
   #rooms; // room id → { kind: "reply" | "edit", message, text }
 
   constructor({ me, storage }) {
     super();
-    this.#storage = storage;
-    this.#key = `rookery.composing.${me}`;
-    this.#rooms = new Map(this.#stored());
+    this.#stored = new Stored(storage, `rookery.composing.${me}`);
+    this.#rooms = new Map(this.#stored.load());
   }
 
   /** `{ kind, message, text }`, where `text` is what an edit has come to; or null. */
@@ -41,7 +40,7 @@ export class Composing extends Emitter {
     const now = this.of(room);
     if (now?.kind !== "edit") return;
     now.text = text;
-    this.#store();
+    this.#stored.keep([...this.#rooms]);
   }
 
   end(room) {
@@ -57,7 +56,7 @@ export class Composing extends Emitter {
 
   clear() {
     this.#rooms.clear();
-    this.#store();
+    this.#stored.keep([...this.#rooms]);
   }
 
   #set(room, now) {
@@ -66,23 +65,7 @@ export class Composing extends Emitter {
   }
 
   #changed(room) {
-    this.#store();
+    this.#stored.keep([...this.#rooms]);
     this.emit("change", room);
-  }
-
-  #store() {
-    try {
-      this.#storage.setItem(this.#key, JSON.stringify([...this.#rooms]));
-    } catch {
-      // Storage is full or forbidden: it still lives as long as the page does.
-    }
-  }
-
-  #stored() {
-    try {
-      return JSON.parse(this.#storage.getItem(this.#key)) ?? [];
-    } catch {
-      return [];
-    }
   }
 }

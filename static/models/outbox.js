@@ -5,6 +5,7 @@
 
 import { pause } from "../lib/backoff.js";
 import { Emitter } from "../lib/emitter.js";
+import { Stored } from "../lib/stored.js";
 
 const UNKNOWN_PAUSE_MS = 1_500; // before asking again after "outcome unknown"
 const FAST_PAUSE_MS = 1_000; // before going on after "too many messages"
@@ -14,8 +15,7 @@ const MOST = 200; // unconfirmed lines held; one more is not accepted
 /** Emits `change` with a room's id, `sent` with the message, and `refused` with room and code. */
 export class Outbox extends Emitter {
   #send;
-  #storage;
-  #key;
+  #stored;
   #lines = [];
   #busy = new Set(); // rooms whose lines are going out right now
 
@@ -23,9 +23,8 @@ export class Outbox extends Emitter {
   constructor({ me, send, storage }) {
     super();
     this.#send = send;
-    this.#storage = storage;
-    this.#key = `rookery.outbox.${me}`;
-    this.#lines = this.#stored();
+    this.#stored = new Stored(storage, `rookery.outbox.${me}`);
+    this.#lines = this.#stored.load();
   }
 
   all() {
@@ -83,7 +82,7 @@ export class Outbox extends Emitter {
 
   clear() {
     this.#lines = [];
-    this.#store();
+    this.#stored.keep(this.#lines);
   }
 
   async #pump(room) {
@@ -122,25 +121,8 @@ export class Outbox extends Emitter {
   }
 
   #changed(room) {
-    this.#store();
+    this.#stored.keep(this.#lines);
     this.emit("change", room);
-  }
-
-  #store() {
-    try {
-      if (this.#lines.length) this.#storage.setItem(this.#key, JSON.stringify(this.#lines));
-      else this.#storage.removeItem(this.#key);
-    } catch {
-      // Storage is full or forbidden: the lines still live as long as the page does.
-    }
-  }
-
-  #stored() {
-    try {
-      return JSON.parse(this.#storage.getItem(this.#key)) ?? [];
-    } catch {
-      return [];
-    }
   }
 }
 

@@ -77,7 +77,8 @@ stories! {
         a_replay_keeps_no_secret_of_the_past,
         the_messages_changed_last_come_back;
     upgrade:
-        what_an_older_version_wrote_is_kept;
+        what_the_first_version_wrote_is_kept,
+        edits_reactions_and_bans_of_an_older_version_are_kept;
     log:
         of_two_persisters_one_is_fenced,
         a_fenced_batch_leaves_nothing,

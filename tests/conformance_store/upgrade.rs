@@ -1,13 +1,14 @@
-//! A database that the first version made, with a day of chat in it, is brought up to date.
+//! Databases that older versions made, with a day of chat in them, are brought up to date. The files
+//! are dumps, named by the migration they had come to.
 
 use rookery::core::search::Query;
-use rookery::core::types::{RoomId, UserId};
+use rookery::core::types::{Role, RoomId, UserId};
 use rookery::store::PageOf;
 
 use crate::world::{PARTITION, Place};
 
-pub async fn what_an_older_version_wrote_is_kept(place: &Place) {
-    place.fill(include_str!("upgrade/sqlite.sql"), include_str!("upgrade/mysql.sql")).await;
+pub async fn what_the_first_version_wrote_is_kept(place: &Place) {
+    place.fill(include_str!("upgrade/sqlite_v1.sql"), include_str!("upgrade/mysql_v10.sql")).await;
     // Two instances of the new version at once.
     let (store, other) = tokio::join!(place.open(), place.open());
     let (heron, wren) = (UserId(1), UserId(2));
@@ -40,4 +41,37 @@ pub async fn what_an_older_version_wrote_is_kept(place: &Place) {
     };
     assert_eq!(found("tide").await, [expected[2], expected[1], expected[0]]);
     assert_eq!(found("今日").await, [expected[3]]);
+}
+
+pub async fn edits_reactions_and_bans_of_an_older_version_are_kept(place: &Place) {
+    place.fill(include_str!("upgrade/sqlite_v3.sql"), include_str!("upgrade/mysql_v16.sql")).await;
+    let store = place.open().await;
+    let (heron, wren, coot) = (UserId(1), UserId(2), UserId(3));
+    let room = RoomId::Group(1);
+    let view = store.room_view(room, heron).await.unwrap().unwrap();
+    assert_eq!((view.unread, view.mentions, view.member_count), (Some(1), Some(1), 2));
+
+    let page = store.page(room, PARTITION, PageOf::Newest, 10).await.unwrap();
+    let bodies: Vec<_> =
+        page.messages.iter().map(|one| one.body.as_deref().unwrap_or("-")).collect();
+    let expected = [
+        "Low tide at 1, @wren",
+        "Low tide at half past 2, @wren",
+        "Which one?",
+        "今日は **early**",
+        "-",
+        "not read by heron, @heron",
+    ];
+    assert_eq!(bodies, expected);
+    let [first, second, reply, _, deleted, _] = &page.messages[..] else { panic!("six messages") };
+    assert_eq!(first.reactions[0].users, [wren, coot]);
+    assert!(second.edited_at.is_some() && deleted.deleted);
+    assert_eq!(reply.quote.as_ref().map(|quote| quote.id), Some(first.id));
+
+    let snapshot = store.snapshot(room, PARTITION).await.unwrap().room;
+    assert!(snapshot.banned.contains(&coot) && !snapshot.members.contains_key(&coot));
+    assert_eq!(snapshot.members[&wren].role, Role::Admin);
+    let found = Query::parse("half").unwrap();
+    let found = store.search(wren, &found, None, None, 10).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.id).collect::<Vec<_>>(), [second.id]);
 }

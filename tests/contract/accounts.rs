@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::ground::is_time;
+use super::ground::{ids, ids_of_all_pages, is_time};
 use crate::support::{Answer, PASSWORD, Person, World, unique};
 
 async fn sign_up(world: &World, username: &str, password: &str) -> Answer {
@@ -354,34 +354,14 @@ pub async fn the_directory_has_pages(world: &World) {
     for name in ["ann", "ben", "cleo"] {
         people.push(world.person(&format!("{family}-{name}")).await);
     }
-    let find = async |more: String| {
-        people[0].get(&format!("/users?query={family}{more}")).await.expect(200)
-    };
-    let ids = |page: &Value| -> Vec<String> {
-        let users = page["users"].as_array().expect("a list").iter();
-        users.map(|user| user["id"].as_str().expect("an id").to_owned()).collect()
-    };
-    let all = find(String::new()).await;
-    assert_eq!(ids(&all).len(), 3);
-    assert!(all.get("next").is_none_or(Value::is_null), "{all}");
-
-    let (mut seen, mut after) = (Vec::new(), String::new());
-    loop {
-        let page = find(format!("&limit=2{after}")).await;
-        assert!(ids(&page).len() <= 2);
-        seen.extend(ids(&page));
-        match page["next"].as_str() {
-            Some(next) => after = format!("&after={next}"),
-            None => break,
-        }
-    }
+    let found = format!("/users?query={family}");
+    let mut seen = ids_of_all_pages(&people[0], &found, "users").await;
     let mut expected: Vec<String> = people.iter().map(|person| person.id.clone()).collect();
-    assert_eq!(seen, ids(&all), "pages show what the whole shows, in its order");
     seen.sort();
     expected.sort();
     assert_eq!(seen, expected);
     let upper = people[0].get(&format!("/users?query={}", family.to_uppercase())).await.expect(200);
-    assert_eq!(ids(&upper).len(), 3, "a search that ignores case");
+    assert_eq!(ids(&upper, "users").len(), 3, "a search that ignores case");
     let nobody = people[0].get(&format!("/users?query={}", unique())).await.expect(200);
     assert_eq!(nobody["users"], json!([]));
 }

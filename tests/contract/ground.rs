@@ -26,6 +26,30 @@ pub fn position(value: &Value) -> i64 {
     text.parse().unwrap_or_else(|error| panic!("{value}: {error}"))
 }
 
+/// The ids of the objects in a list that an answer holds under this name.
+pub fn ids(answer: &Value, name: &str) -> Vec<String> {
+    let list = answer[name].as_array().unwrap_or_else(|| panic!("{answer} has no {name}"));
+    list.iter().map(|object| object["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+/// The ids of a list in their order, after a look at whether pages of two show the same.
+pub async fn ids_of_all_pages(person: &Person, path: &str, name: &str) -> Vec<String> {
+    let whole = person.get(path).await.expect(200);
+    assert!(whole.get("next").is_none_or(Value::is_null), "{whole}");
+    let (mut seen, mut after) = (Vec::new(), String::new());
+    loop {
+        let page = person.get(&format!("{path}&limit=2{after}")).await.expect(200);
+        assert!(ids(&page, name).len() <= 2);
+        seen.extend(ids(&page, name));
+        match page["next"].as_str() {
+            Some(next) => after = format!("&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ids(&whole, name), "pages show what the whole shows, in its order");
+    seen
+}
+
 pub async fn ids_are_strings_and_times_have_milliseconds(world: &World) {
     let [alice, bob] = world.people(["alice", "bob"]).await;
     let room = alice.group("Forms", &[&bob]).await;

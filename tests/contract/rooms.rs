@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::ground::{is_position, position};
+use super::ground::{ids, ids_of_all_pages, is_position, position};
 use crate::support::{Person, World, unique};
 
 pub async fn a_group_is_made_with_its_members(world: &World) {
@@ -152,35 +152,17 @@ pub async fn public_groups_are_listed_in_pages(world: &World) {
         rooms.push(alice.public_group(&format!("{family} {at}"), &[]).await);
     }
     alice.group(&format!("{family} private"), &[]).await;
-    let ids = |page: &Value| -> Vec<String> {
-        let rooms = page["rooms"].as_array().expect("a list").iter();
-        rooms.map(|room| room["id"].as_str().expect("an id").to_owned()).collect()
-    };
-    let find = async |more: String| {
-        olga.get(&format!("/rooms?scope=public&query={family}{more}")).await.expect(200)
-    };
-    let all = find(String::new()).await;
-    assert!(all.get("next").is_none_or(Value::is_null), "{all}");
+    let path = format!("/rooms?scope=public&query={family}");
+    let all = olga.get(&path).await.expect(200);
     assert!(all["rooms"][0]["name"].as_str().is_some_and(|name| name.starts_with(&family)));
-
-    let (mut seen, mut after) = (Vec::new(), String::new());
-    loop {
-        let page = find(format!("&limit=2{after}")).await;
-        assert!(ids(&page).len() <= 2);
-        seen.extend(ids(&page));
-        match page["next"].as_str() {
-            Some(next) => after = format!("&after={next}"),
-            None => break,
-        }
-    }
-    assert_eq!(seen, ids(&all), "pages show what the whole shows, in its order");
+    let mut seen = ids_of_all_pages(&olga, &path, "rooms").await;
     seen.sort();
     rooms.sort();
     assert_eq!(seen, rooms);
 
     let hide = json!({"visibility": "private"});
     alice.patch(&format!("/rooms/{}", rooms[0]), hide).await.expect(200);
-    assert_eq!(ids(&find(String::new()).await).len(), 2);
+    assert_eq!(ids(&olga.get(&path).await.expect(200), "rooms").len(), 2);
     assert_eq!(olga.get("/rooms").await.expect(200)["rooms"], json!([]), "none of them is hers");
 }
 

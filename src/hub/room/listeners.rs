@@ -176,15 +176,17 @@ impl Kept {
         self.events.range(at..)
     }
 
-    fn frames_after(&self, since: Position, viewer: UserId) -> impl Iterator<Item = Bytes> {
-        self.after(since).map(move |kept| match &*kept.event {
-            Event::RoomCreated { info, .. } => {
-                text_frame(&wire::event_for(viewer, info.id, kept.position, &kept.event))
+    fn frames_after(
+        &self,
+        since: Position,
+        viewer: UserId,
+        room: RoomId,
+    ) -> impl Iterator<Item = Bytes> {
+        self.after(since).map(move |kept| {
+            match wire::viewers_apart(&kept.event).contains(&viewer) {
+                true => text_frame(&wire::event_for(viewer, room, kept.position, &kept.event)),
+                false => kept.frame.clone(),
             }
-            Event::Edited { message, .. } if !message.reactions.is_empty() => {
-                text_frame(&wire::event_for(viewer, message.room_id, kept.position, &kept.event))
-            }
-            _ => kept.frame.clone(),
         })
     }
 }
@@ -217,7 +219,7 @@ impl RoomActor {
     }
 
     fn replay_kept(&mut self, session: SessionHandle, since: Position) {
-        let frames = self.kept.frames_after(since, session.user).collect();
+        let frames = self.kept.frames_after(since, session.user, self.id).collect();
         self.hand_over(session, since, frames);
     }
 
@@ -245,7 +247,7 @@ impl RoomActor {
         }
         let last = replay.events.last().map_or(since, |(position, _)| *position);
         let mut frames = frames_for(session.user, self.id, &replay.events);
-        frames.extend(self.kept.frames_after(last, session.user));
+        frames.extend(self.kept.frames_after(last, session.user, self.id));
         self.hand_over(session, since, frames);
     }
 

@@ -44,7 +44,7 @@ impl Session {
                 actor.follow(Follow { session, reference, scope, people });
             }
             Ok(Err(refusal)) => actor.refuse(&reference, refusal),
-            Err(_) => actor.error(&reference, "unavailable", "the store cannot be reached", true),
+            Err(error) => actor.trouble(&reference, error.into()),
         }));
     }
 

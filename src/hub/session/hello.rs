@@ -28,8 +28,7 @@ pub type Known = HashMap<String, Position>;
 /// My rooms, and whether they are those of the moment at which this was asked.
 pub async fn list(hub: &Hub, user: UserId) -> Result<(Vec<RoomView>, bool), Trouble> {
     let current = tokio::time::timeout(LIST_WITHIN, hub.store_up_to_date()).await;
-    let down = |_| Trouble::Unavailable("the store cannot be reached");
-    let rooms = hub.store.rooms_of(user).await.map_err(down)?;
+    let rooms = hub.store.rooms_of(user).await?;
     Ok((rooms, matches!(current, Ok(Ok(())))))
 }
 
@@ -117,13 +116,12 @@ impl Greeting {
 
     async fn rooms_lacking(&mut self) -> Result<Vec<(RoomId, Position)>, Trouble> {
         self.hub.store_up_to_date().await?;
-        let down = |_| Trouble::Unavailable("the store cannot be reached");
         let user = self.session.user;
         let mut lacking = Vec::new();
-        for room in self.hub.store.rooms_of(user).await.map_err(down)? {
+        for room in self.hub.store.rooms_of(user).await? {
             if !self.listed.contains(&room.id) {
                 // What the client does not know of begins with its coming in.
-                let came = self.hub.store.arrival(room.id, user).await.map_err(down)?;
+                let came = self.hub.store.arrival(room.id, user).await?;
                 let since = self.known.remove(&room.id.to_string());
                 lacking.push((room.id, since.unwrap_or(Position(came.0 - 1))));
             }
