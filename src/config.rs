@@ -23,6 +23,7 @@ pub struct Config {
     pub log: Log,
     pub store: Store,
     pub limits: Limits,
+    pub presence: Presence,
     pub logging: Logging,
 }
 
@@ -136,6 +137,13 @@ impl Limits {
     }
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    /// Who has given no input for this long is away.
+    pub away_seconds: u32,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
@@ -219,6 +227,12 @@ impl Default for Limits {
     }
 }
 
+impl Default for Presence {
+    fn default() -> Self {
+        Presence { away_seconds: 300 }
+    }
+}
+
 impl Default for Logging {
     fn default() -> Self {
         Logging {
@@ -295,6 +309,7 @@ impl Config {
             ("limits.signups_per_address", limits.signups_per_address as usize),
             ("limits.tail_bytes", limits.tail_bytes),
             ("store.batch_size", store.batch_size),
+            ("presence.away_seconds", self.presence.away_seconds as usize),
             ("limits.message_characters", limits.message_characters),
         ];
         if let Some((name, _)) = positive.into_iter().find(|(_, value)| *value == 0) {

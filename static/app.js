@@ -1,7 +1,9 @@
 // The chat page: makes the models and the controllers and introduces them to each other.
 
 import { Account } from "./controllers/account.js";
+import { watchInput } from "./controllers/attention.js";
 import { Composer } from "./controllers/composer.js";
+import { ContactsView } from "./controllers/contacts.js";
 import { Conversation } from "./controllers/conversation.js";
 import { MembersPanel } from "./controllers/members-panel.js";
 import { RoomDialogs } from "./controllers/room-dialogs.js";
@@ -14,17 +16,20 @@ import { api } from "./lib/api.js";
 import { askForPictures, forgetPictures, showPicture } from "./lib/avatar.js";
 import { $, testId } from "./lib/dom.js";
 import { Socket } from "./lib/socket.js";
+import { Attention } from "./models/attention.js";
 import { Chat } from "./models/chat.js";
 
 const url = new URL("/api/v1/socket", location.href);
 url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
 
 let socket;
+const attention = new Attention(() => socket.command("active").catch(() => {}));
+const isAway = () => attention.isAway();
 const chat = new Chat({
   me: document.body.dataset.userId,
   username: document.body.dataset.username,
   api,
-  makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn })),
+  makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn, isAway })),
 });
 askForPictures((id) => chat.people.want(id));
 chat.people.on("picture", ({ id, avatar }) => showPicture(id, avatar));
@@ -39,6 +44,9 @@ socket.on("ended", (code) => {
   if (code === 4501 && !chat.loggingOut) location.assign("/login" + location.hash);
 });
 
+socket.on("open", (hello) => attention.greeted(hello));
+watchInput(attention);
+
 new Banner(socket);
 new Sidebar(chat);
 new Account(chat, { logOut: () => logOut(chat), leave: () => leave(chat) });
@@ -49,6 +57,7 @@ const conversation = new Conversation(chat);
 new Composer(chat, () => conversation.toBottom());
 new MembersPanel(chat, dialogs);
 new Unsent(chat);
+stage.addView("contacts", new ContactsView(chat, dialogs));
 stage.start(dialogs);
 
 const opening = {

@@ -8,6 +8,8 @@
 mod contract;
 #[path = "cluster/inbound.rs"]
 mod inbound;
+#[path = "cluster/lost.rs"]
+mod lost;
 mod support;
 
 each_story!(crate::support::World::cluster);

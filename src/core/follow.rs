@@ -47,7 +47,8 @@ impl Follows {
     /// Returns false, and follows nobody new, where the session would follow too many.
     pub fn people(&mut self, session: SessionId, users: &[UserId]) -> bool {
         let followed = self.by_session.entry(session).or_default();
-        if followed.len() + users.len() > MAX_FOLLOWED {
+        let new: HashSet<_> = users.iter().filter(|user| !followed.contains(user)).collect();
+        if followed.len() + new.len() > MAX_FOLLOWED {
             return false;
         }
         for user in users {
@@ -135,10 +136,11 @@ impl Follows {
 
 #[cfg(test)]
 mod tests {
+    use super::super::presence::Status;
     use super::*;
 
     fn came(user: i64) -> Change {
-        Change { user: UserId(user), online: true }
+        Change { user: UserId(user), status: Status::Online, lost: false }
     }
 
     #[test]
@@ -171,5 +173,6 @@ mod tests {
         let many: Vec<UserId> = (1..=MAX_FOLLOWED as i64).map(UserId).collect();
         assert!(follows.people(1, &many));
         assert!(!follows.people(1, &[UserId(i64::MAX)]));
+        assert!(follows.people(1, &many), "whom it follows already it may ask about again");
     }
 }

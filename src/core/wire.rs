@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::presence::Status;
 use super::room::{Event, Info, Member};
 use super::types::{MessageId, Person, Position, RoomId, RoomKind, Timestamp, UserId};
 use crate::store::RoomView;
@@ -25,6 +26,9 @@ pub enum Command {
         /// Rooms by id, and up to where the client knows them. Ids that are none match no room.
         #[serde(default)]
         rooms: Option<HashMap<String, Position>>,
+        /// The client came back by itself while nobody is at it.
+        #[serde(default)]
+        away: bool,
     },
     Send {
         room: String,
@@ -61,11 +65,32 @@ pub enum Command {
         #[serde(default)]
         all: bool,
     },
+    /// Somebody is at it, whatever else they do.
+    Active,
     Ping,
 }
 
-const COMMANDS: [&str; 9] =
-    ["hello", "send", "edit", "delete", "react", "read", "typing", "presence", "ping"];
+const COMMANDS: [&str; 10] =
+    ["hello", "send", "edit", "delete", "react", "read", "typing", "presence", "active", "ping"];
+
+impl Command {
+    /// Whether it shows that a person is there. Reading does not: a page that is left open reads
+    /// what comes by itself.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Command::Send { .. }
+            | Command::Edit { .. }
+            | Command::Delete { .. }
+            | Command::React { .. }
+            | Command::Typing { .. }
+            | Command::Active => true,
+            Command::Hello { .. }
+            | Command::Read { .. }
+            | Command::Presence { .. }
+            | Command::Ping => false,
+        }
+    }
+}
 
 /// Why a frame is no command.
 #[derive(Debug, PartialEq)]
@@ -300,15 +325,8 @@ pub fn user_updated(person: &Person, avatar: Option<&str>) -> Vec<u8> {
 pub struct Seen {
     pub user_id: UserId,
     pub status: Status,
-    /// When the last socket closed; `None` while online, and for who never had one.
+    /// When the last socket closed; `None` while one is open, and for who never had one.
     pub last_seen: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    Online,
-    Offline,
 }
 
 pub fn presence(users: &[Seen]) -> Vec<u8> {
@@ -337,7 +355,9 @@ mod tests {
     #[test]
     fn a_resuming_hello_names_rooms_and_positions() {
         let (_, command) = decode(r#"{"type":"hello","ref":1,"rooms":{"7":"41"}}"#).unwrap();
-        let Command::Hello { rooms: Some(rooms) } = command else { panic!("{command:?}") };
+        let Command::Hello { rooms: Some(rooms), away: false } = command else {
+            panic!("{command:?}")
+        };
         assert_eq!(rooms["7"], Position(41));
         assert!(decode(r#"{"type":"hello","ref":1,"rooms":{"7":41}}"#).is_err());
     }

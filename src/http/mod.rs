@@ -7,6 +7,7 @@ pub mod audit;
 pub mod avatars;
 pub mod connection;
 pub mod deletion;
+pub mod directory;
 pub mod errors;
 pub mod extract;
 pub mod logins;
@@ -150,7 +151,7 @@ fn at<const N: usize>(path: &'static str, answers: [(Method, Route); N]) -> Addr
 /// Under `/api/v1`.
 fn api() -> Vec<Address> {
     vec![
-        at("/users", [(POST, web::to(users::sign_up)), (GET, web::to(users::list_users))]),
+        at("/users", [(POST, web::to(users::sign_up)), (GET, web::to(directory::list))]),
         at("/users/{user}", [(GET, web::to(users::user))]),
         at("/users/{user}/avatar", [(GET, web::to(avatars::show))]),
         at("/sessions", [(POST, web::to(users::create_session))]),

@@ -1,4 +1,4 @@
-//! Accounts and logins: sign up, log in, log out, who am I, and the directory of people.
+//! Accounts and logins: sign up, log in, log out, and who am I.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -6,16 +6,15 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::errors::{Answer, Problem};
-use super::extract::{
-    Body, LoggedIn, Query, Shared, Viewer, client, page_limit, path_id, source_of,
-};
+use super::extract::{Body, LoggedIn, Shared, Viewer, client, path_id, source_of};
 use super::{Edge, avatars};
 use crate::auth::source::Source;
 use crate::auth::{self, passwords};
+use crate::core::presence::Status;
 use crate::core::text;
 use crate::core::types::{Person, Timestamp, UserId};
 use crate::hub::pace::Weight;
-use crate::hub::presence::Ask;
+use crate::hub::presence::{Ask, AskWhoIsHere};
 use crate::hub::signals::Signal;
 use crate::hub::{Hub, now};
 use crate::store::{Account, Credentials, LoginId, StoreError};
@@ -38,7 +37,7 @@ pub(super) fn own_json(account: &Account) -> Value {
 }
 
 /// People as others see them, with their presence.
-async fn people_json(hub: &Hub, accounts: Vec<Account>) -> Result<Vec<Value>, Problem> {
+pub(super) async fn people_json(hub: &Hub, accounts: Vec<Account>) -> Result<Vec<Value>, Problem> {
     let asked = accounts.iter().map(|account| (account.person.id, account.last_seen)).collect();
     let seen = ask_presence(hub, asked).await?;
     let people = accounts.iter().zip(seen).map(|(account, seen)| {
@@ -54,7 +53,7 @@ async fn people_json(hub: &Hub, accounts: Vec<Account>) -> Result<Vec<Value>, Pr
     Ok(people.collect())
 }
 
-/// Who of these is online now.
+/// How present these people are.
 pub async fn ask_presence(
     hub: &Hub,
     people: Vec<(UserId, Option<Timestamp>)>,
@@ -62,6 +61,13 @@ pub async fn ask_presence(
     let stopping = || Problem::unavailable("this instance is starting or stopping");
     let presence = hub.presence().ok_or_else(stopping)?;
     presence.send(Ask(people)).await.map_err(|_| stopping())
+}
+
+/// Everyone who is online or away.
+pub(super) async fn here_now(hub: &Hub) -> Result<Vec<(UserId, Status)>, Problem> {
+    let stopping = || Problem::unavailable("this instance is starting or stopping");
+    let presence = hub.presence().ok_or_else(stopping)?;
+    presence.send(AskWhoIsHere).await.map_err(|_| stopping())
 }
 
 async fn log_in(
@@ -272,45 +278,6 @@ pub async fn set_password(
     let ended = hub.store.set_password(viewer.id(), &hash, Some(viewer.login)).await?;
     Signal::logout(viewer.id(), &ended).tell(&*hub.bus);
     Ok(HttpResponse::NoContent().finish())
-}
-
-#[derive(Deserialize)]
-pub struct Find {
-    /// These people, by their ids with commas between them, and not a page of the directory.
-    ids: Option<String>,
-    #[serde(default)]
-    query: String,
-    limit: Option<i64>,
-    after: Option<String>,
-}
-
-pub async fn list_users(hub: Shared, LoggedIn(_, Query(find)): LoggedIn<Query<Find>>) -> Answer {
-    if let Some(ids) = &find.ids {
-        return some_users(&hub, ids).await;
-    }
-    let limit = page_limit(find.limit, &hub)?;
-    let mut found =
-        hub.store.directory(find.query.trim(), find.after.as_deref(), limit + 1).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next =
-        found.last().filter(|_| more).map(|account| text::username_key(&account.person.username));
-    let mut body = json!({"users": people_json(&hub, found).await?});
-    if let Some(next) = next {
-        body["next"] = json!(next);
-    }
-    Ok(HttpResponse::Ok().json(body))
-}
-
-/// Those of these people who have an account.
-async fn some_users(hub: &Shared, ids: &str) -> Answer {
-    let most = hub.config.limits.page;
-    let wrong = || Problem::invalid("ids", format!("ids are 1 to {most} ids with commas between"));
-    let ids: Result<Vec<UserId>, _> = ids.split(',').map(str::parse).collect();
-    let ids = ids.ok().filter(|ids| ids.len() <= most).ok_or_else(wrong)?;
-    let mut accounts = hub.store.users(&ids).await?;
-    accounts.retain(|account| !account.deleted);
-    Ok(HttpResponse::Ok().json(json!({"users": people_json(hub, accounts).await?})))
 }
 
 pub async fn user(request: HttpRequest, hub: Shared, _: Viewer) -> Answer {

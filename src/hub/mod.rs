@@ -4,6 +4,7 @@
 //! `outbound`; `persister` writes it down meanwhile, and `presence` and `signals` carry what is
 //! not worth keeping.
 
+pub mod activity;
 pub mod bridge;
 pub mod changes;
 pub mod history;

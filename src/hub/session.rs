@@ -23,9 +23,10 @@ use governor::{Quota, RateLimiter};
 use serde_json::json;
 
 use super::Hub;
+use super::activity::Activity;
 use super::messages::{self, NoQuote, deleted, edited, quote, reacted};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
-use super::presence::{Connect, Disconnect};
+use super::presence::{Active, Connect, Disconnect};
 use super::registry::{Dialect, SessionHandle};
 use super::reply::{Reply, Trouble, explain};
 use super::room::{Propose, Typing};
@@ -64,6 +65,7 @@ pub struct Session {
     handle: SessionHandle,
     said_hello: bool,
     heard_at: Instant,
+    activity: Arc<Activity>,
     refusals: VecDeque<Instant>,
     typed_at: Option<Instant>,
     /// A message that comes in several frames.
@@ -80,6 +82,7 @@ impl Session {
             handle,
             said_hello,
             heard_at: Instant::now(),
+            activity: Arc::new(Activity::begin()),
             refusals: VecDeque::new(),
             typed_at: None,
             fragments: None,
@@ -125,11 +128,19 @@ impl Session {
             Ok(decoded) => decoded,
             Err(wrong) => return self.error(&wrong.reference, wrong.code, &wrong.detail, false),
         };
+        if command.is_input() {
+            self.note_input();
+        }
         match command {
             Command::Hello { .. } if self.said_hello => {
                 self.error(&reference, "hello_twice", "hello was said already", false);
             }
-            Command::Hello { rooms } => self.hello(reference, rooms.unwrap_or_default(), ctx),
+            Command::Hello { rooms, away } => {
+                if away {
+                    self.activity.rest();
+                }
+                self.hello(reference, rooms.unwrap_or_default(), ctx);
+            }
             _ if !self.said_hello => {
                 self.error(&reference, "hello_first", "the first command is hello", false);
             }
@@ -148,7 +159,7 @@ impl Session {
             Command::Presence { users, room, all } => {
                 self.presence(reference, (users, room, all), ctx);
             }
-            Command::Ping => self.ok(&reference, json!({})),
+            Command::Active | Command::Ping => self.ok(&reference, json!({})),
         }
     }
 
@@ -323,7 +334,12 @@ impl Session {
         let person = self.handle.person();
         let ok = wire::ok(
             &reference,
-            json!({"user": person, "rooms": list.0, "session": self.handle.id.to_string()}),
+            json!({
+                "user": person,
+                "rooms": list.0,
+                "session": self.handle.id.to_string(),
+                "away_seconds": self.hub.config.presence.away_seconds,
+            }),
         );
         self.outbound().uncork(text_frame(&ok));
         self.said_hello = true;
@@ -334,8 +350,18 @@ impl Session {
 
     fn come_online(&self) {
         if let Some(presence) = self.hub.presence() {
-            let outbound = self.handle.outbound.clone();
-            presence.do_send(Connect { session: self.handle.id, user: self.user(), outbound });
+            let (outbound, activity) = (self.handle.outbound.clone(), self.activity.clone());
+            let (session, user) = (self.handle.id, self.user());
+            presence.do_send(Connect { session, user, outbound, activity });
+        }
+    }
+
+    /// Somebody is there. Only the first sign of it after a while has to be told.
+    fn note_input(&self) {
+        if self.activity.note()
+            && let Some(presence) = self.hub.presence()
+        {
+            presence.do_send(Active(self.handle.id));
         }
     }
 
@@ -359,7 +385,10 @@ impl Session {
         match std::str::from_utf8(&bytes) {
             Ok(text) => match self.handle.dialect {
                 Dialect::Rookery => self.hear(text, ctx),
-                Dialect::Simple(room) => self.hear_line(room, text, ctx),
+                Dialect::Simple(room) => {
+                    self.note_input();
+                    self.hear_line(room, text, ctx);
+                }
             },
             Err(_) => self.outbound().end(Ending::InvalidUtf8),
         }
@@ -446,7 +475,7 @@ impl Actor for Session {
         self.outbound().peer_closed();
         self.hub.sessions.remove(self.user(), self.handle.id);
         if let Some(presence) = self.hub.presence() {
-            presence.do_send(Disconnect { session: self.handle.id, user: self.user() });
+            presence.do_send(Disconnect(self.handle.id));
         }
     }
 }

@@ -4,7 +4,9 @@
 import { api, path } from "../lib/api.js";
 import { avatar } from "../lib/avatar.js";
 import { $, coalesce, h, icon, testId } from "../lib/dom.js";
+import { presenceText } from "../lib/presence.js";
 
+const AGES_MS = 30_000; // how often "5 minutes ago" is looked at again
 const SHOWN = 300; // rows drawn; a larger group says how many more there are
 
 export class MembersPanel {
@@ -30,6 +32,7 @@ export class MembersPanel {
     testId("leave").addEventListener("click", () => dialogs.leave(chat.room));
     for (const model of [chat.members, chat.presence, chat.rooms]) model.on("change", this.#render);
     chat.on("room", () => this.#follow());
+    setInterval(this.#render, AGES_MS);
     chat.on("connected", () => chat.members.state === "failed" && this.#load());
   }
 
@@ -110,6 +113,7 @@ export class MembersPanel {
               h("span", { class: "role" }, "Admin"),
             member.deleted ? "Account deleted" : `@${member.username}${me ? " · you" : ""}`,
           ),
+          !me && h("span", { class: "person-presence" }, this.#presence(member, status)),
         ),
         (!me || room.role === "admin") &&
           room.kind !== "direct" &&
@@ -117,6 +121,10 @@ export class MembersPanel {
       ),
       unfolded && this.#actions(member, room, me),
     );
+  }
+
+  #presence(member, status) {
+    return presenceText(status, this.#chat.presence.lastSeen(member.user_id) ?? member.last_seen);
   }
 
   #menuButton(member, unfolded) {

@@ -1,5 +1,6 @@
 // Which room the address names (`/#ROOM`) is the one on the page. A room that is not mine may be a
-// public group to join; one that nobody knows leads back to the list.
+// public group to join; one that nobody knows leads back to the list. A few words are no rooms but
+// views of their own (`/#contacts`).
 
 import { api, path } from "../lib/api.js";
 import { avatar } from "../lib/avatar.js";
@@ -13,6 +14,8 @@ export class Stage {
   #dialogs;
   #outsider = $("[data-outsider]");
   #stages = [...document.querySelectorAll("[data-stage]")];
+  #views = new Map(); // what the address says → the view that is shown for it
+  #view = null; // the one that is shown now, by its address
   #tried = null; // the room not mine that was last asked about
 
   constructor(chat) {
@@ -21,10 +24,11 @@ export class Stage {
     chat.on("connected", () => this.#route());
     chat.on("room", () => this.#draw());
     chat.on("gone", () => this.go(null, { replace: true }));
-    $(".back").addEventListener("click", (event) => {
-      event.preventDefault();
-      this.go(null);
-    });
+    for (const back of document.querySelectorAll(".back"))
+      back.addEventListener("click", (event) => {
+        event.preventDefault();
+        this.go(null);
+      });
     testId("room-list").addEventListener("click", (event) => {
       // A link to the room that is open already changes no address, but may have to show it.
       if (event.target.closest("a")?.hash === location.hash) this.#route();
@@ -32,6 +36,11 @@ export class Stage {
     $("[data-skip]").addEventListener("click", () =>
       (chat.room ? testId("composer") : $(".stage")).focus(),
     );
+  }
+
+  /** A view with an address of its own; it is told by `show()` and `hide()` when it is on the page. */
+  addView(address, view) {
+    this.#views.set(address, view);
   }
 
   start(dialogs) {
@@ -61,16 +70,25 @@ export class Stage {
   }
 
   #route() {
-    const roomId = this.#named();
+    const named = this.#named();
+    const roomId = this.#views.has(named) ? null : named;
     if (roomId !== this.#chat.roomId) this.#tried = null;
-    document.body.dataset.view = roomId ? "room" : "list";
+    document.body.dataset.view = named ? "room" : "list";
+    this.#show(roomId === named ? null : named);
     if (roomId !== this.#chat.roomId || this.#chat.room) this.#chat.open(roomId);
     if (roomId && !this.#chat.room && this.#chat.rooms.loaded) this.#visit(roomId);
   }
 
+  #show(view) {
+    if (view !== this.#view) this.#views.get(this.#view)?.hide();
+    this.#view = view;
+    this.#draw();
+    this.#views.get(view)?.show();
+  }
+
   #draw() {
     const { room, roomId } = this.#chat;
-    const stage = room ? "room" : roomId ? "outsider" : "welcome";
+    const stage = this.#view ?? (room ? "room" : roomId ? "outsider" : "welcome");
     if (!room) this.#outsider.replaceChildren();
     for (const section of this.#stages) section.hidden = section.dataset.stage !== stage;
   }

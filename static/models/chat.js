@@ -5,6 +5,7 @@ import { path } from "../lib/api.js";
 import { Backoff, pause } from "../lib/backoff.js";
 import { Emitter } from "../lib/emitter.js";
 import { isLater } from "../lib/position.js";
+import { Contacts } from "./contacts.js";
 import { Composing } from "./composing.js";
 import { Drafts } from "./drafts.js";
 import { Members } from "./members.js";
@@ -42,6 +43,7 @@ export class Chat extends Emitter {
     this.rooms = new Rooms(me);
     this.people = new People(api);
     this.presence = new Presence();
+    this.contacts = new Contacts({ api, presence: this.presence, me });
     this.members = new Members(api);
     this.mentionable = new Members(api);
     this.composing = new Composing({ me, storage: sessionStorage });
@@ -125,6 +127,13 @@ export class Chat extends Emitter {
       this.emit("notice", whyNot(error));
       return false;
     }
+  }
+
+  /** Asks how present somebody is of whom nothing was told yet: on a large hub not all are. */
+  async findPresence(userId) {
+    if (!this.connected || this.presence.knows(userId)) return;
+    const asked = this.#socket.command("presence", { users: [userId] });
+    await asked.then(({ users }) => this.presence.update(users)).catch(() => {});
   }
 
   typing(room) {

@@ -8,8 +8,10 @@ import { audit, launch } from "./chromium.mjs";
 import { until } from "./hub.mjs";
 import { cast, tell } from "./person.mjs";
 import { accountStories } from "./stories-account.mjs";
+import { presenceStories } from "./stories-presence.mjs";
 
 export function stories(name, start) {
+  presenceStories(name, start);
   describe(name, { timeout: 900_000 }, () => {
     let world, browser;
 

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod audit;
 pub mod avatars;
+pub mod away;
 pub mod changes;
 pub mod deletion;
 pub mod ground;
@@ -67,6 +68,13 @@ macro_rules! each_story {
                 a_login_says_where_it_is_used_from,
                 a_login_can_be_ended_from_another,
                 all_others_can_be_ended_at_once;
+            away:
+                who_gives_no_input_is_away_and_back_at_once,
+                any_device_in_use_makes_one_online,
+                snapshots_show_who_is_away_and_changes_follow,
+                who_comes_back_by_itself_is_still_away,
+                a_line_of_the_simple_api_is_input,
+                the_directory_shows_who_is_here;
             changes:
                 an_edit_shows_everywhere,
                 one_message_can_be_asked_for,

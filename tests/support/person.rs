@@ -67,6 +67,11 @@ impl Person {
         Person { bases: vec![base], ..self.clone() }
     }
 
+    /// The same login at these instances, in turn.
+    pub fn among(&self, bases: Vec<String>) -> Person {
+        Person { bases, ..self.clone() }
+    }
+
     /// Whoever this token belongs to.
     pub fn with_token(&self, token: &str) -> Person {
         Person { token: token.to_owned(), ..self.clone() }
