@@ -6,6 +6,7 @@ import { Composer } from "./controllers/composer.js";
 import { ContactsView } from "./controllers/contacts.js";
 import { Conversation } from "./controllers/conversation.js";
 import { MembersPanel } from "./controllers/members-panel.js";
+import { Muted } from "./controllers/muted.js";
 import { RoomDialogs } from "./controllers/room-dialogs.js";
 import { RoomHead } from "./controllers/room-head.js";
 import { Sidebar } from "./controllers/sidebar.js";
@@ -28,6 +29,7 @@ const isAway = () => attention.isAway();
 const chat = new Chat({
   me: document.body.dataset.userId,
   username: document.body.dataset.username,
+  displayName: document.body.dataset.displayName,
   api,
   makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn, isAway })),
 });
@@ -55,6 +57,7 @@ const dialogs = new RoomDialogs(chat, (roomId) => stage.go(roomId));
 new RoomHead(chat, { openSettings: () => dialogs.settings(chat.room) });
 const conversation = new Conversation(chat);
 new Composer(chat, () => conversation.toBottom());
+new Muted(chat);
 new MembersPanel(chat, dialogs);
 new Unsent(chat);
 stage.addView("contacts", new ContactsView(chat, dialogs));

@@ -22,6 +22,8 @@ pub fn rename(event: &mut Event, to: &Person) -> bool {
         Event::RoomUpdated { info, .. } => replace_all(info.people.iter_mut(), to),
         Event::MemberAdded { member, .. }
         | Event::MemberUpdated { member, .. }
+        | Event::MemberMuted { member, .. }
+        | Event::MemberUnmuted { member, .. }
         | Event::MemberRemoved { member, .. } => replace(&mut member.person, to),
         Event::MemberBanned { person, .. } => replace(person, to),
         Event::Reaction { .. } | Event::RoomDeleted { .. } => false,
@@ -52,6 +54,7 @@ fn replace(person: &mut Person, to: &Person) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::record::Changes;
     use crate::core::room::{Info, Member, Mentions};
     use crate::core::types::*;
 
@@ -97,7 +100,7 @@ mod tests {
         let events = [
             Event::Message { message: message.clone(), mentions: Mentions::default() },
             Event::RoomCreated { info: info.clone(), members, by },
-            Event::RoomUpdated { info, by },
+            Event::RoomUpdated { info, changes: Changes::default(), by },
             Event::MemberRemoved { member: member(2), ban: false, by },
             Event::MemberBanned { person: person(2), by },
         ];
@@ -107,7 +110,7 @@ mod tests {
             assert!(!told.contains("user2") && told.contains("Deleted user"), "{told}");
             assert!(!rename(&mut event, &Person::deleted(UserId(2))), "once is enough");
         }
-        let mut other = Event::MemberAdded { member: member(1), by };
+        let mut other = Event::MemberAdded { member: member(1), muted_until: None, by };
         assert!(!rename(&mut other, &Person::deleted(UserId(2))));
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::presence::Status;
-use super::room::{Event, Info, Member};
+use super::room::{Event, Info, Member, Refusal};
 use super::types::{MessageId, Person, Position, RoomId, RoomKind, Timestamp, UserId};
 use crate::store::RoomView;
 
@@ -153,6 +153,21 @@ pub fn ok(reference: &Ref, fields: Value) -> Vec<u8> {
 
 /// `{"type":"error",…}`: a command that was refused, or whose outcome is unknown.
 pub fn error(reference: &Ref, code: &str, detail: &str, temporary: bool) -> Vec<u8> {
+    encode_error(reference, code, detail, temporary, None)
+}
+
+/// A command that its room refused.
+pub fn refusal(reference: &Ref, refusal: Refusal, detail: &str) -> Vec<u8> {
+    encode_error(reference, refusal.code(), detail, false, refusal.muted_until())
+}
+
+fn encode_error(
+    reference: &Ref,
+    code: &str,
+    detail: &str,
+    temporary: bool,
+    muted_until: Option<Timestamp>,
+) -> Vec<u8> {
     #[derive(Serialize)]
     struct Error<'a> {
         r#type: &'static str,
@@ -161,8 +176,10 @@ pub fn error(reference: &Ref, code: &str, detail: &str, temporary: bool) -> Vec<
         code: &'a str,
         detail: &'a str,
         temporary: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        muted_until: Option<Timestamp>,
     }
-    encode(&Error { r#type: "error", reference, code, detail, temporary })
+    encode(&Error { r#type: "error", reference, code, detail, temporary, muted_until })
 }
 
 /// An event of a room, as everyone in it gets it.
@@ -192,13 +209,18 @@ pub fn describe(event: &Event) -> (&'static str, Value) {
             ("reaction", fields)
         }
         Event::RoomCreated { info, by, .. } => ("room_created", json!({"info": info, "by": by})),
-        Event::RoomUpdated { info, by } => ("room_updated", json!({"info": info, "by": by})),
-        Event::RoomDeleted { by, .. } => ("room_deleted", json!({"by": by})),
-        Event::MemberAdded { member, by } => {
-            ("member_added", json!({"member": member_json(member), "by": by}))
+        Event::RoomUpdated { info, changes, by } => {
+            ("room_updated", json!({"info": info, "changes": changes, "by": by}))
         }
-        Event::MemberUpdated { member, by } => {
+        Event::RoomDeleted { by, .. } => ("room_deleted", json!({"by": by})),
+        Event::MemberAdded { member, muted_until, by } => {
+            ("member_added", json!({"member": muted_json(member, *muted_until), "by": by}))
+        }
+        Event::MemberUpdated { member, by } | Event::MemberUnmuted { member, by } => {
             ("member_updated", json!({"member": member_json(member), "by": by}))
+        }
+        Event::MemberMuted { member, until, by } => {
+            ("member_updated", json!({"member": muted_json(member, Some(*until)), "by": by}))
         }
         Event::MemberRemoved { member, ban, by } => {
             let mut fields = json!({"member": member_json(member), "by": by});
@@ -215,6 +237,16 @@ pub fn describe(event: &Event) -> (&'static str, Value) {
             });
             ("member_banned", json!({"member": member, "by": by, "ban": true}))
         }
+    }
+}
+
+/// What somebody did, and its fields, as the audit has it: there a mute is not just a change.
+pub fn deed(event: &Event) -> (&'static str, Value) {
+    let (kind, fields) = describe(event);
+    match event {
+        Event::MemberMuted { .. } => ("member_muted", fields),
+        Event::MemberUnmuted { .. } => ("member_unmuted", fields),
+        _ => (kind, fields),
     }
 }
 
@@ -277,6 +309,7 @@ pub fn founders_view(info: &Info, founder: &Member, position: Position) -> RoomV
         last_message: None,
         position,
         read_position: Some(position),
+        muted_until: None,
         member_count: info.member_count as i64,
         created_at: founder.joined_at,
         people: info.people.clone(),
@@ -291,6 +324,14 @@ fn member_json(member: &Member) -> Value {
         "role": member.role,
         "joined_at": member.joined_at,
     })
+}
+
+fn muted_json(member: &Member, muted_until: Option<Timestamp>) -> Value {
+    let mut json = member_json(member);
+    if let Some(until) = muted_until {
+        json["muted_until"] = json!(until);
+    }
+    json
 }
 
 /// Too much was missed to be repeated, or it is not known: load the history.

@@ -157,10 +157,16 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         let status = match refusal {
             Refusal::NotFound => return Problem::not_found(),
-            Refusal::NotAMember | Refusal::Forbidden | Refusal::Banned => StatusCode::FORBIDDEN,
+            Refusal::NotAMember | Refusal::Forbidden | Refusal::Banned | Refusal::Muted(_) => {
+                StatusCode::FORBIDDEN
+            }
             _ => StatusCode::CONFLICT,
         };
-        Problem::new(status, refusal.code(), explain(refusal))
+        let problem = Problem::new(status, refusal.code(), explain(refusal));
+        match refusal.muted_until() {
+            Some(until) => problem.with("muted_until", json!(until)),
+            None => problem,
+        }
     }
 }
 

@@ -14,10 +14,11 @@ use serde::de::DeserializeOwned;
 
 use super::errors::Problem;
 use crate::auth::{self, source::Source};
-use crate::core::types::UserId;
+use crate::core::room::Doer;
+use crate::core::types::{Role, RoomKind, UserId, Visibility};
 use crate::hub::Hub;
 use crate::hub::logins::note_use;
-use crate::store::{Account, ActiveLogin, Client, LoginId};
+use crate::store::{Account, ActiveLogin, Client, LoginId, RoomView};
 
 /// What a client may take to send a whole body.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
@@ -149,6 +150,17 @@ pub struct Viewer {
 impl Viewer {
     pub fn id(&self) -> UserId {
         self.account.person.id
+    }
+
+    /// Whether they are an admin of this room, or a hub admin where that counts.
+    pub fn runs(&self, room: &RoomView) -> bool {
+        let is_public_group = room.kind == RoomKind::Group && room.visibility == Visibility::Public;
+        room.role == Some(Role::Admin) || self.account.hub_admin && is_public_group
+    }
+
+    /// With the right of a hub admin, if that is what they are as the store has it now.
+    pub fn doer(&self) -> Doer {
+        Doer { user: self.id(), hub_admin: self.account.hub_admin }
     }
 }
 

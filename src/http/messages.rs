@@ -66,7 +66,7 @@ pub async fn list(
             ));
         }
     };
-    let found = history::page(&hub, room, viewer.id(), of, limit).await?;
+    let found = history::page(&hub, room, viewer.doer(), of, limit).await?;
     let messages = found.messages.into_iter().map(|message| message.seen_by(viewer.id()));
     Ok(HttpResponse::Ok().json(json!({
         "messages": messages.collect::<Vec<_>>(),
@@ -139,13 +139,13 @@ fn shown(message: Message) -> HttpResponse {
     HttpResponse::Ok().json(json!({"message": message}))
 }
 
-/// One message as it is now, for members of its room: to find what a reply quotes.
+/// One message as it is now, for who may read its room: to find what a reply quotes.
 pub async fn show(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let id: MessageId = path_id(&request, "message")?;
     let found = messages::find(&hub, id).await?.ok_or_else(Problem::not_found)?;
     let (room, around) = (found.room_id, PageOf::Around(found.position));
     // The history says who may see it, and knows what the store does not have yet.
-    let page = history::page(&hub, room, viewer.id(), around, 1).await?;
+    let page = history::page(&hub, room, viewer.doer(), around, 1).await?;
     let message = page.messages.into_iter().find(|message| message.id == id);
     Ok(shown(message.ok_or_else(Problem::not_found)?.seen_by(viewer.id())))
 }
@@ -160,7 +160,7 @@ pub(super) async fn change(
     not_too_fast(hub, viewer)?;
     let found = messages::find(hub, id).await?;
     let mut message = found.ok_or_else(Problem::not_found)?;
-    match propose(hub, message.room_id, viewer.id(), action(message.clone())).await {
+    match propose(hub, message.room_id, viewer.doer(), action(message.clone())).await {
         Outcome::Accepted { event, .. } => page::change(&mut message, &event),
         Outcome::Refused(Refusal::Unchanged) => {}
         Outcome::Refused(refusal) => return Err(refusal.into()),

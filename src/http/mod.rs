@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod avatars;
+pub mod bans;
 pub mod connection;
 pub mod deletion;
 pub mod directory;
@@ -13,6 +14,7 @@ pub mod extract;
 pub mod logins;
 pub mod members;
 pub mod messages;
+pub mod mutes;
 pub mod openapi;
 pub mod ops;
 pub mod origin;
@@ -180,10 +182,15 @@ fn api() -> Vec<Address> {
         at("/rooms/{room}/join", [(POST, web::to(rooms::join))]),
         at("/rooms/{room}/leave", [(POST, web::to(rooms::leave))]),
         at("/rooms/{room}/audit", [(GET, web::to(audit::list))]),
+        at("/rooms/{room}/bans", [(GET, web::to(bans::list))]),
         at("/rooms/{room}/members", [(GET, web::to(members::list))]),
         at(
             "/rooms/{room}/members/{user}",
             [(PUT, web::to(members::put)), (DELETE, web::to(members::delete))],
+        ),
+        at(
+            "/rooms/{room}/members/{user}/mute",
+            [(PUT, web::to(mutes::put)), (DELETE, web::to(mutes::delete))],
         ),
         at(
             "/rooms/{room}/messages",

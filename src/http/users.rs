@@ -27,13 +27,17 @@ impl From<passwords::Busy> for Problem {
 
 /// The person as they see themselves.
 pub(super) fn own_json(account: &Account) -> Value {
-    json!({
+    let mut own = json!({
         "id": account.person.id,
         "username": account.person.username,
         "display_name": account.person.display_name,
         "avatar": avatars::address_of(account),
         "created_at": account.created_at,
-    })
+    });
+    if account.hub_admin {
+        own["hub_admin"] = json!(true);
+    }
+    own
 }
 
 /// People as others see them, with their presence.

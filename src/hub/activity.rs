@@ -41,23 +41,24 @@ impl Activity {
         self.is_idle.load(Ordering::SeqCst)
     }
 
-    /// Says whether an active socket has had no input for this long; then it is idle from now on.
-    pub fn falls_idle(&self, after: Duration) -> bool {
-        if self.is_idle() || self.quiet_for() < after {
+    /// Says whether an active socket has by now had no input for this long; then it is idle from
+    /// now on.
+    pub fn falls_idle(&self, after: Duration, now: Instant) -> bool {
+        if self.is_idle() || self.quiet_for(now) < after {
             return false;
         }
         // Input that comes just now sees either this, and tells, or is seen below.
         self.rest();
-        let falls_idle = self.quiet_for() >= after;
+        let falls_idle = self.quiet_for(now) >= after;
         if !falls_idle {
             self.is_idle.store(false, Ordering::SeqCst);
         }
         falls_idle
     }
 
-    fn quiet_for(&self) -> Duration {
+    fn quiet_for(&self, now: Instant) -> Duration {
         let last_input = Duration::from_millis(self.last_input.load(Ordering::SeqCst));
-        self.opened.elapsed().saturating_sub(last_input)
+        now.saturating_duration_since(self.opened).saturating_sub(last_input)
     }
 }
 
@@ -67,11 +68,13 @@ mod tests {
 
     #[test]
     fn a_socket_falls_idle_once_and_its_next_input_is_told_once() {
-        let activity = Activity::begin();
-        assert!(!activity.falls_idle(Duration::from_secs(60)));
+        let (activity, minute) = (Activity::begin(), Duration::from_secs(60));
+        let soon = Instant::now() + minute / 2;
+        let late = Instant::now() + minute * 2;
+        assert!(!activity.falls_idle(minute, soon));
         assert!(!activity.note(), "it was not idle");
-        assert!(activity.falls_idle(Duration::ZERO));
-        assert!(!activity.falls_idle(Duration::ZERO), "it is so already");
+        assert!(activity.falls_idle(minute, late));
+        assert!(!activity.falls_idle(minute, late), "it is so already");
         assert!(activity.is_idle());
         assert!(activity.note());
         assert!(!activity.note() && !activity.is_idle());

@@ -211,7 +211,7 @@ async fn propose_twice(
 fn outcome(outcome: Outcome) -> Result<(), Failure> {
     match outcome {
         Outcome::Accepted { .. } | Outcome::Repeated(_) | Outcome::Done => Ok(()),
-        Outcome::Refused(refusal) => refused(refusal.code(), explain(refusal)),
+        Outcome::Refused(refusal) => refused(refusal.code(), &explain(refusal)),
         Outcome::Failed(trouble) => Err(trouble.into()),
     }
 }

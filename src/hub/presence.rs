@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -124,8 +124,10 @@ pub struct PresenceActor {
     sockets: HashMap<SessionId, Socket>,
     /// Whether what was kept on the bus has been heard: what follows is live.
     live: bool,
-    /// Who left since the last write of last-seen times.
-    left: BTreeMap<UserId, Timestamp>,
+    /// When people were last known to be here, as far as it is not written yet. It is noted
+    /// whenever they come or go, fall idle or are back, so that even a crash of the only instance
+    /// leaves a time that means something.
+    seen_at: BTreeMap<UserId, Timestamp>,
     said_farewell: bool,
 }
 
@@ -138,7 +140,7 @@ impl PresenceActor {
             follows: Follows::default(),
             sockets: HashMap::new(),
             live: false,
-            left: BTreeMap::new(),
+            seen_at: BTreeMap::new(),
             said_farewell: false,
         }
     }
@@ -147,6 +149,16 @@ impl PresenceActor {
         for told in told {
             let value = told.has_value().then(|| Bytes::from(self.describe(&told)));
             self.hub.bus.tell(Channel::Presence, &told.key(), value);
+        }
+    }
+
+    /// Tells the others what became of people here, and notes when that was.
+    fn share(&mut self, told: impl IntoIterator<Item = Told>) {
+        for told in told {
+            if let Told::Person(_, user, _) = &told {
+                self.seen_at.insert(*user, now());
+            }
+            self.tell([told]);
         }
     }
 
@@ -165,7 +177,7 @@ impl PresenceActor {
     fn seen(&self, user: UserId, last_seen: Option<Timestamp>) -> Seen {
         let status = self.presence.status(user);
         let last_seen = match status {
-            Status::Offline => self.left.get(&user).copied().max(last_seen),
+            Status::Offline => self.seen_at.get(&user).copied().max(last_seen),
             _ => None,
         };
         Seen { user_id: user, status, last_seen }
@@ -196,35 +208,35 @@ impl PresenceActor {
     fn note_the_lost(&mut self, changes: &[Change]) {
         if self.presence.speaks_for_the_lost() {
             let lost = changes.iter().filter(|change| change.lost);
-            self.left.extend(lost.map(|change| (change.user, before_silence())));
+            self.seen_at.extend(lost.map(|change| (change.user, before_silence())));
         }
     }
 
     fn look_for_idle(&mut self, _: &mut Context<Self>) {
         let after = Duration::from_secs(self.hub.config.presence.away_seconds.into());
-        let mut told = Vec::new();
+        let (mut told, now) = (Vec::new(), Instant::now());
         for socket in self.sockets.values_mut().filter(|socket| !socket.is_idle) {
-            if socket.activity.falls_idle(after) {
+            if socket.activity.falls_idle(after, now) {
                 socket.is_idle = true;
                 told.extend(self.presence.turn(socket.user, false));
             }
         }
-        self.tell(told);
+        self.share(told);
     }
 
     fn write_last_seen(&mut self, ctx: &mut Context<Self>) {
-        if self.left.is_empty() {
+        if self.seen_at.is_empty() {
             return;
         }
-        let left: Vec<(UserId, Timestamp)> =
-            self.left.iter().map(|(user, at)| (*user, *at)).collect();
+        let seen_at: Vec<(UserId, Timestamp)> =
+            self.seen_at.iter().map(|(user, at)| (*user, *at)).collect();
         let store = self.hub.store.clone();
-        let write = async move { store.set_last_seen(&left).await.map(|()| left) };
+        let write = async move { store.set_last_seen(&seen_at).await.map(|()| seen_at) };
         ctx.spawn(write.into_actor(self).map(|written, actor, _| match written {
-            Ok(left) => left.iter().for_each(|(user, at)| {
-                // Unless they came and left again meanwhile.
-                if actor.left.get(user) == Some(at) {
-                    actor.left.remove(user);
+            Ok(written) => written.iter().for_each(|(user, at)| {
+                // Unless something became of them meanwhile.
+                if actor.seen_at.get(user) == Some(at) {
+                    actor.seen_at.remove(user);
                 }
             }),
             Err(error) => tracing::warn!(%error, "cannot write when people were last seen"),
@@ -284,7 +296,7 @@ impl Handler<Connect> for PresenceActor {
         let is_idle = activity.is_idle();
         self.sockets.insert(session, Socket { user, outbound, activity, is_idle });
         let told = self.presence.connect(user, !is_idle);
-        self.tell(told);
+        self.share(told);
     }
 }
 
@@ -295,7 +307,7 @@ impl Handler<Active> for PresenceActor {
         let Some(socket) = self.sockets.get_mut(&session) else { return };
         if std::mem::take(&mut socket.is_idle) {
             let told = self.presence.turn(socket.user, true);
-            self.tell(told);
+            self.share(told);
         }
     }
 }
@@ -307,10 +319,7 @@ impl Handler<Disconnect> for PresenceActor {
         self.follows.end(session);
         let Some(socket) = self.sockets.remove(&session) else { return };
         let told = self.presence.disconnect(socket.user, !socket.is_idle);
-        if matches!(told, Some(Told::Person(_, _, Status::Offline))) {
-            self.left.insert(socket.user, now());
-        }
-        self.tell(told);
+        self.share(told);
     }
 }
 

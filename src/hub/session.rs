@@ -35,7 +35,7 @@ use crate::config::Limits;
 use crate::core;
 use crate::core::message::Message;
 use crate::core::record::{Action, Post};
-use crate::core::room::Refusal;
+use crate::core::room::{Doer, Refusal};
 use crate::core::text::{self, Invalid};
 use crate::core::types::{MessageId, Position, RoomId, UserId};
 use crate::core::wire::{self, Command, Ref};
@@ -116,7 +116,7 @@ impl Session {
     }
 
     fn refuse(&self, reference: &Ref, refusal: Refusal) {
-        self.error(reference, refusal.code(), explain(refusal), false);
+        self.error(reference, refusal.code(), &explain(refusal), false);
     }
 
     fn no_such_room(&self, reference: &Ref) {
@@ -198,12 +198,16 @@ impl Session {
     }
 
     fn propose(&self, reference: Ref, room: RoomId, action: Action) {
+        self.propose_as(self.user().into(), reference, room, action);
+    }
+
+    fn propose_as(&self, by: Doer, reference: Ref, room: RoomId, action: Action) {
         let outbound = self.handle.outbound.clone();
         let reply = match self.handle.dialect {
             Dialect::Rookery => Reply::to_socket(outbound, reference),
             Dialect::Simple(_) => Reply::to_simple_socket(outbound),
         };
-        let propose = Propose { by: self.user(), action, reply };
+        let propose = Propose { by, action, reply };
         // A full mailbox drops the proposal, and the dropped reply says that it is unavailable.
         let _ = self.hub.rooms.wake(&self.hub, room).try_send(propose);
     }
@@ -244,9 +248,15 @@ impl Session {
             return;
         }
         let hub = self.hub.clone();
-        let found = async move { messages::find(&hub, id).await };
+        let user = self.user();
+        let found = async move {
+            let Some(message) = messages::find(&hub, id).await? else { return Ok(None) };
+            let (room, action) = (message.room_id, action(message));
+            let by = messages::doer(&hub, user, &action).await?;
+            Ok(Some((by, room, action)))
+        };
         ctx.wait(found.into_actor(self).map(move |found, session, _| match found {
-            Ok(Some(message)) => session.propose(reference, message.room_id, action(message)),
+            Ok(Some((by, room, action))) => session.propose_as(by, reference, room, action),
             Ok(None) => session.error(&reference, "not_found", "there is no such message", false),
             Err(trouble) => session.trouble(&reference, trouble),
         }));
@@ -317,9 +327,12 @@ impl Session {
         // From here on, rooms that this person comes into push their events behind the answer.
         self.handle.greet();
         let (hub, user) = (self.hub.clone(), self.user());
-        let list = async move { hello::list(&hub, user).await };
+        let list = async move {
+            let list = hello::list(&hub, user).await?;
+            Ok((list, messages::is_hub_admin(&hub, user).await?))
+        };
         ctx.wait(list.into_actor(self).map(move |list, session, ctx| match list {
-            Ok(list) => session.begin(reference, list, known, ctx),
+            Ok((list, hub_admin)) => session.begin(reference, (list, hub_admin), known, ctx),
             Err(trouble) => session.trouble(&reference, trouble),
         }));
     }
@@ -327,11 +340,14 @@ impl Session {
     fn begin(
         &mut self,
         reference: Ref,
-        list: (Vec<RoomView>, bool),
+        (list, hub_admin): ((Vec<RoomView>, bool), bool),
         known: Known,
         ctx: &mut Context<Self>,
     ) {
-        let person = self.handle.person();
+        let mut person = json!(self.handle.person());
+        if hub_admin {
+            person["hub_admin"] = json!(true);
+        }
         let ok = wire::ok(
             &reference,
             json!({

@@ -12,8 +12,8 @@ use crate::core::types::{Person, Timestamp, UserId};
 
 /// The columns of an `Account`, of `users u`.
 const ACCOUNT: &str = "u.id, u.username, u.display_name, u.disabled_at, u.created_at, \
-     u.last_seen, u.avatar, u.deleted_at";
-const ACCOUNT_COLUMNS: usize = 8;
+     u.last_seen, u.hub_admin, u.avatar, u.deleted_at";
+const ACCOUNT_COLUMNS: usize = 9;
 /// How many rows one transaction updates one by one.
 const SMALL_UPDATES: usize = 500;
 
@@ -155,6 +155,16 @@ impl Store {
         }
     }
 
+    /// Makes somebody a hub admin, or takes that from them. It counts from the next request on, on
+    /// every instance: nobody remembers it.
+    pub async fn set_hub_admin(&self, user: UserId, is_one: bool) -> Result<()> {
+        let statement = Statement::new(
+            "UPDATE users SET hub_admin = ? WHERE id = ?",
+            values![i64::from(is_one), user],
+        );
+        self.db.execute(statement).await.map(drop)
+    }
+
     /// The update comes first: it locks the person's row, on which `create_login` waits.
     async fn update_and_end_logins(
         &self,
@@ -294,8 +304,9 @@ fn account(row: &Row, from: usize) -> Result<Account> {
         disabled: row.maybe_int(from + 3)?.is_some(),
         created_at: row.time(from + 4)?,
         last_seen: row.maybe_time(from + 5)?,
-        avatar: row.maybe_text(from + 6)?.map(str::to_owned),
-        deleted: row.maybe_int(from + 7)?.is_some(),
+        hub_admin: row.int(from + 6)? != 0,
+        avatar: row.maybe_text(from + 7)?.map(str::to_owned),
+        deleted: row.maybe_int(from + 8)?.is_some(),
     })
 }
 

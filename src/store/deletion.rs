@@ -58,7 +58,7 @@ impl Store {
             let sql = "SELECT room_id, position, data FROM events
                  WHERE (room_id > ? OR (room_id = ? AND position > ?))
                    AND type IN ('room_created', 'room_updated', 'member_added', 'member_updated',
-                                'member_removed', 'member_banned')
+                                'member_removed', 'member_banned', 'member_muted', 'member_unmuted')
                    AND INSTR(data, ?) > 0
                  ORDER BY room_id, position LIMIT ?";
             let id = format!("id\":\"{user}\"");
@@ -88,7 +88,7 @@ impl Store {
         // Disabled as well, as which an instance of an older version takes it.
         let empty = Statement::new(
             "UPDATE users SET username = ?, username_key = ?, display_name = ?, display_key = '',
-                 password_hash = '', last_seen = NULL, avatar = NULL, disabled_at = ?,
+                 password_hash = '', hub_admin = 0, last_seen = NULL, avatar = NULL, disabled_at = ?,
                  deleted_at = ?
              WHERE id = ?",
             values![

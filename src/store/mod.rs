@@ -65,6 +65,8 @@ pub struct Account {
     pub deleted: bool,
     /// The version of the person's picture; `None` for who has none.
     pub avatar: Option<String>,
+    /// Administers public groups without being in them.
+    pub hub_admin: bool,
     pub created_at: Timestamp,
     /// When the last of the person's sockets closed; `None` if none ever did.
     pub last_seen: Option<Timestamp>,
@@ -122,11 +124,22 @@ pub struct RoomView {
     pub position: Position,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_position: Option<Position>,
+    /// Until when I may not write there. It may be over: see [`RoomView::at`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
     pub member_count: i64,
     pub created_at: Timestamp,
     /// The two people of a direct room; empty for groups.
     #[serde(rename = "members", with = "as_members", skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Person>,
+}
+
+impl RoomView {
+    /// As it is at this time: without a mute that is over.
+    pub fn at(mut self, now: Timestamp) -> RoomView {
+        self.muted_until = self.muted_until.filter(|until| now < *until);
+        self
+    }
 }
 
 /// A member as lists show them.
@@ -182,6 +195,8 @@ pub struct Deed {
     pub position: Position,
     pub at: Timestamp,
     pub by: UserId,
+    /// Whether it was done by the right of a hub admin.
+    pub hub_admin: bool,
     pub event: Event,
 }
 

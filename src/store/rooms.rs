@@ -20,8 +20,9 @@ const VIEW: &str = "r.id, r.kind, r.name, r.topic, r.visibility, r.position, r.m
         AND x.position > me.read_position AND x.sender_id <> me.user_id \
         AND x.deleted_at IS NULL), \
      (SELECT COUNT(DISTINCT n.position) FROM mentions n WHERE n.room_id = me.room_id \
-        AND n.user_id IN (0, me.user_id) AND n.position > me.read_position)";
-const VIEW_COLUMNS: usize = 12;
+        AND n.user_id IN (0, me.user_id) AND n.position > me.read_position), \
+     (SELECT k.muted_until FROM mutes k WHERE k.room_id = me.room_id AND k.user_id = me.user_id)";
+const VIEW_COLUMNS: usize = 13;
 
 const LAST_MESSAGE: &str = "LEFT JOIN messages m ON m.id = r.last_message_id";
 
@@ -56,6 +57,7 @@ impl Store {
                     values![room],
                 ),
                 Statement::new("SELECT user_id FROM bans WHERE room_id = ?", values![room]),
+                mutes(room),
                 Statement::new(
                     "SELECT sender_id, client_id, id, position FROM messages WHERE room_id = ?
                      ORDER BY position DESC LIMIT ?",
@@ -186,6 +188,24 @@ impl Store {
         rows.iter().map(listed).collect()
     }
 
+    /// Who was muted in a room, until when; some of it may be over.
+    pub async fn mutes(&self, room: RoomId) -> Result<HashMap<UserId, Timestamp>> {
+        let rows = self.db.query(mutes(room)).await?;
+        rows.iter().map(|row| Ok((row.user(0)?, row.time(1)?))).collect()
+    }
+
+    /// Those who may not come into a room, in the order of their user names.
+    pub async fn banned(&self, room: RoomId) -> Result<Vec<Person>> {
+        let statement = Statement::new(
+            "SELECT b.user_id, u.username, u.display_name
+             FROM bans b LEFT JOIN users u ON u.id = b.user_id WHERE b.room_id = ?
+             ORDER BY u.username_key, b.user_id",
+            values![room],
+        );
+        let rows = self.db.query(statement).await?;
+        rows.iter().map(|row| person(row, 0)).collect()
+    }
+
     pub async fn member_ids(&self, room: RoomId) -> Result<Vec<UserId>> {
         let sql = "SELECT user_id FROM members WHERE room_id = ? ORDER BY user_id";
         let rows = self.db.query(Statement::new(sql, values![room])).await?;
@@ -260,7 +280,12 @@ impl Store {
     }
 }
 
-/// A room from its row, its members, its bans, its newest messages and those changed last.
+fn mutes(room: RoomId) -> Statement {
+    let sql = "SELECT user_id, muted_until FROM mutes WHERE room_id = ?";
+    Statement::new(sql, values![room])
+}
+
+/// A room from its row, its members, its bans, its mutes, its newest messages and those changed last.
 fn restored(id: RoomId, rows: &[Vec<Row>]) -> Result<Room> {
     let mut room = Room::absent(id);
     let Some(row) = rows[0].first() else { return Ok(room) };
@@ -280,15 +305,18 @@ fn restored(id: RoomId, rows: &[Vec<Row>]) -> Result<Room> {
     for row in &rows[2] {
         room.banned.insert(row.user(0)?);
     }
-    let newest = &rows[3][..rows[3].len().min(recent::WINDOW)];
+    for row in &rows[3] {
+        room.mutes.set(row.user(0)?, row.time(1)?);
+    }
+    let newest = &rows[4][..rows[4].len().min(recent::WINDOW)];
     for row in newest.iter().rev() {
         let first = First { id: MessageId(row.int(2)?), position: row.position(3)? };
         room.recent.push(row.user(0)?, row.maybe_text(1)?, first);
     }
-    if rows[3].len() > newest.len() {
+    if rows[4].len() > newest.len() {
         room.recent.set_incomplete();
     }
-    for row in rows[4].iter().rev() {
+    for row in rows[5].iter().rev() {
         room.changed.note(row.position(0)?, message(row, 1)?.original());
     }
     Ok(room)
@@ -337,6 +365,7 @@ fn view(row: &Row, last_message: Option<Message>) -> Result<RoomView> {
         last_message: last_message.filter(|_| is_member),
         position: row.position(5)?,
         read_position: row.maybe_int(9)?.map(Position),
+        muted_until: row.maybe_time(12)?,
         member_count: row.int(6)?,
         created_at: row.time(7)?,
         people: Vec::new(),

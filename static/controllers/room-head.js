@@ -42,7 +42,7 @@ export class RoomHead {
     this.#title.textContent = room.name;
     this.#about.textContent = group ? aboutGroup(room) : this.#aboutPerson(other);
     this.#about.title = room.topic ?? "";
-    this.#settings.hidden = !(group && room.role === "admin");
+    this.#settings.hidden = !this.#chat.runs(room);
     this.#count.textContent = group ? this.#memberCount(room) || "" : "";
     this.#typing.textContent = this.#typists(room);
     this.#drawAvatar(room, group, other);

@@ -38,6 +38,17 @@ export function brief(iso, now = new Date()) {
   return (date.getFullYear() === now.getFullYear() ? dateFormat : dateYearFormat).format(date);
 }
 
+/** A moment soon or lately, as part of a sentence: "14:05", "Tue 14:05", "3 Dec, 14:05". */
+export function moment(iso, now = new Date()) {
+  const date = new Date(iso);
+  const days = Math.abs(daysBetween(date, now));
+  const time = clockFormat.format(date);
+  if (days === 0) return time;
+  if (days < 7) return `${weekdayFormat.format(date)} ${time}`;
+  const day = date.getFullYear() === now.getFullYear() ? dateFormat : dateYearFormat;
+  return `${day.format(date)}, ${time}`;
+}
+
 /** For the divider between two days. */
 export function dayName(iso, now = new Date()) {
   const date = new Date(iso);

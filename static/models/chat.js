@@ -9,11 +9,12 @@ import { Contacts } from "./contacts.js";
 import { Composing } from "./composing.js";
 import { Drafts } from "./drafts.js";
 import { Members } from "./members.js";
+import { MUTED_NOW } from "./mutes.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Presence } from "./presence.js";
 import { ReadMarkers } from "./read-markers.js";
-import { Rooms, otherPerson } from "./rooms.js";
+import { Rooms, otherPerson, runs } from "./rooms.js";
 import { Timeline } from "./timeline.js";
 
 const TIMELINES = 20; // rooms whose lines are held; the one opened longest ago is let go first
@@ -32,12 +33,14 @@ export class Chat extends Emitter {
   #named = new Set(); // rooms named in the hello under way: what they missed is yet to come
   #early = new Map(); // room id → events of a room that is being asked for
   #markers;
+  #hubAdmin = false;
   roomId = null;
 
-  constructor({ me, username = "", api, makeSocket }) {
+  constructor({ me, username = "", displayName = username, api, makeSocket }) {
     super();
     this.me = me;
     this.username = username;
+    this.displayName = displayName;
     this.loggingOut = false;
     this.#api = api;
     this.rooms = new Rooms(me);
@@ -72,6 +75,11 @@ export class Chat extends Emitter {
 
   get room() {
     return this.rooms.get(this.roomId);
+  }
+
+  /** Whether I administer this room. */
+  runs(room) {
+    return runs(room, this.#hubAdmin);
   }
 
   get connected() {
@@ -195,6 +203,7 @@ export class Chat extends Emitter {
 
   #welcome({ user, rooms }) {
     if (user.id !== this.me) return location.reload(); // someone else has logged in meanwhile
+    this.#hubAdmin = user.hub_admin === true;
     for (const room of rooms) {
       this.#learnFrom(room);
       // A named room's events from where it was are still to come: its place must not jump ahead.
@@ -342,6 +351,7 @@ function whyNot({ code, detail, unknown }) {
   if (code === "not_connected")
     return "Not connected, so nothing was changed. Please try again later.";
   if (unknown) return "The connection was lost on the way. Please look whether it was changed.";
+  if (code === "muted") return MUTED_NOW;
   if (code === "message_deleted") return "This message was deleted meanwhile.";
   return detail;
 }

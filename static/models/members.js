@@ -70,7 +70,10 @@ export class Members extends Emitter {
 
   #take({ type, member }) {
     if (type === "member_removed") this.#members.delete(member.user_id);
-    else if (type !== "member_banned")
-      this.#members.set(member.user_id, { ...this.#members.get(member.user_id), ...member });
+    else if (type !== "member_banned") {
+      // Without `muted_until` they are not muted any more.
+      const known = { ...this.#members.get(member.user_id), muted_until: null };
+      this.#members.set(member.user_id, { ...known, ...member });
+    }
   }
 }

@@ -115,8 +115,8 @@ export class Rooms extends Emitter {
     if (!known) return withDefaults(room);
     const merged = { ...known, ...withDefaults(room) };
     if (!isLater(known.position, room.position)) return merged;
-    const { unread, last_message, read_position, position } = known;
-    return { ...merged, unread, last_message, read_position, position };
+    const { unread, last_message, read_position, position, muted_until } = known;
+    return { ...merged, unread, last_message, read_position, position, muted_until };
   }
 
   #activity(room) {
@@ -151,12 +151,15 @@ const HANDLERS = {
     for (const field of SHARED) if (info?.[field] !== undefined) room[field] = info[field];
   },
 
-  member_added(room) {
+  member_added(room, { member }, me) {
     room.member_count += 1;
+    if (member.user_id === me) room.muted_until = member.muted_until ?? null;
   },
 
   member_updated(room, { member }, me) {
-    if (member.user_id === me) room.role = member.role;
+    if (member.user_id !== me) return;
+    room.role = member.role;
+    room.muted_until = member.muted_until ?? null;
   },
 
   member_removed(room) {
@@ -178,6 +181,12 @@ function renamed(room, { id, ...names }) {
   return next;
 }
 
+/** Whether this person administers the room: as one of its admins or, where that counts, the hub's. */
+export function runs(room, hubAdmin) {
+  if (room?.role === "admin") return room.kind !== "direct";
+  return hubAdmin && room?.kind === "group" && room.visibility === "public";
+}
+
 /** In a direct room, the one who is not me. */
 export function otherPerson(room, me) {
   if (room?.kind !== "direct") return undefined;
@@ -185,7 +194,14 @@ export function otherPerson(room, me) {
 }
 
 function withDefaults(room) {
-  const defaults = { name: "", topic: "", unread: 0, position: "0", member_count: 0 };
+  const defaults = {
+    name: "",
+    topic: "",
+    unread: 0,
+    position: "0",
+    member_count: 0,
+    muted_until: null,
+  };
   const given = Object.entries(room).filter(([, value]) => value !== null && value !== undefined);
   return { ...defaults, ...Object.fromEntries(given) };
 }

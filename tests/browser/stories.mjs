@@ -9,6 +9,7 @@ import { until } from "./hub.mjs";
 import { cast, tell } from "./person.mjs";
 import { accountStories } from "./stories-account.mjs";
 import { presenceStories } from "./stories-presence.mjs";
+import { standingStories } from "./stories-standing.mjs";
 
 export function stories(name, start) {
   presenceStories(name, start);
@@ -39,6 +40,8 @@ export function stories(name, start) {
       await bob.enter(group);
       return { alice, bob, room, people };
     }
+
+    standingStories(together, () => ({ world, browser }));
 
     test("alice signs up, logs out and logs in again", async (t) => {
       const alice = cast(t, browser).stranger("alice", world.first);

@@ -137,6 +137,20 @@ pub async fn logins_that_are_over_are_told_with_the_reason(place: &Place) {
     assert_eq!(ended, [(late, LoginEnd::Disabled)]);
 }
 
+pub async fn a_hub_admin_is_one_until_it_is_taken_back(place: &Place) {
+    let world = World::new(place).await;
+    let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+    world.store.create_login(ann.id, &[7; 32], NOW, &Client::default()).await.unwrap();
+    let at_login = async || world.store.login(&[7; 32]).await.unwrap().unwrap().account.hub_admin;
+    assert!(!at_login().await);
+    world.store.set_hub_admin(ann.id, true).await.unwrap();
+    assert!(at_login().await);
+    assert!(world.store.credentials("ann").await.unwrap().unwrap().account.hub_admin);
+    assert!(!world.store.user(bob.id).await.unwrap().unwrap().hub_admin);
+    world.store.set_hub_admin(ann.id, false).await.unwrap();
+    assert!(!at_login().await);
+}
+
 pub async fn last_seen_never_goes_back(place: &Place) {
     let world = World::new(place).await;
     let (ann, bob) = (world.person("ann").await, world.person("bob").await);

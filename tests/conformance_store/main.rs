@@ -45,6 +45,7 @@ stories! {
         a_login_lives_until_it_is_ended,
         a_new_password_ends_the_other_logins,
         a_disabled_person_is_out_at_once,
+        a_hub_admin_is_one_until_it_is_taken_back,
         logins_that_are_over_are_told_with_the_reason,
         last_seen_never_goes_back,
         many_people_are_found_at_once,
@@ -52,6 +53,8 @@ stories! {
         a_deleted_account_leaves_an_id_alone;
     rooms:
         a_written_fold_comes_back_as_it_was,
+        a_mute_outlives_leaving_and_ends_with_the_room,
+        the_audit_says_what_a_hub_admin_did_as_one,
         random_days_come_back_as_they_were,
         a_room_lived_through_in_one_batch_leaves_a_tombstone,
         a_deleted_room_leaves_nothing,

@@ -7,10 +7,12 @@ pub mod away;
 pub mod changes;
 pub mod deletion;
 pub mod ground;
+pub mod hub_admins;
 pub mod instances;
 pub mod logins;
 pub mod members;
 pub mod messages;
+pub mod mutes;
 pub mod operations;
 pub mod parting;
 pub mod presence;
@@ -102,6 +104,12 @@ macro_rules! each_story {
                 logging_in_from_another_site_is_refused_with_a_cookie,
                 under_https_the_cookie_is_kept_to_the_host,
                 what_is_not_there_is_not_found;
+            hub_admins:
+                the_operator_makes_hub_admins,
+                a_hub_admin_steps_in_and_the_audit_says_so,
+                a_group_keeps_an_admin,
+                what_is_made_private_is_closed_to_them,
+                who_is_demoted_is_like_others_at_once;
             instances:
                 accounts_are_known_everywhere_at_once,
                 rooms_are_known_everywhere_at_once,
@@ -134,6 +142,14 @@ macro_rules! each_story {
                 positions_at_the_ends_of_the_range_have_pages_too,
                 a_page_has_50_messages_and_at_most_100,
                 too_many_messages_are_refused_for_a_while;
+            mutes:
+                the_muted_read_and_react_but_do_not_write,
+                admins_mute_members_for_a_minute_up_to_30_days,
+                leaving_and_coming_back_ends_no_mute,
+                a_mute_ends_by_itself,
+                the_simple_api_and_its_socket_refuse_the_muted,
+                mutes_are_in_the_audit_and_outlive_a_restart,
+                the_banned_are_listed_for_admins;
             operations:
                 health_readiness_and_figures,
                 the_api_is_described,

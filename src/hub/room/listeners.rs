@@ -433,7 +433,7 @@ impl Handler<Watch> for RoomActor {
         let members = &self.room.members;
         if let Err(refusal) = self.room.require_member(watch.by) {
             let reference = &watch.follow.reference;
-            let error = wire::error(reference, refusal.code(), explain(refusal), false);
+            let error = wire::refusal(reference, refusal, &explain(refusal));
             watch.outbound.push(text_frame(&error));
             return;
         }
