@@ -9,6 +9,7 @@ import { MembersPanel } from "./controllers/members-panel.js";
 import { Muted } from "./controllers/muted.js";
 import { RoomDialogs } from "./controllers/room-dialogs.js";
 import { RoomHead } from "./controllers/room-head.js";
+import { SearchPanel } from "./controllers/search-panel.js";
 import { Sidebar } from "./controllers/sidebar.js";
 import { Stage, leave, logOut } from "./controllers/stage.js";
 import { Banner, Notices } from "./controllers/status.js";
@@ -59,6 +60,13 @@ const conversation = new Conversation(chat);
 new Composer(chat, () => conversation.toBottom());
 new Muted(chat);
 new MembersPanel(chat, dialogs);
+new SearchPanel(chat, {
+  api,
+  show: (room, message) => {
+    conversation.showWhenOpen(room, message);
+    stage.go(room);
+  },
+});
 new Unsent(chat);
 stage.addView("contacts", new ContactsView(chat, dialogs));
 stage.start(dialogs);

@@ -3,6 +3,7 @@
 //! Handlers read a request, ask the hub or the store, and answer in the contract's words. The
 //! socket is a service of its own, `socket`, since it takes the connection over.
 
+pub mod asyncapi;
 pub mod audit;
 pub mod avatars;
 pub mod bans;
@@ -234,6 +235,7 @@ fn operators() -> Vec<Address> {
         to_look_at("/readyz", ops::readyz),
         to_look_at("/metrics", ops::metrics),
         to_look_at("/api/openapi.json", openapi::document),
+        to_look_at("/api/asyncapi.json", asyncapi::document),
     ]
 }
 

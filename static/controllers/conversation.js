@@ -27,6 +27,7 @@ export class Conversation {
   #passed = 0; // lines that came while reading further up
   #readTimer = 0;
   #target = null; // the message to go to once it is drawn
+  #wanted = null; // the message to go to once its room is open
   #render = coalesce(() => this.#draw());
 
   constructor(chat) {
@@ -66,8 +67,21 @@ export class Conversation {
     this.#render();
   }
 
-  /** To a message that a reply quotes, wherever in the history it is. */
-  async #jump(id) {
+  /** To a message of a room that is about to be opened, or is. The focus stays where it is. */
+  showWhenOpen(room, message) {
+    this.#wanted = { room, message };
+  }
+
+  #showWanted() {
+    const { room, message } = this.#wanted ?? {};
+    if (room !== this.#roomId || !this.#timeline) return false;
+    this.#wanted = null;
+    this.#jump(message, { focus: false });
+    return true;
+  }
+
+  /** To a message, wherever in the history it is: one that a reply quotes, or that was found. */
+  async #jump(id, { focus = true } = {}) {
     const timeline = this.#timeline;
     try {
       await timeline.seek(id);
@@ -75,13 +89,16 @@ export class Conversation {
       return this.#chat.emit("notice", problem.detail);
     }
     if (timeline !== this.#timeline) return;
-    this.#target = id;
+    this.#target = { id, focus };
     this.#draw();
   }
 
   #show() {
     const { room, timeline } = this.#chat;
-    if (room?.id === this.#roomId && this.#timeline === timeline) return this.#render();
+    if (room?.id === this.#roomId && this.#timeline === timeline) {
+      this.#showWanted();
+      return this.#render();
+    }
     this.#unlisten();
     this.#roomId = room?.id ?? null;
     this.#timeline = timeline;
@@ -89,9 +106,9 @@ export class Conversation {
     this.#unlisten = timeline.on("change", this.#render);
     this.#unreadAfter = room.unread > 0 ? (room.read_position ?? "0") : null;
     this.#stays = true;
-    if (timeline.hasNewer) timeline.load(); // it was left at an old message
     this.#passed = 0;
     this.#target = null;
+    if (!this.#showWanted() && timeline.hasNewer) timeline.load(); // it was left at an old message
     this.#draw();
   }
 
@@ -112,8 +129,8 @@ export class Conversation {
     );
     this.#lines.draw(this.#rows(timeline));
     this.#top.replaceChildren(...this.#topNote(timeline));
-    const target = this.#target && this.#lines.find(this.#target);
-    if (target) this.#goTo(target);
+    const target = this.#target && this.#lines.find(this.#target.id);
+    if (target) this.#goTo(target, this.#target);
     else if (anchor?.row.isConnected) {
       this.#scroller.scrollTop += anchor.row.getBoundingClientRect().top - anchor.top;
     } else {
@@ -132,11 +149,13 @@ export class Conversation {
     return rowsOf(timeline.messages, waiting, { me, username, unreadAfter: this.#unreadAfter });
   }
 
-  #goTo(line) {
+  #goTo(line, { focus }) {
     this.#target = null;
     this.#stays = false;
     line.scrollIntoView({ block: "center" });
-    line.querySelector(".line-more")?.focus({ preventScroll: true });
+    if (focus) line.querySelector(".line-more")?.focus({ preventScroll: true });
+    line.classList.remove("found"); // found again, it lights up again
+    void line.offsetWidth;
     line.classList.add("found");
     line.addEventListener("animationend", () => line.classList.remove("found"), { once: true });
   }

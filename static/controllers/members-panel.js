@@ -38,18 +38,20 @@ export class MembersPanel {
     testId("leave").addEventListener("click", () => leaveRoom(chat, chat.room));
     for (const model of [chat.members, chat.presence, chat.rooms]) model.on("change", this.#render);
     chat.on("room", () => this.#follow());
+    chat.on("panel", (name) => name !== "members" && !this.#panel.hidden && this.#hide());
     setInterval(this.#render, AGES_MS);
     chat.on("connected", () => chat.members.state === "failed" && this.#load());
   }
 
   #open(open) {
-    this.#panel.hidden = !open;
-    this.#toggle.setAttribute("aria-expanded", String(open));
-    if (open) this.#load();
-    else {
-      this.#chat.members.close();
-      this.#toggle.focus();
+    if (!open) {
+      this.#hide();
+      return this.#toggle.focus();
     }
+    this.#chat.emit("panel", "members");
+    this.#panel.hidden = false;
+    this.#toggle.setAttribute("aria-expanded", "true");
+    this.#load();
   }
 
   /** The panel stays open from room to room, except where it covers the conversation. */
@@ -58,9 +60,13 @@ export class MembersPanel {
     if (this.#panel.hidden || room?.id === members.room) return;
     const covers = getComputedStyle(this.#panel).position !== "static";
     if (room && !covers) return this.#load();
+    this.#hide();
+  }
+
+  #hide() {
     this.#panel.hidden = true;
     this.#toggle.setAttribute("aria-expanded", "false");
-    members.close();
+    this.#chat.members.close();
   }
 
   #load() {

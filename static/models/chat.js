@@ -22,8 +22,8 @@ const LEAST_PAUSE_MS = 300; // before a room that could not be had is asked for 
 const NO_ROOM_OF_MINE = new Set(["not_found", "not_a_member"]); // answers that leave no doubt
 
 /**
- * Emits `room` (the open one changed), `event`, `notice` with a text, `connected`, and `me` with my
- * account as others see it.
+ * Emits `room` (the open one changed), `event`, `notice` with a text, `connected`, `panel` with the
+ * name of the one that opens beside the conversation, and `me` with my account as others see it.
  */
 export class Chat extends Emitter {
   #api;

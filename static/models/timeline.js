@@ -105,13 +105,24 @@ export class Timeline extends Emitter {
     this.emit("change");
   }
 
-  /** Goes to where this message was said, unless it is held already. Rejects with a `Problem`. */
+  /**
+   * Goes to where this message was said, unless it is held already; a newest page that is under way
+   * is not waited for. Rejects with a `Problem`, and then shows what it would have shown.
+   */
   async seek(id) {
-    if (this.#byId.has(id) || this.state !== "ready") return;
+    if (this.#byId.has(id)) return;
+    const wasReady = this.state === "ready";
     const load = this.#begin();
-    const { message } = await this.#api.get(path`/messages/${id}`);
-    const page = await this.#page({ around: message.position });
+    let page;
+    try {
+      const { message } = await this.#api.get(path`/messages/${id}`);
+      page = await this.#page({ around: message.position });
+    } catch (problem) {
+      if (load === this.#load && !wasReady) this.load();
+      throw problem;
+    }
     if (load !== this.#load) return;
+    this.state = "ready";
     this.messages = [];
     this.#byId.clear();
     this.olderFailed = this.newerFailed = false;

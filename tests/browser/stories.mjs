@@ -8,6 +8,7 @@ import { audit, launch } from "./chromium.mjs";
 import { until } from "./hub.mjs";
 import { cast, tell } from "./person.mjs";
 import { accountStories } from "./stories-account.mjs";
+import { searchStories } from "./stories-search.mjs";
 import { presenceStories } from "./stories-presence.mjs";
 import { standingStories } from "./stories-standing.mjs";
 
@@ -759,6 +760,8 @@ export function stories(name, start) {
       const width = await alice.page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(width <= 390, `nothing sticks out to the side (${width} px)`);
     });
+
+    searchStories({ world: () => world, together, someone: (t) => cast(t, browser) });
 
     for (const colorScheme of ["light", "dark"]) {
       test(`nothing that axe knows keeps anybody out (${colorScheme})`, async (t) => {
