@@ -16,7 +16,7 @@ import { Banner, Notices } from "./controllers/status.js";
 import { Unsent } from "./controllers/unsent.js";
 import { api } from "./lib/api.js";
 import { askForPictures, forgetPictures, showPicture } from "./lib/avatar.js";
-import { $, testId } from "./lib/dom.js";
+import { testId } from "./lib/dom.js";
 import { Socket } from "./lib/socket.js";
 import { Attention } from "./models/attention.js";
 import { Chat } from "./models/chat.js";
@@ -80,7 +80,7 @@ testId("new-group").addEventListener("click", opening.group);
 testId("new-direct").addEventListener("click", opening.direct);
 testId("browse-public").addEventListener("click", opening.browse);
 testId("logout").addEventListener("click", () => logOut(chat));
-for (const button of $(".placeholder-actions").children) {
+for (const button of document.querySelectorAll("[data-open]")) {
   button.addEventListener("click", opening[button.dataset.open]);
 }
 

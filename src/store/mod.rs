@@ -10,6 +10,7 @@ mod avatars;
 mod bulk;
 pub mod database;
 mod deletion;
+mod directory;
 mod history;
 mod logins;
 mod migrations;
@@ -33,6 +34,7 @@ use crate::core::types::{
 use database::Database;
 pub use deletion::Seat;
 pub use logins::{Client, Login};
+pub use directory::{DirectoryPage, Ways};
 
 /// Why the store could not do something. None of them leaves anything half done.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -132,8 +132,8 @@ export function presenceStories(name, start) {
       const contact = (person, list = "contacts-here") =>
         alice.hook(list).locator(`[data-person-id="${person.id}"]`);
 
-      alice.tell("opens the contacts");
-      await alice.hook("contacts-open").click();
+      alice.tell("asks who is here");
+      await alice.page.getByRole("link", { name: "See who is here" }).click();
       assert.equal(new URL(alice.page.url()).hash, "#contacts");
       await contact(bob).waitFor();
 

@@ -1,8 +1,10 @@
 //! People, passwords and logins.
 
+use std::collections::HashSet;
+
 use rookery::core::avatar::Avatar;
 use rookery::core::types::{Person, Position, Timestamp, UserId, Visibility};
-use rookery::store::{Account, Client, LoginEnd, LoginId, StoreError};
+use rookery::store::{Account, Client, LoginEnd, LoginId, StoreError, Ways};
 
 use crate::world::{Place, World};
 
@@ -31,6 +33,47 @@ pub async fn a_name_belongs_to_one_person_whatever_its_case(place: &Place) {
     let all = store.accounts(None, 10).await.unwrap();
     assert_eq!(names(&all), ["Zoë", "Zoe"]);
     assert_eq!(names(&store.accounts(Some(zoe), 10).await.unwrap()), ["Zoe"]);
+}
+
+pub async fn some_people_come_in_pages_whichever_way_they_are_found(place: &Place) {
+    let store = place.open().await;
+    let mut these = HashSet::new();
+    for number in 0..20 {
+        let (username, display_name) = (format!("P{number:02}"), format!("Nr {}", number % 2));
+        let user = store.create_user(&username, &display_name, "hash", NOW).await.unwrap();
+        if number % 3 == 0 || number == 10 {
+            these.insert(user);
+        }
+    }
+    let gone = store.credentials("p03").await.unwrap().unwrap().account.person.id;
+    store.set_disabled(gone, Some(NOW)).await.unwrap();
+
+    let looked_up = Ways { few: 20, walked: 4, step: 2 };
+    for ways in [looked_up, Ways { few: 0, ..looked_up }, Ways { few: 0, walked: 30, step: 30 }] {
+        let all = async |query: &str, limit: usize| {
+            let (mut found, mut after) = (Vec::new(), None);
+            loop {
+                let page =
+                    store.directory_page_of(&these, query, after, limit, ways).await.unwrap();
+                assert!(page.people.len() <= limit, "{ways:?}: {page:?}");
+                found.extend(names(&page.people));
+                after = page.next;
+                if after.is_none() {
+                    return found;
+                }
+            }
+        };
+        for limit in [1, 2, 7, 8, 50] {
+            let found = all("", limit).await;
+            assert_eq!(
+                found,
+                ["P00", "P06", "P09", "P10", "P12", "P15", "P18"],
+                "{ways:?} {limit}"
+            );
+        }
+        assert_eq!(all("NR 1", 2).await, ["P09", "P15"], "{ways:?}");
+        assert_eq!(all("p1", 2).await, ["P10", "P12", "P15", "P18"], "{ways:?}");
+    }
 }
 
 pub async fn the_directory_takes_a_query_literally(place: &Place) {

@@ -42,6 +42,7 @@ stories! {
     accounts:
         a_name_belongs_to_one_person_whatever_its_case,
         the_directory_takes_a_query_literally,
+        some_people_come_in_pages_whichever_way_they_are_found,
         a_login_lives_until_it_is_ended,
         a_new_password_ends_the_other_logins,
         a_disabled_person_is_out_at_once,
