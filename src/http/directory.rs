@@ -11,6 +11,7 @@ use super::extract::{LoggedIn, Query, Shared, page_limit};
 use super::users::{here_now, people_json};
 use crate::core::presence::Status;
 use crate::core::types::UserId;
+use crate::hub::Hub;
 use crate::store::Ways;
 
 #[derive(Deserialize)]

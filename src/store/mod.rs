@@ -33,8 +33,8 @@ use crate::core::types::{
 };
 use database::Database;
 pub use deletion::Seat;
-pub use logins::{Client, Login};
 pub use directory::{DirectoryPage, Ways};
+pub use logins::{Client, Login};
 
 /// Why the store could not do something. None of them leaves anything half done.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -130,9 +130,9 @@ export class MembersPanel {
             room.kind !== "direct" &&
               member.role === "admin" &&
               h("span", { class: "role" }, "Admin"),
-            muted && mutedMark(muted),
             member.deleted ? "Account deleted" : `@${member.username}${me ? " · you" : ""}`,
           ),
+          muted && mutedMark(muted),
           !me && h("span", { class: "person-presence" }, this.#presence(member, status)),
         ),
         MemberMenu.hasAny(this.#chat, member, room) && this.#menuButton(member, room),
@@ -163,8 +163,8 @@ export class MembersPanel {
 }
 
 function mutedMark(until) {
-  const attributes = { class: "role muted", "data-testid": "muted-mark", title: exactly(until) };
-  return h("span", attributes, `Muted until ${moment(until)}`);
+  const attributes = { class: "person-muted", "data-testid": "muted-mark", title: exactly(until) };
+  return h("span", attributes, icon("mute"), `Muted until ${moment(until)}`);
 }
 
 function note(members, more) {

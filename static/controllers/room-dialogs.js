@@ -131,7 +131,8 @@ export class RoomDialogs {
     });
   }
 
-  settings(room) {
+  /** `closed()` is called when it is over, whatever came of it. */
+  settings(room, closed) {
     const name = textField("Name", {
       "data-testid": "dialog-name",
       maxlength: 80,
@@ -158,6 +159,7 @@ export class RoomDialogs {
     );
     const dialog = openDialog({
       title: "Group settings",
+      closed,
       content: [
         name.field,
         topic.field,
@@ -177,7 +179,7 @@ export class RoomDialogs {
         );
         if (changes.length === 0) return;
         const answer = await api.patch(path`/rooms/${room.id}`, Object.fromEntries(changes));
-        await this.#chat.entered(answer.room);
+        if (answer.room.role) await this.#chat.entered(answer.room);
       },
     });
   }

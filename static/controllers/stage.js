@@ -118,15 +118,27 @@ export class Stage {
       h("p", {}, [people(room.member_count), room.topic].filter(Boolean).join(" · ")),
       h(
         "p",
-        {},
+        { class: "placeholder-actions" },
         h(
           "button",
           { type: "button", class: "button primary", "data-testid": "join", onclick: join },
           "Join the group",
         ),
+        this.#chat.runs(room) && this.#settingsButton(room),
       ),
       h("p", {}, h("a", { href: "/" }, "Back to my conversations")),
     );
+  }
+
+  /** A hub admin runs public groups without being in them. */
+  #settingsButton(room) {
+    const again = () => {
+      this.#tried = null;
+      this.#route();
+    };
+    const open = () => this.#dialogs.settings(room, again);
+    const attributes = { type: "button", class: "button", "data-testid": "outside-settings" };
+    return h("button", { ...attributes, onclick: open }, "Group settings");
   }
 }
 

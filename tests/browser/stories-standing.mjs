@@ -113,6 +113,45 @@ export function standingStories(together, stage) {
     t.diagnostic("carol and bob both see that carol is the admin now");
   });
 
+  test("a hub admin runs a public group without being in it", async (t) => {
+    const { alice, bob, room, people } = await together(t, "Market");
+    const hub = stage().world.first;
+    await hub.call("PATCH", `/rooms/${room}`, {
+      token: alice.token,
+      body: { visibility: "public" },
+    });
+    const keeper = await people.member("keeper", stage().world.last);
+    const look = async () => {
+      await keeper.page.goto(`${keeper.hub.url}/#${room}`);
+      await keeper.page.reload();
+      await keeper.visible("join").waitFor();
+    };
+    await look();
+    assert.ok(await keeper.hook("outside-settings").isHidden(), "like everyone else");
+    await hub.command("user", "promote", keeper.username);
+    await look();
+    await keeper.hook("outside-settings").click();
+    await keeper.visible("dialog-name").fill("Fair market");
+    await keeper.visible("dialog-submit").click();
+    await bob.isIn("Fair market");
+    await keeper.page.getByRole("heading", { name: "Fair market" }).waitFor();
+    t.diagnostic("a hub admin renames a public group from outside; bob sees it at once");
+
+    await keeper.hook("outside-settings").click();
+    await keeper.hook("settings-audit").click();
+    const newest = keeper.hook("audit").locator(".deed-text").first();
+    assert.equal(
+      await newest.innerText(),
+      "You renamed the group to “Fair market”, as a hub admin",
+    );
+    await audit(keeper, "who did what, from outside");
+
+    await hub.command("user", "demote", keeper.username);
+    await look();
+    assert.ok(await keeper.hook("outside-settings").isHidden());
+    t.diagnostic("who is demoted is like everyone else again");
+  });
+
   test("the record says in sentences who did what, older ones on scrolling", async (t) => {
     const { alice, bob, room } = await together(t, "Log book");
     const hub = stage().world.first;

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::ground::is_time;
-use crate::support::{Person, World};
+use crate::support::{Person, World, handshake_at};
 
 async fn hub_admin(world: &World) -> Person {
     let person = world.person("keeper").await;
@@ -75,6 +75,19 @@ pub async fn a_hub_admin_steps_in_and_the_audit_says_so(world: &World) {
     }
 
     // What is no administration takes a seat: no ban holds them off.
+    handshake_at(&keeper, &format!("/subscribe/{room}")).send().await.problem(403, "not_a_member");
+    let mut outside = keeper.socket().await;
+    assert_eq!(outside.greeting["rooms"], json!([]));
+    for (command, fields) in [
+        ("send", json!({"room": room, "client_id": "1", "body": "hello"})),
+        ("typing", json!({"room": room})),
+        ("read", json!({"room": room, "position": "1"})),
+        ("react", json!({"message": rude["id"], "emoji": "👍", "on": true})),
+        ("edit", json!({"message": rude["id"], "body": "kind"})),
+        ("presence", json!({"room": room})),
+    ] {
+        outside.error(command, fields, "not_a_member").await;
+    }
     keeper
         .post(&format!("{path}/messages"), json!({"body": "hello"}))
         .await

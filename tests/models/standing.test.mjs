@@ -6,12 +6,22 @@ import { describe, test } from "node:test";
 import { sentence } from "../../static/models/deeds.js";
 import { Members } from "../../static/models/members.js";
 import { mutedUntil, nextEnd } from "../../static/models/mutes.js";
+import { Outbox } from "../../static/models/outbox.js";
 import { Rooms, runs } from "../../static/models/rooms.js";
 
 const SOON = "2030-01-01T00:00:10.000Z";
 const LATER = "2030-01-01T01:00:00.000Z";
 const NOW = Date.parse("2030-01-01T00:00:00.000Z");
 const BOB = { user_id: "2", username: "bob", display_name: "Bob", role: "member" };
+
+function storage() {
+  const kept = new Map();
+  return {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => kept.set(key, value),
+    removeItem: (key) => kept.delete(key),
+  };
+}
 
 describe("a mute", () => {
   test("lasts until its end, to the millisecond", () => {
@@ -58,6 +68,21 @@ describe("a mute", () => {
     event(BOB);
     assert.equal(mutedUntil(members.list()[0], NOW), null);
   });
+});
+
+test("a line that a mute refuses stays with its author, and says why", async () => {
+  const refused = {
+    code: "muted",
+    detail: "an admin has muted you until 2030-01-01T00:00:10.000Z",
+  };
+  const outbox = new Outbox({ me: "2", storage: storage(), send: () => Promise.reject(refused) });
+  const told = new Promise((resolve) => outbox.on("refused", resolve));
+  outbox.add("1", "but", { roomName: "R" });
+  outbox.flush();
+  assert.deepEqual(await told, { room: "1", code: "muted" });
+  const [line] = outbox.of("1");
+  assert.deepEqual([line.state, line.body], ["failed", "but"]);
+  assert.equal(line.detail, "You are muted in this group for now.");
 });
 
 test("a hub admin runs public groups, and nothing else that they do not run anyway", () => {
