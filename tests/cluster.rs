@@ -6,6 +6,8 @@
 #[macro_use]
 #[path = "contract/mod.rs"]
 mod contract;
+#[path = "cluster/console.rs"]
+mod console;
 #[path = "cluster/inbound.rs"]
 mod inbound;
 #[path = "cluster/lost.rs"]
