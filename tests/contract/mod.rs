@@ -17,6 +17,7 @@ pub mod operations;
 pub mod parting;
 pub mod presence;
 pub mod reading;
+pub mod refusals;
 pub mod resume;
 pub mod rights;
 pub mod rooms;
@@ -185,6 +186,14 @@ macro_rules! each_story {
                 a_marker_is_a_position,
                 mentions_are_counted_until_read,
                 my_other_devices_hear_what_i_read;
+            refusals:
+                a_body_of_another_type_or_too_large_says_which,
+                a_plain_request_is_no_socket,
+                one_socket_too_many_is_told_as_that,
+                hello_is_said_once_and_in_time,
+                people_that_are_too_many_or_too_few_are_refused,
+                a_message_has_twenty_different_emoji,
+                whatever_changes_something_has_a_rate;
             resume:
                 exactly_what_was_missed_in_order,
                 who_missed_nothing_gets_nothing,
