@@ -1,5 +1,6 @@
 // The chat page: makes the models and the controllers and introduces them to each other.
 
+import { Account } from "./controllers/account.js";
 import { watchInput } from "./controllers/attention.js";
 import { Composer } from "./controllers/composer.js";
 import { ContactsView } from "./controllers/contacts.js";
@@ -10,10 +11,11 @@ import { RoomDialogs } from "./controllers/room-dialogs.js";
 import { RoomHead } from "./controllers/room-head.js";
 import { SearchPanel } from "./controllers/search-panel.js";
 import { Sidebar } from "./controllers/sidebar.js";
-import { Stage, logOut } from "./controllers/stage.js";
+import { Stage, leave, logOut } from "./controllers/stage.js";
 import { Banner, Notices } from "./controllers/status.js";
 import { Unsent } from "./controllers/unsent.js";
 import { api } from "./lib/api.js";
+import { askForPictures, forgetPictures, showPicture } from "./lib/avatar.js";
 import { testId } from "./lib/dom.js";
 import { Socket } from "./lib/socket.js";
 import { Attention } from "./models/attention.js";
@@ -36,6 +38,12 @@ const chat = new Chat({
   api,
   makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn, isAway })),
 });
+askForPictures((id) => chat.people.want(id));
+chat.people.on("picture", ({ id, avatar }) => showPicture(id, avatar));
+socket.on("state", (state) => {
+  // While there was no connection nobody told what changed.
+  if (state === "open") chat.people.refresh(forgetPictures());
+});
 const notices = new Notices();
 chat.on("notice", (text) => notices.show(text));
 socket.on("ended", (code) => {
@@ -48,6 +56,14 @@ watchInput(attention);
 
 new Banner(socket);
 new Sidebar(chat);
+const account = new Account(chat, { logOut: () => logOut(chat), leave: () => leave(chat) });
+account.addSwitch({
+  label: "Read receipts",
+  hint: "In direct conversations and small groups others see how far you have read, and you see it of them. Switched off, neither is shown.",
+  isOn: () => chat.receipts.wanted,
+  set: (on) => chat.switchReceipts(on),
+  testId: "receipts-switch",
+});
 const stage = new Stage(chat);
 const dialogs = new RoomDialogs(chat, (roomId) => stage.go(roomId));
 new RoomHead(chat, { openSettings: () => dialogs.settings(chat.room) });

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::presence::Status;
 use super::room::{Event, Info, Member, Mentions, Message, Refusal};
-use super::types::{MessageId, Position, RoomId, RoomKind, Timestamp, UserId};
+use super::types::{MessageId, Person, Position, RoomId, RoomKind, Timestamp, UserId};
 use crate::store::RoomView;
 
 /// The subprotocol that a client asks for.
@@ -382,6 +382,20 @@ pub fn receipt(room: RoomId, user: UserId, position: Position) -> Vec<u8> {
 /// What a person changed about their account, for their own devices.
 pub fn account(read_receipts: bool) -> Vec<u8> {
     encode(&json!({"type": "account", "read_receipts": read_receipts}))
+}
+
+/// What others see of a person has changed. `avatar` is an address.
+pub fn user_updated(person: &Person, avatar: Option<&str>) -> Vec<u8> {
+    let mut user = json!({
+        "id": person.id,
+        "username": person.username,
+        "display_name": person.display_name,
+        "avatar": avatar,
+    });
+    if person.is_deleted() {
+        user["deleted"] = json!(true);
+    }
+    encode(&json!({"type": "user_updated", "user": user}))
 }
 
 /// A person's presence, in a snapshot, a list or an event.

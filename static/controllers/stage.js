@@ -164,6 +164,11 @@ async function endLogin(chat) {
     chat.loggingOut = problem.status === 401;
     if (!chat.loggingOut) return chat.emit("notice", problem.detail);
   }
+  leave(chat);
+}
+
+/** Once the login is over. */
+export function leave(chat) {
   chat.outbox.clear();
   chat.drafts.clear();
   chat.composing.clear();

@@ -15,7 +15,7 @@ import { People } from "./people.js";
 import { Presence } from "./presence.js";
 import { Reading } from "./reading.js";
 import { Receipts } from "./receipts.js";
-import { Rooms, runs } from "./rooms.js";
+import { Rooms, otherPerson, runs } from "./rooms.js";
 import { Timeline } from "./timeline.js";
 
 const TIMELINES = 20; // rooms whose lines are held; the one opened longest ago is let go first
@@ -25,8 +25,8 @@ const NO_ROOM_OF_MINE = new Set(["not_found", "not_a_member"]); // answers that 
 
 /**
  * Emits `room` (the open one changed), `event`, `notice` with a text, `connected`, `panel` with the
- * name of the one that opens beside the conversation, `unread` with a room's id that was marked so,
- * and `read` when everything was.
+ * name of the one that opens beside the conversation, `me` with my account as others see it,
+ * `unread` with a room's id that was marked so, and `read` when everything was.
  */
 export class Chat extends Emitter {
   #api;
@@ -272,6 +272,7 @@ export class Chat extends Emitter {
     if (event.type === "typing") return this.#typed(event);
     if (event.type === "reset") return this.#reset(event);
     if (event.type === "account") return this.receipts.switch(event.read_receipts, this.room);
+    if (event.type === "user_updated") return this.#updated(event.user);
     if (event.position) {
       // Positions only grow, so one that is not later was seen before.
       if (this.#seen.has(event.room) && !isLater(event.position, this.#seen.get(event.room)))
@@ -296,6 +297,16 @@ export class Chat extends Emitter {
     this.rooms.apply(event);
     if (event.room === this.roomId && MEMBERSHIP.has(event.type)) this.receipts.follow(this.room);
     if (news) HANDLERS[event.type]?.call(this, event);
+  }
+
+  /** Somebody has another name or picture, or no account any more. */
+  #updated(user) {
+    this.people.take(user);
+    this.rooms.rename(user);
+    for (const members of [this.members, this.mentionable]) members.rename(user);
+    for (const timeline of this.#timelines.values()) timeline.rename(user);
+    if (user.id === this.me) this.emit("me", user);
+    if (otherPerson(this.room, this.me)?.user_id === user.id) this.emit("room");
   }
 
   #typed({ room, user_id }) {

@@ -187,6 +187,29 @@ export function readingStories(now) {
     await carol.enter("Roost");
     await seen(alice, "who is here?", ["Bob", "Carol"]);
     t.diagnostic("in the group she saw both of them, by their pictures");
+
+    bob.tell("switches read receipts off in his account");
+    await bob.hook("account").click();
+    await bob.visible("receipts-switch").uncheck();
+    await bob.hook("seen").waitFor({ state: "detached" });
+    await audit(bob, "the account, with the switch");
+    await bob.page.keyboard.press("Escape");
+    await alice.say("and now?");
+    await bob.sees("and now?");
+    await carol.sees("and now?");
+    await seenByTwo(alice, { "and now?": ["Carol"], "who is here?": ["Bob"] });
+    t.diagnostic("bob switched receipts off: alice hears of carol alone, and he of nobody");
+
+    bob.tell("switches them on again");
+    await bob.hook("account").click();
+    await bob.visible("receipts-switch").check();
+    await bob.page.keyboard.press("Escape");
+    await alice.say("and again?");
+    await bob.sees("and again?");
+    await carol.sees("and again?");
+    await seen(alice, "and again?", ["Bob", "Carol"]);
+    await seen(bob, "and again?", ["Carol"]);
+    t.diagnostic("switched on again, both are told at once");
     for (const scheme of ["light", "dark"]) {
       await alice.page.emulateMedia({ colorScheme: scheme });
       await audit(alice, `who has read, in the ${scheme}`);
@@ -258,6 +281,19 @@ async function deletes(person, text) {
   await person.does("delete", text);
   await person.visible("dialog-submit").click();
   await person.line(text).waitFor({ state: "detached" });
+}
+
+/** Under each of these lines its own people are shown. */
+async function seenByTwo(person, expected) {
+  await until(`seen: ${JSON.stringify(expected)}`, PATIENCE, async () => {
+    for (const [text, names] of Object.entries(expected)) {
+      const mark = person.line(text).locator("xpath=following-sibling::*[1][@data-testid='seen']");
+      if ((await mark.count()) !== 1) return false;
+      if ((await mark.getAttribute("title")) !== `Seen by ${names.join(", ")}`) return false;
+    }
+    return true;
+  });
+  person.tell(`sees who has read what: ${JSON.stringify(expected)}`);
 }
 
 /** Under this line, and there alone, these people are shown. */

@@ -65,6 +65,7 @@ fn every_event_is_described_and_nothing_else() {
         wire::read(ROOM, user, position, 1),
         wire::account(true),
         wire::presence(&[]),
+        wire::user_updated(&ann(), None),
     ];
     // Told as changes of the member.
     let deeds = ["member_muted", "member_unmuted"];
