@@ -14,7 +14,7 @@ use rookery::config::{Config, LogFormat};
 use rookery::core::text;
 use rookery::core::types::Person;
 use rookery::hub::now;
-use rookery::store::{Store, StoreError};
+use rookery::store::{Account, Store, StoreError};
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -209,7 +209,11 @@ async fn list(store: &Store) -> Result<(), Failure> {
     loop {
         let accounts = store.accounts(after, 1_000).await?;
         for account in &accounts {
-            let state = if account.disabled { "disabled" } else { "active" };
+            let state = match account {
+                Account { deleted: true, .. } => "deleted",
+                Account { disabled: true, .. } => "disabled",
+                _ => "active",
+            };
             let admin = if account.hub_admin { "\tadmin" } else { "" };
             let person = &account.person;
             print(&format!(

@@ -1,5 +1,6 @@
 // The chat page: makes the models and the controllers and introduces them to each other.
 
+import { Account } from "./controllers/account.js";
 import { watchInput } from "./controllers/attention.js";
 import { Composer } from "./controllers/composer.js";
 import { ContactsView } from "./controllers/contacts.js";
@@ -10,10 +11,11 @@ import { RoomDialogs } from "./controllers/room-dialogs.js";
 import { RoomHead } from "./controllers/room-head.js";
 import { SearchPanel } from "./controllers/search-panel.js";
 import { Sidebar } from "./controllers/sidebar.js";
-import { Stage, logOut } from "./controllers/stage.js";
+import { Stage, leave, logOut } from "./controllers/stage.js";
 import { Banner, Notices } from "./controllers/status.js";
 import { Unsent } from "./controllers/unsent.js";
 import { api } from "./lib/api.js";
+import { askForPictures, forgetPictures, showPicture } from "./lib/avatar.js";
 import { testId } from "./lib/dom.js";
 import { Socket } from "./lib/socket.js";
 import { Attention } from "./models/attention.js";
@@ -32,6 +34,12 @@ const chat = new Chat({
   api,
   makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn, isAway })),
 });
+askForPictures((id) => chat.people.want(id));
+chat.people.on("picture", ({ id, avatar }) => showPicture(id, avatar));
+socket.on("state", (state) => {
+  // While there was no connection nobody told what changed.
+  if (state === "open") chat.people.refresh(forgetPictures());
+});
 const notices = new Notices();
 chat.on("notice", (text) => notices.show(text));
 socket.on("ended", (code) => {
@@ -44,6 +52,7 @@ watchInput(attention);
 
 new Banner(socket);
 new Sidebar(chat);
+new Account(chat, { logOut: () => logOut(chat), leave: () => leave(chat) });
 const stage = new Stage(chat);
 const dialogs = new RoomDialogs(chat, (roomId) => stage.go(roomId));
 new RoomHead(chat, { openSettings: () => dialogs.settings(chat.room) });

@@ -498,6 +498,28 @@ fn a_message_has_so_many_reactions_and_no_more() {
     assert_eq!(story.refused(BOB, one_more), Refusal::TooManyReactions);
 }
 
+#[test]
+fn nobody_writes_to_a_deleted_account() {
+    let mut story = Story::direct();
+    let event = story.did(BOB, says(BOB, "hello?"));
+    let Event::Message { message, .. } = event else { panic!("{event:?}") };
+    story.did(ANN, Action::Reaction { message: message.original(), emoji: "👍".into(), on: true });
+    story.room.rename(&Person::deleted(ANN));
+    let line = says(BOB, "still there?");
+    assert_eq!(story.admits(BOB, &line), Err(Refusal::AccountDeleted));
+    let edit = Action::Edited { message: message.original(), body: "farewell".into(), quote: None };
+    assert!(story.admits(BOB, &edit).is_ok(), "one's own words are one's own");
+    // No record tells of it, so what comes back from the log is taken alike everywhere.
+    let place = Place { epoch: 0, partition: 0, offset: 99 };
+    let record = Record::new(line, story.room.id, BOB.into(), Timestamp(99), Uuid::nil());
+    assert!(story.room.apply(&record, place).is_ok());
+
+    let mut group = Story::group(Visibility::Private, &[BOB]);
+    group.room.rename(&Person::deleted(BOB));
+    assert!(group.admits(ANN, &says(ANN, "hello")).is_ok());
+    assert!(group.room.members[&BOB].person.is_deleted());
+}
+
 /// Somebody who is a hub admin.
 fn as_hub_admin(user: UserId) -> Doer {
     Doer { user, hub_admin: true }

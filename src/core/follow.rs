@@ -96,6 +96,14 @@ impl Follows {
         self.rooms.retain(|_, followed| !followed.sessions.is_empty());
     }
 
+    /// The sockets that follow this person in one way or another.
+    pub fn followers(&self, user: UserId) -> HashSet<SessionId> {
+        let rooms = self.rooms.values().filter(|followed| followed.members.contains(&user));
+        let sessions = rooms.flat_map(|followed| &followed.sessions);
+        let by_name = self.people.get(&user).into_iter().flatten();
+        self.everyone.iter().chain(sessions).chain(by_name).copied().collect()
+    }
+
     /// Who is to hear of which changes. A socket that follows everyone hears each change once.
     pub fn notices(&self, changes: &[Change]) -> Vec<Notice> {
         let mut notices = Vec::new();
@@ -147,6 +155,9 @@ mod tests {
         assert_eq!(notices[0], Notice { to: vec![1], changes: vec![came(7), came(8)] });
         assert_eq!(notices[1], Notice { to: vec![2], changes: vec![came(7)] });
         assert_eq!(notices[2], Notice { to: vec![3], changes: vec![came(8)] });
+
+        assert_eq!(follows.followers(UserId(7)), HashSet::from([1, 2]));
+        assert_eq!(follows.followers(UserId(8)), HashSet::from([1, 3]));
 
         follows.membership(room, UserId(7), false);
         follows.membership(room, UserId(9), true);

@@ -3,7 +3,9 @@
 //! Time arrives as an argument, effects leave as return values, and so every rule can be tested
 //! in a line.
 
+pub mod avatar;
 pub mod batch;
+pub mod erasure;
 pub mod follow;
 pub mod markup;
 pub mod message;

@@ -162,10 +162,11 @@ impl Presence {
     }
 
     /// Whether it is for this instance to write down when people were last seen who were lost
-    /// with another one: of the living ones the first by name does.
+    /// with another one: of the living ones the first two by name do, since one of them may be
+    /// dying as well.
     pub fn speaks_for_the_lost(&self) -> bool {
-        let mut living = self.others.iter().filter(|(_, instance)| instance.alive);
-        living.all(|(incarnation, _)| self.me < *incarnation)
+        let living = self.others.iter().filter(|(_, instance)| instance.alive);
+        living.filter(|(incarnation, _)| **incarnation < self.me).count() < 2
     }
 
     /// A socket opened here, with somebody at it or idle. Returns what to tell the other

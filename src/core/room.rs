@@ -46,6 +46,8 @@ pub enum Refusal {
     Unchanged,
     /// The message was deleted.
     Gone,
+    /// The account of the other one in a direct room was deleted: nobody would read it.
+    AccountDeleted,
     /// The message has as many reactions as it may have.
     TooManyReactions,
     /// The sender used this `client_id` here before.
@@ -69,6 +71,7 @@ impl Refusal {
             Refusal::Exists => "exists",
             Refusal::Unchanged => "unchanged",
             Refusal::Gone => "message_deleted",
+            Refusal::AccountDeleted => "account_deleted",
             Refusal::TooManyReactions => "too_many_reactions",
             Refusal::Repeat(_) => "repeat",
             Refusal::Nonsense => "nonsense",
@@ -250,10 +253,30 @@ impl Room {
     /// admin is used only where it is needed. Publish only what is accepted.
     pub fn admit(&self, by: Doer, action: &Action, now: Timestamp) -> Result<Doer, Refusal> {
         let plain = Doer::from(by.user);
-        match self.check(plain, action, now) {
+        let right = match self.check(plain, action, now) {
             Err(_) if by.hub_admin => self.check(by, action, now).map(|()| by),
             checked => checked.map(|()| plain),
+        }?;
+        // No record tells of the end of an account, so this cannot be asked where all have to
+        // decide alike. A line that slips through is read by its author alone.
+        match action {
+            Action::Message(_) if self.is_deserted() => Err(Refusal::AccountDeleted),
+            _ => Ok(right),
         }
+    }
+
+    /// Whether one of the two in a direct room has deleted their account.
+    fn is_deserted(&self) -> bool {
+        let mut people = self.members.values().map(|member| &member.person);
+        self.kind == RoomKind::Direct && people.any(Person::is_deleted)
+    }
+
+    /// Puts a person's names in place of those that the room has: names are no part of the fold.
+    pub fn rename(&mut self, to: &Person) {
+        if let Some(member) = self.members.get_mut(&to.id) {
+            member.person = to.clone();
+        }
+        self.changed.rename(to);
     }
 
     /// Folds in a record that came back from the log. A refused one changes nothing.

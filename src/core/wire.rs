@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::presence::Status;
 use super::room::{Event, Info, Member, Refusal};
-use super::types::{MessageId, Position, RoomId, RoomKind, Timestamp, UserId};
+use super::types::{MessageId, Person, Position, RoomId, RoomKind, Timestamp, UserId};
 use crate::store::RoomView;
 
 /// The subprotocol that a client asks for.
@@ -345,6 +345,20 @@ pub fn typing(room: RoomId, user: UserId) -> Vec<u8> {
 
 pub fn read(room: RoomId, user: UserId, position: Position) -> Vec<u8> {
     encode(&json!({"type": "read", "room": room, "user_id": user, "read_position": position}))
+}
+
+/// What others see of a person has changed. `avatar` is an address.
+pub fn user_updated(person: &Person, avatar: Option<&str>) -> Vec<u8> {
+    let mut user = json!({
+        "id": person.id,
+        "username": person.username,
+        "display_name": person.display_name,
+        "avatar": avatar,
+    });
+    if person.is_deleted() {
+        user["deleted"] = json!(true);
+    }
+    encode(&json!({"type": "user_updated", "user": user}))
 }
 
 /// A person's presence, in a snapshot, a list or an event.

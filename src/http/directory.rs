@@ -11,10 +11,13 @@ use super::extract::{LoggedIn, Query, Shared, page_limit};
 use super::users::{here_now, people_json};
 use crate::core::presence::Status;
 use crate::core::types::UserId;
+use crate::hub::Hub;
 use crate::store::Ways;
 
 #[derive(Deserialize)]
 pub struct Find {
+    /// These people, by their ids with commas between them, and not a page of the directory.
+    ids: Option<String>,
     #[serde(default)]
     query: String,
     /// Only who is one of these: `online`, `away`, or both with a comma between.
@@ -24,6 +27,9 @@ pub struct Find {
 }
 
 pub async fn list(hub: Shared, LoggedIn(_, Query(find)): LoggedIn<Query<Find>>) -> Answer {
+    if let Some(ids) = &find.ids {
+        return some_people(&hub, ids).await;
+    }
     let limit = page_limit(find.limit, &hub)?;
     let Find { query, status, after, .. } = find;
     let page = match status {
@@ -42,6 +48,17 @@ pub async fn list(hub: Shared, LoggedIn(_, Query(find)): LoggedIn<Query<Find>>) 
         body["next"] = json!(next);
     }
     Ok(HttpResponse::Ok().json(body))
+}
+
+/// Those of these people who have an account.
+async fn some_people(hub: &Hub, ids: &str) -> Answer {
+    let most = hub.config.limits.page;
+    let wrong = || Problem::invalid("ids", format!("ids are 1 to {most} ids with commas between"));
+    let ids: Result<Vec<UserId>, _> = ids.split(',').map(str::parse).collect();
+    let ids = ids.ok().filter(|ids| ids.len() <= most).ok_or_else(wrong)?;
+    let mut accounts = hub.store.users(&ids).await?;
+    accounts.retain(|account| !account.deleted);
+    Ok(HttpResponse::Ok().json(json!({"users": people_json(hub, accounts).await?})))
 }
 
 fn statuses(text: &str) -> Result<Vec<Status>, Problem> {

@@ -7,11 +7,10 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::core::room::Refusal;
 use crate::core::text::Invalid;
-use crate::core::types::Timestamp;
 use crate::hub::reply::{Trouble, explain};
 use crate::store::StoreError;
 
@@ -25,8 +24,8 @@ pub struct Problem {
     temporary: bool,
     /// Seconds.
     retry_after: Option<u32>,
-    /// Until when this person may not write there.
-    muted_until: Option<Timestamp>,
+    /// What else a program may want to know, by its name.
+    more: Option<(&'static str, Value)>,
 }
 
 pub type Answer = Result<HttpResponse, Problem>;
@@ -38,7 +37,12 @@ impl Problem {
         detail: impl Into<Cow<'static, str>>,
     ) -> Problem {
         let (code, detail) = (code.into(), detail.into());
-        Problem { status, code, detail, temporary: false, retry_after: None, muted_until: None }
+        Problem { status, code, detail, temporary: false, retry_after: None, more: None }
+    }
+
+    /// With one more field in its body.
+    pub fn with(self, name: &'static str, value: Value) -> Problem {
+        Problem { more: Some((name, value)), ..self }
     }
 
     pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Problem {
@@ -115,8 +119,8 @@ impl Problem {
         if self.temporary {
             body["temporary"] = json!(true);
         }
-        if let Some(until) = self.muted_until {
-            body["muted_until"] = json!(until);
+        if let Some((name, value)) = &self.more {
+            body[*name] = value.clone();
         }
         body.to_string()
     }
@@ -158,8 +162,11 @@ impl From<Refusal> for Problem {
             }
             _ => StatusCode::CONFLICT,
         };
-        let muted_until = refusal.muted_until();
-        Problem { muted_until, ..Problem::new(status, refusal.code(), explain(refusal)) }
+        let problem = Problem::new(status, refusal.code(), explain(refusal));
+        match refusal.muted_until() {
+            Some(until) => problem.with("muted_until", json!(until)),
+            None => problem,
+        }
     }
 }
 

@@ -7,15 +7,16 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::avatars;
 use super::errors::{Answer, Problem};
 use super::extract::{Body, LoggedIn, Query, Shared, Viewer, path_id};
 use super::rooms::{Done, change, view};
 use super::users::ask_presence;
 use crate::core::record::Action;
-use crate::core::room::{Event, Member, Refusal};
+use crate::core::room::{Event, Refusal};
 use crate::core::types::{Role, RoomId, Timestamp, UserId};
 use crate::hub::{Hub, now};
-use crate::store::Account;
+use crate::store::{Account, Listed};
 
 /// What a member is in the room; tells outsiders of a public group 403 and strangers 404.
 pub async fn require_member(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<Role, Problem> {
@@ -34,22 +35,26 @@ pub async fn require_reader(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<
 /// The members with their presence, and until when those are muted who are.
 pub async fn members_json(
     hub: &Hub,
-    members: Vec<(Member, Option<Timestamp>)>,
+    members: Vec<Listed>,
     mutes: &HashMap<UserId, Timestamp>,
 ) -> Result<Vec<Value>, Problem> {
     let now = now();
-    let asked = members.iter().map(|(member, last_seen)| (member.person.id, *last_seen)).collect();
+    let asked = members.iter().map(|listed| (listed.member.person.id, listed.last_seen)).collect();
     let seen = ask_presence(hub, asked).await?;
-    let members = members.iter().zip(seen).map(|((member, _), seen)| {
+    let members = members.iter().zip(seen).map(|(Listed { member, avatar, .. }, seen)| {
         let mut json = json!({
             "user_id": member.person.id,
             "username": member.person.username,
             "display_name": member.person.display_name,
+            "avatar": avatars::address(member.person.id, avatar.as_deref()),
             "role": member.role,
             "joined_at": member.joined_at,
             "status": seen.status,
             "last_seen": seen.last_seen,
         });
+        if member.person.is_deleted() {
+            json["deleted"] = json!(true);
+        }
         if let Some(until) = mutes.get(&member.person.id).filter(|until| now < **until) {
             json["muted_until"] = json!(until);
         }
@@ -119,13 +124,14 @@ pub async fn put(
         Done::AsBefore => return as_before(&hub, room, user).await,
     };
     let mutes = hub.store.mutes(room).await.map_err(|error| Problem::from(error).after_change())?;
-    one_member(&hub, status, (member, account.last_seen), &mutes).await
+    let listed = Listed { member, last_seen: account.last_seen, avatar: account.avatar };
+    one_member(&hub, status, listed, &mutes).await
 }
 
 /// The answer to a change that was none.
 pub async fn as_before(hub: &Hub, room: RoomId, user: UserId) -> Answer {
     let members = hub.store.members(room).await?;
-    let is_them = |(member, _): &(Member, _)| member.person.id == user;
+    let is_them = |listed: &Listed| listed.member.person.id == user;
     let member = members.into_iter().find(is_them).ok_or_else(Problem::not_found)?;
     let mutes = hub.store.mutes(room).await?;
     one_member(hub, StatusCode::OK, member, &mutes).await
@@ -135,7 +141,7 @@ pub async fn as_before(hub: &Hub, room: RoomId, user: UserId) -> Answer {
 pub async fn one_member(
     hub: &Hub,
     status: StatusCode,
-    member: (Member, Option<Timestamp>),
+    member: Listed,
     mutes: &HashMap<UserId, Timestamp>,
 ) -> Answer {
     let json = members_json(hub, vec![member], mutes).await.map_err(Problem::after_change)?;

@@ -5,11 +5,14 @@
 
 pub mod asyncapi;
 pub mod audit;
+pub mod avatars;
 pub mod bans;
 pub mod connection;
+pub mod deletion;
 pub mod directory;
 pub mod errors;
 pub mod extract;
+pub mod logins;
 pub mod members;
 pub mod messages;
 pub mod mutes;
@@ -153,9 +156,20 @@ fn api() -> Vec<Address> {
     vec![
         at("/users", [(POST, web::to(users::sign_up)), (GET, web::to(directory::list))]),
         at("/users/{user}", [(GET, web::to(users::user))]),
+        at("/users/{user}/avatar", [(GET, web::to(avatars::show))]),
         at("/sessions", [(POST, web::to(users::create_session))]),
         at("/sessions/current", [(DELETE, web::to(users::delete_session))]),
-        at("/me", [(GET, web::to(users::me)), (PATCH, web::to(users::update_me))]),
+        at(
+            "/me",
+            [
+                (GET, web::to(users::me)),
+                (PATCH, web::to(users::update_me)),
+                (DELETE, web::to(deletion::delete_me)),
+            ],
+        ),
+        at("/me/avatar", [(PUT, web::to(avatars::put)), (DELETE, web::to(avatars::delete))]),
+        at("/me/sessions", [(GET, web::to(logins::list)), (DELETE, web::to(logins::end_others))]),
+        at("/me/sessions/{session}", [(DELETE, web::to(logins::end))]),
         at("/me/password", [(PUT, web::to(users::set_password))]),
         at("/rooms", [(GET, web::to(rooms::list)), (POST, web::to(rooms::create))]),
         at(

@@ -15,6 +15,7 @@ use crate::core::record::Action;
 use crate::core::room::Event;
 use crate::core::types::{RoomId, Timestamp};
 use crate::hub::now;
+use crate::store::{Account, Listed};
 
 #[derive(Deserialize)]
 pub struct Mute {
@@ -34,12 +35,14 @@ pub async fn put(
     let account = target(&request, &hub, room, &viewer).await?;
     let user = account.person.id;
     let until = Timestamp(now().0 + mute.minutes * 60_000);
-    let action = Action::MemberMuted { member: account.person, until };
+    let action = Action::MemberMuted { member: account.person.clone(), until };
     match change(&hub, room, viewer.doer(), action).await? {
         Done::Changed { event, .. } => match &*event {
             Event::MemberMuted { member, until, .. } => {
                 let mutes = HashMap::from([(member.person.id, *until)]);
-                one_member(&hub, StatusCode::OK, (member.clone(), account.last_seen), &mutes).await
+                let Account { last_seen, avatar, .. } = account;
+                let listed = Listed { member: member.clone(), last_seen, avatar };
+                one_member(&hub, StatusCode::OK, listed, &mutes).await
             }
             _ => Err(Problem::internal()),
         },

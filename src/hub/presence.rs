@@ -90,6 +90,14 @@ pub struct Membership {
     pub is_member: bool,
 }
 
+/// Something about a person for everybody who follows them, and for their own sockets.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Tell {
+    pub of: UserId,
+    pub frame: Bytes,
+}
+
 /// A room was deleted.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -370,6 +378,19 @@ impl Handler<Membership> for PresenceActor {
             let own = self.sockets.iter().filter(|(_, socket)| socket.user == user);
             let own: Vec<SessionId> = own.map(|(session, _)| *session).collect();
             own.into_iter().for_each(|session| self.follows.leave_room(session, room));
+        }
+    }
+}
+
+impl Handler<Tell> for PresenceActor {
+    type Result = ();
+
+    fn handle(&mut self, Tell { of, frame }: Tell, _: &mut Self::Context) {
+        let followers = self.follows.followers(of);
+        for (session, socket) in &self.sockets {
+            if socket.user == of || followers.contains(session) {
+                socket.outbound.push(frame.clone());
+            }
         }
     }
 }

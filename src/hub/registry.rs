@@ -64,6 +64,10 @@ impl Rooms {
         self.awake.get(&room).map(|addr| addr.clone()).filter(Addr::connected)
     }
 
+    pub fn all_awake(&self) -> Vec<Addr<RoomActor>> {
+        self.awake.iter().map(|addr| addr.clone()).collect()
+    }
+
     /// Takes an actor that is about to stop off the map; the next [`Rooms::wake`] starts another.
     pub fn retire(&self, room: RoomId, addr: &Addr<RoomActor>) {
         self.awake.remove_if(&room, |_, current| current == addr);

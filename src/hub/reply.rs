@@ -194,6 +194,7 @@ fn explain_plainly(refusal: Refusal) -> &'static str {
         Refusal::RoomFull => "this group has as many members as it may have",
         Refusal::Exists | Refusal::Unchanged => "it is so already",
         Refusal::Gone => "this message was deleted",
+        Refusal::AccountDeleted => "the account of the other person was deleted",
         Refusal::TooManyReactions => "this message has as many reactions as it may have",
         Refusal::Repeat(_) => "this client_id was used before",
         Refusal::Nonsense => "this contradicts itself",

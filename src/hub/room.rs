@@ -87,6 +87,11 @@ pub struct Typing {
 #[rtype(result = "()")]
 pub struct TypingHeard(pub UserId);
 
+/// The account of this person is no more; these are the names to show from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Forget(pub Person);
+
 /// The result of looking in the store for a message with this `client_id`.
 #[derive(Message)]
 #[rtype(result = "()")]
@@ -494,6 +499,15 @@ impl Handler<Typing> for RoomActor {
             }
             Err(refusal) => Outcome::Refused(refusal),
         });
+    }
+}
+
+impl Handler<Forget> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, Forget(person): Forget, _: &mut Self::Context) {
+        self.room.rename(&person);
+        self.kept.rename(self.id, &person);
     }
 }
 

@@ -10,9 +10,10 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::Hub;
 use super::outbound::text_frame;
+use super::presence::Tell;
 use super::registry::Dialect;
-use super::room::TypingHeard;
-use crate::core::types::{Position, RoomId, UserId};
+use super::room::{Forget, TypingHeard};
+use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{Bus, Channel, Heard};
 use crate::store::LoginId;
@@ -30,10 +31,22 @@ pub enum Signal {
         user: UserId,
         position: Position,
     },
-    /// A person's open sockets are to write under another name.
-    Renamed {
+    /// What others see of a person has changed: their open sockets are to write under this name,
+    /// and open pages to show it.
+    #[serde(rename = "renamed")]
+    Profile {
         user: UserId,
         display_name: String,
+        /// Instances of an earlier version do not tell it.
+        #[serde(default)]
+        username: Option<String>,
+        /// The address of the picture.
+        #[serde(default)]
+        avatar: Option<String>,
+    },
+    /// An account is no more, and its names are to be forgotten.
+    Deleted {
+        user: UserId,
     },
     /// These logins of a person are over, and so are their sockets.
     Logout {
@@ -52,7 +65,8 @@ impl Signal {
         let key = match self {
             Signal::Typing { room, .. } => room.to_string(),
             Signal::Read { user, .. }
-            | Signal::Renamed { user, .. }
+            | Signal::Profile { user, .. }
+            | Signal::Deleted { user }
             | Signal::Logout { user, .. } => user.to_string(),
         };
         // Plain values: serialising them to memory cannot fail.
@@ -87,12 +101,33 @@ impl Signals {
                     device.outbound.push(frame.clone());
                 }
             }
-            Signal::Renamed { user, display_name } => {
+            Signal::Profile { user, display_name, username, avatar } => {
                 self.hub.sessions.of(user).iter().for_each(|device| device.rename(&display_name));
+                if let Some(username) = username {
+                    self.show(Person { id: user, username, display_name }, avatar.as_deref());
+                }
+            }
+            Signal::Deleted { user } => {
+                let nobody = Person::deleted(user);
+                for room in self.hub.rooms.all_awake() {
+                    // It must not be lost, and comes once in the life of an account.
+                    room.do_send(Forget(nobody.clone()));
+                }
+                self.show(nobody, None);
             }
             Signal::Logout { user, logins } => {
                 self.hub.sessions.log_out(user, |login| logins.contains(&login.0));
             }
+        }
+    }
+}
+
+impl Signals {
+    /// Tells everybody here who follows this person how they are seen now.
+    fn show(&self, person: Person, avatar: Option<&str>) {
+        let frame = text_frame(&wire::user_updated(&person, avatar));
+        if let Some(presence) = self.hub.presence() {
+            presence.do_send(Tell { of: person.id, frame });
         }
     }
 }

@@ -6,10 +6,13 @@
 //! both.
 
 mod accounts;
+mod avatars;
 mod bulk;
 pub mod database;
+mod deletion;
 mod directory;
 mod history;
+mod logins;
 mod migrations;
 mod mysql;
 mod offsets;
@@ -24,12 +27,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::core::room::{Event, Message, Room};
+use crate::core::room::{Event, Member, Message, Room};
 use crate::core::types::{
     Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility, as_members,
 };
 use database::Database;
+pub use deletion::Seat;
 pub use directory::{DirectoryPage, Ways};
+pub use logins::{Client, Login};
 
 /// Why the store could not do something. None of them leaves anything half done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -57,7 +62,11 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub person: Person,
+    /// May not log in, and is not in the directory. So are the deleted.
     pub disabled: bool,
+    pub deleted: bool,
+    /// The version of the person's picture; `None` for who has none.
+    pub avatar: Option<String>,
     /// Administers public groups without being in them.
     pub hub_admin: bool,
     pub created_at: Timestamp,
@@ -76,6 +85,14 @@ pub struct Credentials {
 /// A row of `logins`: one cookie or token. Only a hash of it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LoginId(pub i64);
+
+/// A login that a request or a socket is made with.
+#[derive(Debug, Clone)]
+pub struct ActiveLogin {
+    pub id: LoginId,
+    pub account: Account,
+    pub last_used_at: Option<Timestamp>,
+}
 
 /// Why a login is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,6 +142,15 @@ impl RoomView {
         self.muted_until = self.muted_until.filter(|until| now < *until);
         self
     }
+}
+
+/// A member as lists show them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    pub member: Member,
+    pub last_seen: Option<Timestamp>,
+    /// The version of the picture.
+    pub avatar: Option<String>,
 }
 
 /// A room's state at an offset of its partition: start a fold here and go on with what follows.

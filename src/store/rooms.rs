@@ -6,7 +6,7 @@ use super::accounts::person;
 use super::bulk::in_lists;
 use super::database::{Row, Statement, Value, values};
 use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message, next, next_of};
-use super::{ReadMark, Result, RoomView, Snapshot, Store};
+use super::{Listed, ReadMark, Result, RoomView, Snapshot, Store};
 use crate::core::message::{CHANGED, Message};
 use crate::core::recent::{self, First};
 use crate::core::room::{Member, Room, Status};
@@ -171,16 +171,21 @@ impl Store {
         rows.iter().map(|row| view(row, None)).collect()
     }
 
-    /// The members in the order of their user names, and when each was last seen.
-    pub async fn members(&self, room: RoomId) -> Result<Vec<(Member, Option<Timestamp>)>> {
+    /// The members in the order of their user names.
+    pub async fn members(&self, room: RoomId) -> Result<Vec<Listed>> {
         let statement = Statement::new(
-            "SELECT m.user_id, u.username, u.display_name, m.role, m.joined_at, u.last_seen
+            "SELECT m.user_id, u.username, u.display_name, m.role, m.joined_at, u.last_seen,
+                 u.avatar
              FROM members m LEFT JOIN users u ON u.id = m.user_id WHERE m.room_id = ?
              ORDER BY u.username_key, m.user_id",
             values![room],
         );
         let rows = self.db.query(statement).await?;
-        rows.iter().map(|row| Ok((member(row)?, row.maybe_time(5)?))).collect()
+        let listed = |row: &Row| {
+            let (member, last_seen) = (member(row)?, row.maybe_time(5)?);
+            Ok(Listed { member, last_seen, avatar: row.maybe_text(6)?.map(str::to_owned) })
+        };
+        rows.iter().map(listed).collect()
     }
 
     /// Who was muted in a room, until when; some of it may be over.

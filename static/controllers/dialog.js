@@ -128,3 +128,37 @@ export function choiceField(legend, name, choices, chosen) {
   );
   return { field, value: () => inputs.find((input) => input.checked)?.value };
 }
+
+/** Something that is on or off, and kept as soon as it is switched: `{ label, hint, isOn(), set(on) }`. */
+export function switchField({ label, hint = null, isOn, set, testId = null }) {
+  const input = h("input", {
+    type: "checkbox",
+    role: "switch",
+    "data-testid": testId,
+    checked: isOn(),
+    onchange: async () => {
+      const wanted = input.checked;
+      problem.textContent = "";
+      try {
+        await set(wanted);
+      } catch (error) {
+        if (!error.detail) throw error;
+        input.checked = !wanted;
+        problem.textContent = error.detail;
+      }
+    },
+  });
+  const problem = h("span", { class: "field-error", role: "alert" });
+  return h(
+    "label",
+    { class: "switch" },
+    h(
+      "span",
+      {},
+      h("strong", {}, label),
+      hint && h("span", { class: "field-hint" }, hint),
+      problem,
+    ),
+    input,
+  );
+}

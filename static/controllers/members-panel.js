@@ -119,7 +119,7 @@ export class MembersPanel {
       h(
         "div",
         { class: "member-row" },
-        avatar(member.user_id, member.display_name, { status }),
+        avatar(member.user_id, member.display_name, { status: member.deleted ? null : status }),
         h(
           "span",
           { class: "person-names" },
@@ -130,7 +130,7 @@ export class MembersPanel {
             room.kind !== "direct" &&
               member.role === "admin" &&
               h("span", { class: "role" }, "Admin"),
-            `@${member.username}${me ? " · you" : ""}`,
+            member.deleted ? "Account deleted" : `@${member.username}${me ? " · you" : ""}`,
           ),
           muted && mutedMark(muted),
           !me && h("span", { class: "person-presence" }, this.#presence(member, status)),

@@ -55,7 +55,7 @@ export class RoomHead {
   }
 
   #drawAvatar(room, group, other) {
-    const status = other ? this.#chat.presence.statusOf(other.user_id) : null;
+    const status = other && !other.deleted ? this.#chat.presence.statusOf(other.user_id) : null;
     const wanted = [room.id, room.name, status].join();
     if (wanted === this.#shown) return;
     this.#shown = wanted;
@@ -64,6 +64,7 @@ export class RoomHead {
 
   #aboutPerson(other) {
     if (!other) return "";
+    if (other.deleted) return "This account was deleted";
     const { presence } = this.#chat;
     return presenceText(presence.statusOf(other.user_id), presence.lastSeen(other.user_id));
   }

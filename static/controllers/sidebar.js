@@ -1,7 +1,7 @@
 // The list of my conversations: sorted by last activity, filtered by what is typed above it, walked
 // with the arrow keys. It also keeps the page's title, where the unread total is seen from afar.
 
-import { avatar } from "../lib/avatar.js";
+import { avatar, pictureOf } from "../lib/avatar.js";
 import { $, arrange, coalesce, h, testId } from "../lib/dom.js";
 import { brief, timeElement } from "../lib/time.js";
 import { otherPerson } from "../models/rooms.js";
@@ -18,8 +18,6 @@ export class Sidebar {
 
   constructor(chat) {
     this.#chat = chat;
-    const { dataset } = document.body;
-    $("[data-my-avatar]").replaceWith(avatar(dataset.userId, dataset.displayName));
     for (const model of [chat.rooms, chat.presence]) model.on("change", this.#render);
     chat.presence.on("typing", this.#render);
     chat.people.on("change", this.#render);
@@ -77,9 +75,10 @@ export class Sidebar {
     const other = otherPerson(room, me);
     return {
       avatarOf: other?.user_id ?? room.id,
+      picture: other ? pictureOf(other.user_id) : null, // those that the filter hides are not on the page
       name: room.name,
       group: room.kind !== "direct",
-      status: other ? presence.statusOf(other.user_id) : null,
+      status: other && !other.deleted ? presence.statusOf(other.user_id) : null,
       unread: room.unread,
       typing: this.#typists(room),
       preview: draft ? `Draft: ${oneLine(draft)}` : preview(room, me),

@@ -21,7 +21,7 @@ export class Stage {
   constructor(chat) {
     this.#chat = chat;
     addEventListener("hashchange", () => this.#route());
-    chat.on("connected", () => this.#route());
+    chat.on("connected", () => this.#route({ stays: true }));
     chat.on("room", () => this.#draw());
     chat.on("gone", () => this.go(null, { replace: true }));
     for (const back of document.querySelectorAll(".back"))
@@ -69,11 +69,12 @@ export class Stage {
     }
   }
 
-  #route() {
+  /** `stays`: nobody went anywhere, so a narrow screen shows what it showed. */
+  #route({ stays = false } = {}) {
     const named = this.#named();
     const roomId = this.#views.has(named) ? null : named;
     if (roomId !== this.#chat.roomId) this.#tried = null;
-    document.body.dataset.view = named ? "room" : "list";
+    if (!stays) document.body.dataset.view = named ? "room" : "list";
     this.#show(roomId === named ? null : named);
     if (roomId !== this.#chat.roomId || this.#chat.room) this.#chat.open(roomId);
     if (roomId && !this.#chat.room && this.#chat.rooms.loaded) this.#visit(roomId);
@@ -163,6 +164,11 @@ async function endLogin(chat) {
     chat.loggingOut = problem.status === 401;
     if (!chat.loggingOut) return chat.emit("notice", problem.detail);
   }
+  leave(chat);
+}
+
+/** Once the login is over. */
+export function leave(chat) {
   chat.outbox.clear();
   chat.drafts.clear();
   chat.composing.clear();

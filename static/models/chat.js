@@ -14,7 +14,7 @@ import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Presence } from "./presence.js";
 import { ReadMarkers } from "./read-markers.js";
-import { Rooms, runs } from "./rooms.js";
+import { Rooms, otherPerson, runs } from "./rooms.js";
 import { Timeline } from "./timeline.js";
 
 const TIMELINES = 20; // rooms whose lines are held; the one opened longest ago is let go first
@@ -22,8 +22,8 @@ const LEAST_PAUSE_MS = 300; // before a room that could not be had is asked for 
 const NO_ROOM_OF_MINE = new Set(["not_found", "not_a_member"]); // answers that leave no doubt
 
 /**
- * Emits `room` (the open one changed), `event`, `notice` with a text, `connected`, and `panel` with
- * the name of the one that opens beside the conversation.
+ * Emits `room` (the open one changed), `event`, `notice` with a text, `connected`, `panel` with the
+ * name of the one that opens beside the conversation, and `me` with my account as others see it.
  */
 export class Chat extends Emitter {
   #api;
@@ -232,6 +232,7 @@ export class Chat extends Emitter {
     if (event.type === "presence") return this.presence.update(event.users);
     if (event.type === "typing") return this.#typed(event);
     if (event.type === "reset") return this.#reset(event);
+    if (event.type === "user_updated") return this.#updated(event.user);
     if (event.position) {
       // Positions only grow, so one that is not later was seen before.
       if (this.#seen.has(event.room) && !isLater(event.position, this.#seen.get(event.room)))
@@ -254,6 +255,16 @@ export class Chat extends Emitter {
     const news = !known || isLater(event.position, known.position);
     this.rooms.apply(event);
     if (news) HANDLERS[event.type]?.call(this, event);
+  }
+
+  /** Somebody has another name or picture, or no account any more. */
+  #updated(user) {
+    this.people.take(user);
+    this.rooms.rename(user);
+    for (const members of [this.members, this.mentionable]) members.rename(user);
+    for (const timeline of this.#timelines.values()) timeline.rename(user);
+    if (user.id === this.me) this.emit("me", user);
+    if (otherPerson(this.room, this.me)?.user_id === user.id) this.emit("room");
   }
 
   #typed({ room, user_id }) {

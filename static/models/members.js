@@ -53,6 +53,14 @@ export class Members extends Emitter {
     this.emit("change");
   }
 
+  /** Somebody is called otherwise. */
+  rename({ id, username, display_name, deleted }) {
+    const member = this.#members.get(id);
+    if (!member) return;
+    this.#members.set(id, { ...member, username, display_name, deleted });
+    this.emit("change");
+  }
+
   apply(event) {
     if (event.room !== this.room || !event.type.startsWith("member_")) return;
     this.since?.push(event);

@@ -63,6 +63,18 @@ export class Rooms extends Emitter {
     this.emit("change");
   }
 
+  /** Somebody is called otherwise, or has deleted their account. */
+  rename({ id, username, display_name, deleted = false }) {
+    let changed = false;
+    for (const [key, room] of this.#rooms) {
+      const next = renamed(room, { id, username, display_name, deleted });
+      if (otherPerson(next, this.#me)?.user_id === id) next.name = display_name;
+      if (next !== room) this.#rooms.set(key, next);
+      changed ||= next !== room;
+    }
+    if (changed) this.emit("change");
+  }
+
   remove(id) {
     const room = this.#rooms.get(id);
     this.#rooms.delete(id);
@@ -154,6 +166,20 @@ const HANDLERS = {
     room.member_count = Math.max(0, room.member_count - 1);
   },
 };
+
+function renamed(room, { id, ...names }) {
+  const inIt = room.members?.some((member) => member.user_id === id);
+  const last = room.last_message;
+  if (!inIt && last?.sender.id !== id) return room;
+  const sender = { id, username: names.username, display_name: names.display_name };
+  const next =
+    last?.sender.id === id ? { ...room, last_message: { ...last, sender } } : { ...room };
+  if (inIt) {
+    const member = { user_id: id, ...names };
+    next.members = room.members.map((other) => (other.user_id === id ? member : other));
+  }
+  return next;
+}
 
 /** Whether this person administers the room: as one of its admins or, where that counts, the hub's. */
 export function runs(room, hubAdmin) {

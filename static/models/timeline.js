@@ -140,6 +140,20 @@ export class Timeline extends Emitter {
     this.emit("change");
   }
 
+  /** Somebody is called otherwise: so are those who said what is held. */
+  rename({ id, username, display_name }) {
+    const sender = { id, username, display_name };
+    let changed = false;
+    for (const message of this.messages) {
+      const [said, quoted] = [message.sender.id === id, message.quote?.sender.id === id];
+      if (!said && !quoted) continue;
+      const quote = quoted ? { ...message.quote, sender } : message.quote;
+      this.#replace(message, { ...message, sender: said ? sender : message.sender, quote });
+      changed = true;
+    }
+    if (changed) this.emit("change");
+  }
+
   /** A message from the answer to a `send`. */
   add(message) {
     this.#say(message);

@@ -173,6 +173,14 @@ export function searchStories({ world, together, someone }) {
     const panel = await alice.page.locator("#search").boundingBox();
     assert.deepEqual([panel.width, panel.height], [390, 780], "all of the screen");
 
+    alice.tell("is cut off for a moment");
+    await alice.context.setOffline(true);
+    await alice.page.evaluate(() => dispatchEvent(new Event("offline")));
+    await alice.context.setOffline(false);
+    await alice.page.evaluate(() => dispatchEvent(new Event("online")));
+    await alice.isConnected();
+    assert.ok(await alice.hook("search-input").isVisible(), "the search has the screen still");
+
     await hits(alice).last().tap();
     await isInSight(alice, "the footbridge is closed");
     assert.ok(!(await alice.hook("search-input").isVisible()), "the conversation has the screen");

@@ -7,6 +7,7 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { audit, launch } from "./chromium.mjs";
 import { until } from "./hub.mjs";
 import { cast, tell } from "./person.mjs";
+import { accountStories } from "./stories-account.mjs";
 import { searchStories } from "./stories-search.mjs";
 import { presenceStories } from "./stories-presence.mjs";
 import { standingStories } from "./stories-standing.mjs";
@@ -807,5 +808,7 @@ export function stories(name, start) {
         }
       });
     }
+
+    accountStories(() => ({ world, browser }));
   });
 }

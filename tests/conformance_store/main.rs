@@ -49,7 +49,9 @@ stories! {
         a_hub_admin_is_one_until_it_is_taken_back,
         logins_that_are_over_are_told_with_the_reason,
         last_seen_never_goes_back,
-        many_people_are_found_at_once;
+        many_people_are_found_at_once,
+        a_login_knows_where_it_was_used_last,
+        a_deleted_account_leaves_an_id_alone;
     rooms:
         a_written_fold_comes_back_as_it_was,
         a_mute_outlives_leaving_and_ends_with_the_room,

@@ -2,11 +2,14 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod avatars;
 pub mod away;
 pub mod changes;
+pub mod deletion;
 pub mod ground;
 pub mod hub_admins;
 pub mod instances;
+pub mod logins;
 pub mod members;
 pub mod messages;
 pub mod mutes;
@@ -14,6 +17,7 @@ pub mod operations;
 pub mod parting;
 pub mod presence;
 pub mod reading;
+pub mod refusals;
 pub mod resume;
 pub mod rights;
 pub mod rooms;
@@ -52,6 +56,21 @@ macro_rules! each_story {
             audit:
                 admins_see_who_did_what,
                 the_audit_is_for_admins;
+            avatars:
+                a_picture_is_made_small_and_shown_everywhere,
+                only_pictures_are_taken,
+                open_pages_hear_of_names_and_pictures,
+                some_people_can_be_asked_for_at_once;
+            deletion:
+                a_deleted_account_is_gone,
+                what_was_said_stays_under_no_name,
+                a_conversation_with_nobody_can_be_read_alone,
+                the_only_admin_hands_over_first,
+                deleting_asks_for_the_password;
+            logins:
+                a_login_says_where_it_is_used_from,
+                a_login_can_be_ended_from_another,
+                all_others_can_be_ended_at_once;
             away:
                 who_gives_no_input_is_away_and_back_at_once,
                 any_device_in_use_makes_one_online,
@@ -167,6 +186,14 @@ macro_rules! each_story {
                 a_marker_is_a_position,
                 mentions_are_counted_until_read,
                 my_other_devices_hear_what_i_read;
+            refusals:
+                a_body_of_another_type_or_too_large_says_which,
+                a_plain_request_is_no_socket,
+                one_socket_too_many_is_told_as_that,
+                hello_is_said_once_and_in_time,
+                people_that_are_too_many_or_too_few_are_refused,
+                a_message_has_twenty_different_emoji,
+                whatever_changes_something_has_a_rate;
             resume:
                 exactly_what_was_missed_in_order,
                 who_missed_nothing_gets_nothing,

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{Answer, Socket};
+use super::{Answer, Socket, described};
 
 /// Everybody's, so that tests can log in again.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -219,6 +220,19 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} should be a string")).to_owned()
 }
 
+/// An answer that is no text.
+pub struct Raw {
+    pub status: u16,
+    headers: HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Raw {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
 /// A request that is being put together.
 pub struct Request {
     asked: String,
@@ -259,6 +273,17 @@ impl Request {
     async fn handshake(self) -> reqwest::Response {
         let Request { asked, request } = self;
         request.send().await.unwrap_or_else(|error| panic!("{asked}: {error:?}"))
+    }
+
+    /// Sends a request whose answer is no text.
+    pub async fn bytes(self) -> Raw {
+        let Request { asked, request } = self;
+        let response = request.send().await.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+        let text = String::new();
+        described::check(&Answer { asked, status, headers: headers.clone(), text });
+        Raw { status, headers, bytes: bytes.to_vec() }
     }
 
     pub async fn send(self) -> Answer {

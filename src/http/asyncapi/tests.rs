@@ -64,6 +64,7 @@ fn every_event_is_described_and_nothing_else() {
         wire::typing(ROOM, user),
         wire::read(ROOM, user, position),
         wire::presence(&[]),
+        wire::user_updated(&ann(), None),
     ];
     // Told as changes of the member.
     let deeds = ["member_muted", "member_unmuted"];
