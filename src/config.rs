@@ -112,6 +112,8 @@ pub struct Limits {
     pub outbound_bytes: usize,
     /// Rows of one page at the most.
     pub page: usize,
+    /// Members of a room whose members are told how far the others have read; 0: nobody ever is.
+    pub receipt_members: usize,
     pub failed_logins_per_name: u32,
     pub failed_logins_per_address: u32,
     /// Accounts made in a minute.
@@ -214,6 +216,7 @@ impl Default for Limits {
             body_bytes: 64 * 1024,
             outbound_bytes: 512 * 1024,
             page: 100,
+            receipt_members: 20,
             failed_logins_per_name: 10,
             failed_logins_per_address: 50,
             signups_per_address: 20,

@@ -31,6 +31,10 @@ const chat = new Chat({
   me: document.body.dataset.userId,
   username: document.body.dataset.username,
   displayName: document.body.dataset.displayName,
+  receipts: {
+    wanted: document.body.dataset.readReceipts === "true",
+    most: Number(document.body.dataset.receiptMembers),
+  },
   api,
   makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn, isAway })),
 });
@@ -52,7 +56,14 @@ watchInput(attention);
 
 new Banner(socket);
 new Sidebar(chat);
-new Account(chat, { logOut: () => logOut(chat), leave: () => leave(chat) });
+const account = new Account(chat, { logOut: () => logOut(chat), leave: () => leave(chat) });
+account.addSwitch({
+  label: "Read receipts",
+  hint: "In direct conversations and small groups others see how far you have read, and you see it of them. Switched off, neither is shown.",
+  isOn: () => chat.receipts.wanted,
+  set: (on) => chat.switchReceipts(on),
+  testId: "receipts-switch",
+});
 const stage = new Stage(chat);
 const dialogs = new RoomDialogs(chat, (roomId) => stage.go(roomId));
 new RoomHead(chat, { openSettings: () => dialogs.settings(chat.room) });
@@ -79,6 +90,7 @@ const opening = {
 testId("new-group").addEventListener("click", opening.group);
 testId("new-direct").addEventListener("click", opening.direct);
 testId("browse-public").addEventListener("click", opening.browse);
+testId("mark-all-read").addEventListener("click", () => chat.readEverything());
 testId("logout").addEventListener("click", () => logOut(chat));
 for (const button of document.querySelectorAll("[data-open]")) {
   button.addEventListener("click", opening[button.dataset.open]);

@@ -484,7 +484,7 @@ impl World {
         let partition = partition_of(room);
         let end = self.store.snapshot(room, partition).await.unwrap().room.position;
         let position = Position(end.0 * percent / 100);
-        self.store.set_read(&[ReadMark { room, user, position }]).await.unwrap();
+        self.store.set_read(&[ReadMark { room, user, position, version: None }]).await.unwrap();
         if let Some(read) = self.counted.entry(room).or_default().read.get_mut(&user) {
             *read = (*read).max(position.min(end));
         }

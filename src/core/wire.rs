@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::presence::Status;
-use super::room::{Event, Info, Member, Refusal};
+use super::room::{Event, Info, Member, Mentions, Message, Refusal};
 use super::types::{MessageId, Person, Position, RoomId, RoomKind, Timestamp, UserId};
 use crate::store::RoomView;
 
@@ -53,6 +53,13 @@ pub enum Command {
     Read {
         room: String,
         position: Position,
+        /// The one that the reader knows.
+        #[serde(default)]
+        read_version: Option<i64>,
+    },
+    Unread {
+        room: String,
+        position: Position,
     },
     Typing {
         room: String,
@@ -70,8 +77,10 @@ pub enum Command {
     Ping,
 }
 
-const COMMANDS: [&str; 10] =
-    ["hello", "send", "edit", "delete", "react", "read", "typing", "presence", "active", "ping"];
+const COMMANDS: [&str; 11] = [
+    "hello", "send", "edit", "delete", "react", "read", "unread", "typing", "presence", "active",
+    "ping",
+];
 
 impl Command {
     /// Whether it shows that a person is there. Reading does not: a page that is left open reads
@@ -82,6 +91,7 @@ impl Command {
             | Command::Edit { .. }
             | Command::Delete { .. }
             | Command::React { .. }
+            | Command::Unread { .. }
             | Command::Typing { .. }
             | Command::Active => true,
             Command::Hello { .. }
@@ -199,8 +209,8 @@ pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
 /// The type of an event, and its own fields.
 pub fn describe(event: &Event) -> (&'static str, Value) {
     match event {
-        Event::Message { message, .. } => ("message", json!({"message": message})),
-        Event::Edited { message, .. } => ("edited", json!({"message": message})),
+        Event::Message { message, mentions } => ("message", with_mentions(message, mentions)),
+        Event::Edited { message, mentions } => ("edited", with_mentions(message, mentions)),
         Event::Deleted { message, by } => ("deleted", json!({"message": message, "by": by})),
         Event::Reaction { message, emoji, user, on, count, .. } => {
             let fields = json!({
@@ -238,6 +248,18 @@ pub fn describe(event: &Event) -> (&'static str, Value) {
             ("member_banned", json!({"member": member, "by": by, "ban": true}))
         }
     }
+}
+
+/// A message and, where there are any, those whom it calls.
+fn with_mentions(message: &Message, mentions: &Mentions) -> Value {
+    let mut fields = json!({"message": message});
+    if !mentions.users.is_empty() {
+        fields["mentions"] = json!(mentions.users);
+    }
+    if mentions.all {
+        fields["mentions_all"] = json!(true);
+    }
+    fields
 }
 
 /// What somebody did, and its fields, as the audit has it: there a mute is not just a change.
@@ -309,6 +331,7 @@ pub fn founders_view(info: &Info, founder: &Member, position: Position) -> RoomV
         last_message: None,
         position,
         read_position: Some(position),
+        read_version: Some(0),
         muted_until: None,
         member_count: info.member_count as i64,
         created_at: founder.joined_at,
@@ -343,8 +366,22 @@ pub fn typing(room: RoomId, user: UserId) -> Vec<u8> {
     encode(&json!({"type": "typing", "room": room, "user_id": user}))
 }
 
-pub fn read(room: RoomId, user: UserId, position: Position) -> Vec<u8> {
+/// Where a person's read marker is, for their own devices.
+pub fn read(room: RoomId, user: UserId, position: Position, version: i64) -> Vec<u8> {
+    encode(&json!({
+        "type": "read", "room": room, "user_id": user,
+        "read_position": position, "read_version": version,
+    }))
+}
+
+/// How far somebody has read, for the others in the room.
+pub fn receipt(room: RoomId, user: UserId, position: Position) -> Vec<u8> {
     encode(&json!({"type": "read", "room": room, "user_id": user, "read_position": position}))
+}
+
+/// What a person changed about their account, for their own devices.
+pub fn account(read_receipts: bool) -> Vec<u8> {
+    encode(&json!({"type": "account", "read_receipts": read_receipts}))
 }
 
 /// What others see of a person has changed. `avatar` is an address.
@@ -401,6 +438,18 @@ mod tests {
         };
         assert_eq!(rooms["7"], Position(41));
         assert!(decode(r#"{"type":"hello","ref":1,"rooms":{"7":41}}"#).is_err());
+    }
+
+    #[test]
+    fn reading_may_name_the_version_that_it_knows() {
+        let read = |text| match decode(text).unwrap().1 {
+            Command::Read { read_version, position, .. } => (read_version, position),
+            command => panic!("{command:?}"),
+        };
+        let known = r#"{"type":"read","ref":1,"room":"7","position":"9","read_version":2}"#;
+        assert_eq!(read(known), (Some(2), Position(9)));
+        let unknown = r#"{"type":"read","ref":1,"room":"7","position":"9"}"#;
+        assert_eq!(read(unknown), (None, Position(9)));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::errors::Problem;
 use crate::auth::{self, source::Source};
@@ -77,6 +78,15 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
             body.map(Body).map_err(|error| Problem::bad_request(format!("the body: {error}")))
         })
     }
+}
+
+/// A field that may be absent; `null` is of the wrong type.
+pub fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// The query string. 400 where a value is missing or of the wrong type.

@@ -14,7 +14,7 @@ use super::rooms::{Done, change, view};
 use super::users::ask_presence;
 use crate::core::record::Action;
 use crate::core::room::{Event, Refusal};
-use crate::core::types::{Role, RoomId, Timestamp, UserId};
+use crate::core::types::{Position, Role, RoomId, Timestamp, UserId};
 use crate::hub::{Hub, now};
 use crate::store::{Account, Listed};
 
@@ -67,9 +67,27 @@ pub async fn list(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     require_reader(&hub, room, &viewer).await?;
     let members = hub.store.members(room).await?;
+    let is_member = members.iter().any(|listed| listed.member.person.id == viewer.id());
     let mutes = hub.store.mutes(room).await?;
-    let members = members_json(&hub, members, &mutes).await?;
+    let mut members = members_json(&hub, members, &mutes).await?;
+    if is_member && viewer.account.read_receipts {
+        add_receipts(&hub, room, &mut members).await?;
+    }
     Ok(HttpResponse::Ok().json(json!({"members": members})))
+}
+
+/// How far each has read who lets others know, in a small room.
+async fn add_receipts(hub: &Hub, room: RoomId, members: &mut [Value]) -> Result<(), Problem> {
+    let receipts = hub.store.receipts(room, hub.config.limits.receipt_members).await?;
+    let receipts: HashMap<String, Position> =
+        receipts.into_iter().map(|(user, position)| (user.to_string(), position)).collect();
+    for member in members {
+        let user = member["user_id"].as_str().unwrap_or_default();
+        if let Some(position) = receipts.get(user) {
+            member["read_position"] = json!(position);
+        }
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]

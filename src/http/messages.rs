@@ -1,4 +1,4 @@
-//! Messages over HTTP: history, sending, changing, reacting, and the read marker.
+//! Messages over HTTP: history, sending, changing and reacting.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::errors::{Answer, Problem};
 use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id};
-use super::rooms::view_after;
 use crate::core::message::Message;
 use crate::core::record::{Action, Post};
 use crate::core::room::{Event, Refusal};
@@ -18,7 +17,6 @@ use crate::hub::changes::propose;
 use crate::hub::history::{self, NoPage};
 use crate::hub::messages::{self, NoQuote, deleted, edited, quote, reacted};
 use crate::hub::reply::Outcome;
-use crate::hub::session::mark_read;
 use crate::store::PageOf;
 
 #[derive(Deserialize)]
@@ -203,21 +201,4 @@ async fn react(request: HttpRequest, hub: Shared, viewer: Viewer, on: bool) -> A
     let id: MessageId = path_id(&request, "message")?;
     let emoji = text::emoji(request.match_info().query("emoji"))?.to_owned();
     Ok(shown(change(&hub, id, &viewer, |message| reacted(message, emoji, on)).await?))
-}
-
-#[derive(Deserialize)]
-pub struct ReadUpTo {
-    position: Position,
-}
-
-pub async fn read(
-    request: HttpRequest,
-    hub: Shared,
-    LoggedIn(viewer, Body(up_to)): LoggedIn<Body<ReadUpTo>>,
-) -> Answer {
-    let room: RoomId = path_id(&request, "room")?;
-    super::members::require_member(&hub, room, &viewer).await?;
-    mark_read(&hub, room, viewer.id(), up_to.position).await??;
-    let room = view_after(&hub, room, viewer.id()).await?;
-    Ok(HttpResponse::Ok().json(json!({"room": room})))
 }

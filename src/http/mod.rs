@@ -21,6 +21,7 @@ pub mod ops;
 pub mod origin;
 pub mod pages;
 pub mod presence;
+pub mod reading;
 pub mod requests;
 pub mod rooms;
 pub mod search;
@@ -209,7 +210,8 @@ fn api() -> Vec<Address> {
             "/messages/{message}/reactions/{emoji}",
             [(PUT, web::to(messages::add_reaction)), (DELETE, web::to(messages::remove_reaction))],
         ),
-        at("/rooms/{room}/read", [(PUT, web::to(messages::read))]),
+        at("/rooms/{room}/read", [(PUT, web::to(reading::read))]),
+        at("/rooms/{room}/unread", [(PUT, web::to(reading::unread))]),
         at("/search", [(GET, web::to(search::list))]),
         at("/presence", [(GET, web::to(presence::list))]),
         at("/socket", [(GET, web::to(socket::no_upgrade))]),

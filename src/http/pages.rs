@@ -45,6 +45,8 @@ struct ChatPage<'a> {
     user_id: String,
     username: &'a str,
     display_name: &'a str,
+    read_receipts: bool,
+    receipt_members: usize,
 }
 
 fn page(template: &impl Template) -> Answer {
@@ -70,6 +72,8 @@ pub async fn chat(request: HttpRequest, hub: Shared) -> Answer {
         user_id: person.id.to_string(),
         username: &person.username,
         display_name: &person.display_name,
+        read_receipts: account.read_receipts,
+        receipt_members: hub.config.limits.receipt_members,
     })
 }
 

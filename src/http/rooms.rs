@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::errors::{Answer, Problem};
-use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id};
+use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id, present};
 use crate::core::record::{Action, Changes, Founding, Seat};
 use crate::core::room::{Doer, Event, Refusal};
 use crate::core::types::{Person, Position, Role, RoomId, RoomKind, UserId, Visibility};
@@ -200,11 +200,6 @@ async fn open_direct(hub: Shared, viewer: Viewer, mut members: Vec<Person>) -> A
 pub async fn get(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let room = view(&hub, path_id(&request, "room")?, viewer.id()).await?;
     Ok(HttpResponse::Ok().json(json!({"room": room})))
-}
-
-/// Absent, or a string; `null` is of the wrong type.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
 }
 
 #[derive(Deserialize)]

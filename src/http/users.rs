@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::errors::{Answer, Problem};
-use super::extract::{Body, LoggedIn, Shared, Viewer, client, path_id, source_of};
+use super::extract::{Body, LoggedIn, Shared, Viewer, client, path_id, present, source_of};
 use super::{Edge, avatars};
 use crate::auth::source::Source;
 use crate::auth::{self, passwords};
@@ -33,6 +33,7 @@ pub(super) fn own_json(account: &Account) -> Value {
         "display_name": account.person.display_name,
         "avatar": avatars::address_of(account),
         "created_at": account.created_at,
+        "read_receipts": account.read_receipts,
     });
     if account.hub_admin {
         own["hub_admin"] = json!(true);
@@ -233,21 +234,37 @@ pub async fn me(viewer: Viewer) -> Answer {
 
 #[derive(Deserialize)]
 pub struct Profile {
-    display_name: String,
+    #[serde(default, deserialize_with = "present")]
+    display_name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    read_receipts: Option<bool>,
 }
 
 pub async fn update_me(
     hub: Shared,
     LoggedIn(viewer, Body(profile)): LoggedIn<Body<Profile>>,
 ) -> Answer {
-    let name = text::display_name(&profile.display_name, &hub.config.limits.text())?;
-    // Everybody who has a page open is told.
+    let Profile { display_name, read_receipts } = profile;
+    if display_name.is_none() && read_receipts.is_none() {
+        return Err(Problem::bad_request("the body: display_name or read_receipts is missing"));
+    }
+    let limits = hub.config.limits.text();
+    let name = display_name.map(|name| text::display_name(&name, &limits)).transpose()?;
+    // Everybody who has a page open is told of a name, and all of one's devices of a switch.
     hub.pace.count(viewer.id(), Weight::ONE)?;
-    hub.store.set_display_name(viewer.id(), &name).await?;
+    if let Some(name) = &name {
+        hub.store.set_display_name(viewer.id(), name).await?;
+    }
+    if let Some(on) = read_receipts {
+        hub.store.set_read_receipts(viewer.id(), on).await?;
+        Signal::Receipts { user: viewer.id(), on }.tell(&*hub.bus);
+    }
     let account =
         hub.store.user(viewer.id()).await.map_err(|error| Problem::from(error).after_change())?;
     let account = account.ok_or_else(Problem::not_logged_in)?;
-    tell_others(&hub, &account);
+    if name.is_some() {
+        tell_others(&hub, &account);
+    }
     Ok(HttpResponse::Ok().json(json!({"user": own_json(&account)})))
 }
 

@@ -15,6 +15,7 @@ pub mod outbound;
 pub mod pace;
 pub mod persister;
 pub mod presence;
+pub mod reading;
 pub mod registry;
 pub mod reply;
 pub mod room;

@@ -4,6 +4,7 @@
 //! has listened or asked for a while. What may happen in a room is for `core::room` to decide.
 
 mod listeners;
+mod receipts;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -30,6 +31,8 @@ use crate::core::wire;
 use crate::log::{AppendError, Entry};
 pub use listeners::{Join, Subscribe, Watch, Welcome};
 use listeners::{Kept, Listener};
+pub use receipts::ReceiptHeard;
+use receipts::Told;
 
 /// What may wait for a room; past it a proposal is refused as unavailable.
 const MAILBOX: usize = 2_048;
@@ -113,6 +116,7 @@ pub struct RoomActor {
     room: Room,
     listeners: Vec<Listener>,
     kept: Kept,
+    told: Told,
     /// Published, not read back yet.
     pending: HashMap<Uuid, Pending>,
     /// Proposals of a sender whose first one is being looked up: they stay in order.
@@ -133,6 +137,7 @@ impl RoomActor {
             room: Room::absent(id),
             listeners: Vec::new(),
             kept: Kept::new(most),
+            told: Told::default(),
             pending: HashMap::new(),
             looking_up: HashMap::new(),
             next: 0,

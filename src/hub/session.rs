@@ -6,6 +6,7 @@
 
 mod follow;
 mod hello;
+mod reading;
 pub mod simple;
 
 use std::collections::VecDeque;
@@ -30,16 +31,15 @@ use super::presence::{Active, Connect, Disconnect};
 use super::registry::{Dialect, SessionHandle};
 use super::reply::{Reply, Trouble, explain};
 use super::room::{Propose, Typing};
-use super::signals::Signal;
 use crate::config::Limits;
 use crate::core;
 use crate::core::message::Message;
 use crate::core::record::{Action, Post};
 use crate::core::room::{Doer, Refusal};
 use crate::core::text::{self, Invalid};
-use crate::core::types::{MessageId, Position, RoomId, UserId};
+use crate::core::types::{MessageId, RoomId, UserId};
 use crate::core::wire::{self, Command, Ref};
-use crate::store::{ReadMark, RoomView, StoreError};
+use crate::store::RoomView;
 use hello::{Greeting, Known};
 
 const PING_EVERY: Duration = Duration::from_secs(25);
@@ -154,7 +154,10 @@ impl Session {
             Command::React { message, emoji, on } => {
                 self.react(reference, message, &emoji, on, ctx);
             }
-            Command::Read { room, position } => self.read(reference, &room, position, ctx),
+            Command::Read { room, position, read_version } => {
+                self.read(reference, &room, (position, read_version), ctx);
+            }
+            Command::Unread { room, position } => self.unread(reference, &room, position, ctx),
             Command::Typing { room } => self.typing(reference, &room),
             Command::Presence { users, room, all } => {
                 self.presence(reference, (users, room, all), ctx);
@@ -311,17 +314,6 @@ impl Session {
         let _ = self.hub.rooms.wake(&self.hub, room).try_send(typing);
     }
 
-    fn read(&mut self, reference: Ref, room: &str, position: Position, ctx: &mut Context<Self>) {
-        let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(&reference) };
-        let (hub, user) = (self.hub.clone(), self.user());
-        let marked = async move { mark_read(&hub, room, user, position).await };
-        ctx.wait(marked.into_actor(self).map(move |marked, session, _| match marked {
-            Ok(Ok(position)) => session.ok(&reference, json!({"read_position": position})),
-            Ok(Err(refusal)) => session.refuse(&reference, refusal),
-            Err(trouble) => session.trouble(&reference, trouble),
-        }));
-    }
-
     /// Answers with everything that the client needs to begin, then lets the events through.
     fn hello(&mut self, reference: Ref, known: Known, ctx: &mut Context<Self>) {
         // From here on, rooms that this person comes into push their events behind the answer.
@@ -432,35 +424,6 @@ impl Session {
             _ => self.outbound().end(Ending::ProtocolError),
         }
     }
-}
-
-/// Moves a read marker, never backwards and at most to the end of the room; tells the person's
-/// other devices.
-pub async fn mark_read(
-    hub: &Arc<Hub>,
-    room: RoomId,
-    user: UserId,
-    position: Position,
-) -> Result<Result<Position, Refusal>, Trouble> {
-    // The end of the room is the end as the store knows it: let it know everything.
-    hub.store_up_to_date().await?;
-    hub.store.set_read(&[ReadMark { room, user, position }]).await?;
-    let moved = Trouble::OutcomeUnknown("the marker was moved, but cannot be read now");
-    match hub.store.read_position(room, user).await.map_err(|_| moved)? {
-        Some(position) => {
-            Signal::Read { room, user, position }.tell(&*hub.bus);
-            Ok(Ok(position))
-        }
-        None => Ok(Err(refusal_of_outsider(hub, room, user).await?)),
-    }
-}
-
-/// What one who is not in a room is told of it.
-async fn refusal_of_outsider(hub: &Hub, room: RoomId, user: UserId) -> Result<Refusal, StoreError> {
-    Ok(match hub.store.room_view(room, user).await? {
-        Some(_) => Refusal::NotAMember,
-        None => Refusal::NotFound,
-    })
 }
 
 impl Actor for Session {

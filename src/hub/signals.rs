@@ -12,7 +12,7 @@ use super::Hub;
 use super::outbound::text_frame;
 use super::presence::Tell;
 use super::registry::Dialect;
-use super::room::{Forget, TypingHeard};
+use super::room::{Forget, ReceiptHeard, TypingHeard};
 use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{Bus, Channel, Heard};
@@ -25,11 +25,21 @@ pub enum Signal {
         room: RoomId,
         user: UserId,
     },
-    /// A person read up to here on one device; the others should know.
+    /// Where a person's read marker is now; their devices should know.
     Read {
         room: RoomId,
         user: UserId,
         position: Position,
+        #[serde(default)]
+        version: i64,
+        /// How far the others of the room may be told that this person has read.
+        #[serde(default)]
+        receipt: Option<Position>,
+    },
+    /// Whether a person's open sockets are told how far others have read.
+    Receipts {
+        user: UserId,
+        on: bool,
     },
     /// What others see of a person has changed: their open sockets are to write under this name,
     /// and open pages to show it.
@@ -65,6 +75,7 @@ impl Signal {
         let key = match self {
             Signal::Typing { room, .. } => room.to_string(),
             Signal::Read { user, .. }
+            | Signal::Receipts { user, .. }
             | Signal::Profile { user, .. }
             | Signal::Deleted { user }
             | Signal::Logout { user, .. } => user.to_string(),
@@ -86,6 +97,14 @@ impl Signals {
         Signals { hub, heard: Some(heard) }
     }
 
+    fn tell_devices(&self, user: UserId, text: &[u8]) {
+        let frame = text_frame(text);
+        let devices = self.hub.sessions.of(user).into_iter();
+        for device in devices.filter(|device| device.dialect == Dialect::Rookery) {
+            device.outbound.push(frame.clone());
+        }
+    }
+
     fn hear(&self, signal: Signal) {
         match signal {
             Signal::Typing { room, user } => {
@@ -94,12 +113,16 @@ impl Signals {
                     let _ = addr.try_send(TypingHeard(user));
                 }
             }
-            Signal::Read { room, user, position } => {
-                let frame = text_frame(&wire::read(room, user, position));
-                let devices = self.hub.sessions.of(user).into_iter();
-                for device in devices.filter(|device| device.dialect == Dialect::Rookery) {
-                    device.outbound.push(frame.clone());
+            Signal::Read { room, user, position, version, receipt } => {
+                self.tell_devices(user, &wire::read(room, user, position, version));
+                if let (Some(position), Some(addr)) = (receipt, self.hub.rooms.awake(room)) {
+                    // Who reads on tells it again.
+                    let _ = addr.try_send(ReceiptHeard { user, position });
                 }
+            }
+            Signal::Receipts { user, on } => {
+                self.hub.sessions.of(user).iter().for_each(|device| device.set_hears_receipts(on));
+                self.tell_devices(user, &wire::account(on));
             }
             Signal::Profile { user, display_name, username, avatar } => {
                 self.hub.sessions.of(user).iter().for_each(|device| device.rename(&display_name));

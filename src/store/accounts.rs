@@ -12,8 +12,8 @@ use crate::core::types::{Person, Timestamp, UserId};
 
 /// The columns of an `Account`, of `users u`.
 const ACCOUNT: &str = "u.id, u.username, u.display_name, u.disabled_at, u.created_at, \
-     u.last_seen, u.hub_admin, u.avatar, u.deleted_at";
-const ACCOUNT_COLUMNS: usize = 9;
+     u.last_seen, u.hub_admin, u.avatar, u.deleted_at, u.read_receipts";
+const ACCOUNT_COLUMNS: usize = 10;
 /// How many rows one transaction updates one by one.
 const SMALL_UPDATES: usize = 500;
 
@@ -307,6 +307,7 @@ fn account(row: &Row, from: usize) -> Result<Account> {
         hub_admin: row.int(from + 6)? != 0,
         avatar: row.maybe_text(from + 7)?.map(str::to_owned),
         deleted: row.maybe_int(from + 8)?.is_some(),
+        read_receipts: row.int(from + 9)? != 0,
     })
 }
 

@@ -1,7 +1,7 @@
 //! The store: what the log adds up to, and accounts. One set of queries for both databases.
 //!
 //! SQLite and MySQL (or MariaDB) differ in a few words of SQL and in how they are reached, so the
-//! queries are written once, in `accounts`, `rooms`, `history`, `persist` and `offsets`, over the
+//! queries are written once, in `accounts`, `rooms`, `reading`, `history`, `persist` and `offsets`, over the
 //! small `Database` trait; `sqlite` and `mysql` implement that, and one conformance suite runs on
 //! both.
 
@@ -18,6 +18,7 @@ mod mysql;
 mod offsets;
 mod persist;
 mod plan;
+mod reading;
 mod rooms;
 mod search;
 mod sqlite;
@@ -35,6 +36,7 @@ use database::Database;
 pub use deletion::Seat;
 pub use directory::{DirectoryPage, Ways};
 pub use logins::{Client, Login};
+pub use reading::{Marker, ReadMark};
 
 /// Why the store could not do something. None of them leaves anything half done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -72,6 +74,8 @@ pub struct Account {
     pub created_at: Timestamp,
     /// When the last of the person's sockets closed; `None` if none ever did.
     pub last_seen: Option<Timestamp>,
+    /// Whether others are told how far this person has read, and this person of others.
+    pub read_receipts: bool,
 }
 
 /// What is needed to check a password.
@@ -126,6 +130,9 @@ pub struct RoomView {
     pub position: Position,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_position: Option<Position>,
+    /// Raised whenever the member marks messages as unread; compared before the position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_version: Option<i64>,
     /// Until when I may not write there. It may be over: see [`RoomView::at`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub muted_until: Option<Timestamp>,
@@ -208,14 +215,6 @@ pub struct Deed {
 pub struct Parting {
     pub after: Position,
     pub until: Position,
-}
-
-/// A member with a read marker to move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadMark {
-    pub room: RoomId,
-    pub user: UserId,
-    pub position: Position,
 }
 
 /// Everything durable but the log. Cheap to clone.

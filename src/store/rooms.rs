@@ -1,12 +1,11 @@
 //! Rooms as the fold needs them, and as people see them in lists.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::accounts::person;
-use super::bulk::in_lists;
 use super::database::{Row, Statement, Value, values};
 use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message, next, next_of};
-use super::{Listed, ReadMark, Result, RoomView, Snapshot, Store};
+use super::{Listed, Result, RoomView, Snapshot, Store};
 use crate::core::message::{CHANGED, Message};
 use crate::core::recent::{self, First};
 use crate::core::room::{Member, Room, Status};
@@ -19,10 +18,13 @@ const VIEW: &str = "r.id, r.kind, r.name, r.topic, r.visibility, r.position, r.m
      (SELECT COUNT(*) FROM messages x WHERE x.room_id = me.room_id \
         AND x.position > me.read_position AND x.sender_id <> me.user_id \
         AND x.deleted_at IS NULL), \
-     (SELECT COUNT(DISTINCT n.position) FROM mentions n WHERE n.room_id = me.room_id \
-        AND n.user_id IN (0, me.user_id) AND n.position > me.read_position), \
-     (SELECT k.muted_until FROM mutes k WHERE k.room_id = me.room_id AND k.user_id = me.user_id)";
-const VIEW_COLUMNS: usize = 13;
+     (SELECT COUNT(DISTINCT n.position) FROM mentions n \
+        JOIN messages x ON x.room_id = n.room_id AND x.position = n.position \
+        WHERE n.room_id = me.room_id AND n.user_id IN (0, me.user_id) \
+        AND n.position > me.read_position AND x.sender_id <> me.user_id), \
+     (SELECT k.muted_until FROM mutes k WHERE k.room_id = me.room_id AND k.user_id = me.user_id), \
+     me.read_version";
+const VIEW_COLUMNS: usize = 14;
 
 const LAST_MESSAGE: &str = "LEFT JOIN messages m ON m.id = r.last_message_id";
 
@@ -30,9 +32,6 @@ const LAST_MESSAGE: &str = "LEFT JOIN messages m ON m.id = r.last_message_id";
 /// newest messages, and among these many messages of each.
 const GROUPS_LOOKED_AT: usize = 100;
 const MESSAGES_LOOKED_AT: usize = 1_000;
-
-/// Read markers in one transaction.
-const MARKS: usize = 500;
 
 impl Store {
     /// A number for a new group. It is never given again, whatever becomes of the room.
@@ -211,73 +210,6 @@ impl Store {
         let rows = self.db.query(Statement::new(sql, values![room])).await?;
         rows.iter().map(|row| row.user(0)).collect()
     }
-
-    pub async fn is_member(&self, room: RoomId, user: UserId) -> Result<bool> {
-        Ok(self.read_position(room, user).await?.is_some())
-    }
-
-    /// How far this member has read; `None` for who is not one.
-    pub async fn read_position(&self, room: RoomId, user: UserId) -> Result<Option<Position>> {
-        let sql = "SELECT read_position FROM members WHERE room_id = ? AND user_id = ?";
-        let row = self.db.query_one(Statement::new(sql, values![room, user])).await?;
-        row.map(|row| row.position(0)).transpose()
-    }
-
-    /// Moves read markers forward; they never go back, nor past the end of the room as the store
-    /// has it. Returns those that would have: the store is behind the log, so give them again
-    /// once it has caught up, or what was read shows as unread.
-    pub async fn set_read(&self, marks: &[ReadMark]) -> Result<Vec<ReadMark>> {
-        let mut early = Vec::new();
-        for part in marks.chunks(MARKS) {
-            let ends = self.ends(part).await?;
-            // One statement for all who read up to the same place; and in one order everywhere,
-            // so that two instances do not block each other.
-            let mut together: BTreeMap<(RoomId, Position), Vec<UserId>> = BTreeMap::new();
-            for mark in part {
-                let Some(&end) = ends.get(&mark.room) else { continue };
-                if mark.position > end {
-                    early.push(*mark);
-                }
-                let position = mark.position.min(end);
-                together.entry((mark.room, position)).or_default().push(mark.user);
-            }
-            let mut updates = Vec::new();
-            for ((room, position), mut users) in together {
-                users.sort();
-                updates.extend(in_lists(&users).map(|(list, users)| {
-                    let sql = format!(
-                        "UPDATE members SET read_position = ?
-                         WHERE room_id = ? AND read_position < ? AND user_id IN ({list})"
-                    );
-                    let params = [values![position, room, position], users].concat();
-                    Statement::new(sql, params)
-                }));
-            }
-            if !updates.is_empty() {
-                self.db.write(updates).await?;
-            }
-        }
-        Ok(early)
-    }
-
-    /// The ends of the rooms that these marks are in, as far as they are there.
-    async fn ends(&self, marks: &[ReadMark]) -> Result<HashMap<RoomId, Position>> {
-        let mut rooms: Vec<RoomId> = marks.iter().map(|mark| mark.room).collect();
-        rooms.sort();
-        rooms.dedup();
-        let reads = in_lists(&rooms).map(|(list, rooms)| {
-            let sql = format!(
-                "SELECT id, position FROM rooms WHERE deleted_at IS NULL AND id IN ({list})"
-            );
-            Statement::new(sql, rooms)
-        });
-        let reads: Vec<_> = reads.collect();
-        if reads.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let rows = self.db.read(reads).await?;
-        rows.iter().flatten().map(|row| Ok((row.parse(0)?, row.position(1)?))).collect()
-    }
 }
 
 fn mutes(room: RoomId) -> Statement {
@@ -366,6 +298,7 @@ fn view(row: &Row, last_message: Option<Message>) -> Result<RoomView> {
         position: row.position(5)?,
         read_position: row.maybe_int(9)?.map(Position),
         muted_until: row.maybe_time(12)?,
+        read_version: row.maybe_int(13)?,
         member_count: row.int(6)?,
         created_at: row.time(7)?,
         people: Vec::new(),

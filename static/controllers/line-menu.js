@@ -138,6 +138,10 @@ export class LineMenu {
       mayWrite &&
         row.mine &&
         entry("action-edit", "Edit", "edit", () => composing.edit(roomId, message)),
+      !(row.mine && row.id === timeline.newest?.id) &&
+        entry("action-unread", "Mark unread from here", "unread", () =>
+          this.#chat.markUnread(message),
+        ),
       entry("action-copy", "Copy text", "copy", () => this.#copy(row.body)),
       mayDelete &&
         entry("action-delete", "Delete", "trash", () => this.delete(row), { class: "danger" }),

@@ -3,16 +3,16 @@
 
 import { avatar, pictureOf } from "../lib/avatar.js";
 import { $, arrange, coalesce, h, testId } from "../lib/dom.js";
+import { upTo } from "../lib/count.js";
 import { brief, timeElement } from "../lib/time.js";
 import { otherPerson } from "../models/rooms.js";
-
-const BADGE_MOST = 99;
 
 export class Sidebar {
   #chat;
   #list = testId("room-list");
   #empty = $("[data-rooms-empty]");
   #filter = $("[data-room-filter]");
+  #markAllRead = testId("mark-all-read");
   #items = new Map(); // room id → { item, signature }
   #render = coalesce(() => this.#draw());
 
@@ -33,6 +33,7 @@ export class Sidebar {
   #draw() {
     const { rooms } = this.#chat;
     document.title = this.#title();
+    this.#markAllRead.hidden = rooms.unreadTotal() === 0;
     if (!rooms.loaded) return this.#list.replaceChildren(...skeleton());
     const wanted = this.#filter.value.trim().toLocaleLowerCase();
     const all = rooms.sorted();
@@ -80,6 +81,7 @@ export class Sidebar {
       group: room.kind !== "direct",
       status: other && !other.deleted ? presence.statusOf(other.user_id) : null,
       unread: room.unread,
+      mentions: room.mentions,
       typing: this.#typists(room),
       preview: draft ? `Draft: ${oneLine(draft)}` : preview(room, me),
       at: room.last_message?.sent_at ?? null,
@@ -98,7 +100,7 @@ export class Sidebar {
   #title() {
     const { rooms, room } = this.#chat;
     const total = rooms.unreadTotal();
-    return `${total ? `(${badgeText(total)}) ` : ""}${room ? `${room.name} · ` : ""}Rookery`;
+    return `${total ? `(${upTo(total)}) ` : ""}${room ? `${room.name} · ` : ""}Rookery`;
   }
 
   #filterKey(event) {
@@ -151,9 +153,21 @@ function link(room, facts) {
         { class: facts.typing ? "room-preview is-typing" : "room-preview" },
         facts.typing || facts.preview,
       ),
-      facts.unread > 0 && h("span", { class: "badge" }, badgeText(facts.unread)),
-      facts.unread > 0 && h("span", { class: "sr-only" }, " unread"),
+      facts.unread > 0 && badges(facts),
     ),
+  );
+}
+
+/** How much is unread and, apart from that, how often it calls me. */
+function badges({ unread, mentions }) {
+  const called = mentions === 1 ? " mention, " : " mentions, ";
+  return h(
+    "span",
+    { class: "badges" },
+    mentions > 0 && h("span", { class: "mention-badge" }, `@${upTo(mentions)}`),
+    mentions > 0 && h("span", { class: "sr-only" }, called),
+    h("span", { class: "badge" }, upTo(unread)),
+    h("span", { class: "sr-only" }, " unread"),
   );
 }
 
@@ -168,10 +182,6 @@ function preview(room, me) {
 
 function oneLine(text) {
   return text.trim().replace(/\s+/g, " ").slice(0, 140);
-}
-
-function badgeText(count) {
-  return count > BADGE_MOST ? `${BADGE_MOST}+` : String(count);
 }
 
 function skeleton() {

@@ -113,14 +113,28 @@ export class Timeline extends Emitter {
     if (this.#byId.has(id)) return;
     const wasReady = this.state === "ready";
     const load = this.#begin();
-    let page;
     try {
       const { message } = await this.#api.get(path`/messages/${id}`);
-      page = await this.#page({ around: message.position });
+      await this.#seek(message.position, load);
     } catch (problem) {
       if (load === this.#load && !wasReady) this.load();
       throw problem;
     }
+  }
+
+  /** Goes to what was said around this position. Rejects with a `Problem`. */
+  async seekTo(position) {
+    if (this.state === "ready" && !this.reaches(position))
+      await this.#seek(position, this.#begin());
+  }
+
+  /** Whether the lines held go back to what was said after this position. */
+  reaches(position) {
+    return !this.hasOlder || compare(this.messages[0]?.position, position) <= 0;
+  }
+
+  async #seek(position, load) {
+    const page = await this.#page({ around: position });
     if (load !== this.#load) return;
     this.state = "ready";
     this.messages = [];

@@ -10,6 +10,7 @@ import { cast, tell } from "./person.mjs";
 import { accountStories } from "./stories-account.mjs";
 import { searchStories } from "./stories-search.mjs";
 import { presenceStories } from "./stories-presence.mjs";
+import { readingStories } from "./stories-reading.mjs";
 import { standingStories } from "./stories-standing.mjs";
 
 export function stories(name, start) {
@@ -809,6 +810,7 @@ export function stories(name, start) {
       });
     }
 
+    readingStories(() => ({ world, browser, together }));
     accountStories(() => ({ world, browser }));
   });
 }

@@ -8,6 +8,7 @@ mod changes;
 mod faults;
 mod history;
 mod log;
+mod reading;
 mod rooms;
 mod upgrade;
 mod world;
@@ -66,6 +67,9 @@ stories! {
         a_direct_room_is_named_after_the_other,
         public_rooms_are_listed_in_the_order_they_were_made,
         a_full_window_says_that_there_was_more;
+    reading:
+        a_marker_that_is_set_back_has_a_higher_version,
+        receipts_are_for_small_rooms_and_of_those_who_want;
     history:
         pages_have_edges,
         a_page_around_a_message_has_both_sides,

@@ -287,7 +287,7 @@ pub async fn unread_is_what_others_said_since(place: &Place) {
     world.write().await;
     assert_eq!((world.unread(room, ann.id).await, world.unread(room, bob.id).await), (0, 3));
 
-    let mark = ReadMark { room, user: bob.id, position: two.position };
+    let mark = ReadMark { room, user: bob.id, position: two.position, version: None };
     assert_eq!(world.store.set_read(&[mark]).await.unwrap(), []);
     assert_eq!(world.unread(room, bob.id).await, 1);
 
@@ -310,7 +310,7 @@ pub async fn read_markers_only_grow(place: &Place) {
     world.write().await;
     let store = world.store.clone();
     let read = async || store.read_position(room, bob.id).await.unwrap().unwrap();
-    let mark = |position| ReadMark { room, user: bob.id, position };
+    let mark = |position| ReadMark { room, user: bob.id, position, version: None };
 
     assert_eq!(world.store.set_read(&[mark(second), mark(first)]).await.unwrap(), []);
     assert_eq!(read().await, second);
@@ -323,8 +323,9 @@ pub async fn read_markers_only_grow(place: &Place) {
     assert_eq!(read().await, second);
 
     // Neither strangers nor rooms that are not there get a row.
-    let stranger = ReadMark { room, user: eve.id, position: first };
-    let nowhere = ReadMark { room: RoomId::Group(99), user: bob.id, position: first };
+    let stranger = ReadMark { room, user: eve.id, position: first, version: None };
+    let nowhere =
+        ReadMark { room: RoomId::Group(99), user: bob.id, position: first, version: None };
     assert_eq!(world.store.set_read(&[stranger, nowhere]).await.unwrap(), []);
     assert_eq!(world.store.read_position(room, eve.id).await.unwrap(), None);
     assert_eq!(place.count("members").await, 2);
@@ -346,7 +347,7 @@ pub async fn a_mention_counts_once(place: &Place) {
     world.write().await;
     let view = world.store.room_view(room, bob.id).await.unwrap().unwrap();
     assert_eq!((view.unread, view.mentions), (Some(3), Some(2)));
-    let mark = ReadMark { room, user: bob.id, position: last.position };
+    let mark = ReadMark { room, user: bob.id, position: last.position, version: None };
     world.store.set_read(&[mark]).await.unwrap();
     let view = world.store.room_view(room, bob.id).await.unwrap().unwrap();
     assert_eq!((view.unread, view.mentions), (Some(0), Some(0)));

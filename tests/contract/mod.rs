@@ -17,6 +17,7 @@ pub mod operations;
 pub mod parting;
 pub mod presence;
 pub mod reading;
+pub mod receipts;
 pub mod refusals;
 pub mod resume;
 pub mod rights;
@@ -24,6 +25,7 @@ pub mod rooms;
 pub mod search;
 pub mod simple;
 pub mod socket;
+pub mod unread;
 
 /// One test for each story, in a world of that kind. A story that is not listed here is never
 /// called, which the compiler remarks upon.
@@ -187,6 +189,15 @@ macro_rules! each_story {
                 a_marker_is_a_position,
                 mentions_are_counted_until_read,
                 my_other_devices_hear_what_i_read;
+            receipts:
+                others_hear_how_far_i_have_read,
+                with_the_switch_off_nobody_hears_of_me_nor_i_of_them,
+                the_switch_is_mine_on_every_device,
+                large_rooms_have_none,
+                who_is_no_member_hears_nothing,
+                what_was_seen_stays_seen,
+                reading_fast_is_told_now_and_then,
+                my_account_has_two_things_to_change;
             refusals:
                 a_body_of_another_type_or_too_large_says_which,
                 a_plain_request_is_no_socket,
@@ -266,6 +277,17 @@ macro_rules! each_story {
                 with_a_cookie_the_socket_is_for_our_pages,
                 a_user_has_so_many_sockets,
                 too_many_messages_end_the_socket;
+            unread:
+                from_a_message_on_it_is_unread_again,
+                it_never_marks_as_read,
+                my_devices_hear_it_with_a_higher_version,
+                what_was_read_before_does_not_undo_it,
+                what_was_sent_before_does_not_undo_it,
+                it_is_so_after_a_restart_and_a_crash,
+                counts_follow_edits_and_deletions,
+                events_name_those_who_are_called,
+                who_comes_back_begins_anew,
+                it_is_for_members_and_takes_a_position;
         }
     };
     ($world:path; $($file:ident: $($story:ident),+;)+) => {

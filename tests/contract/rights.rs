@@ -82,6 +82,9 @@ POST   /rooms/{room}/messages                 public   not_logged_in  not_a_memb
 PUT    /rooms/{room}/read                     public   not_logged_in  not_a_member  not_a_member  200          200            not_a_member
                                               private  not_logged_in  not_found     not_found     200          200            not_found
                                               direct   not_logged_in  not_found     -             200          -              not_found
+PUT    /rooms/{room}/unread                   public   not_logged_in  not_a_member  not_a_member  200          200            not_a_member
+                                              private  not_logged_in  not_found     not_found     200          200            not_found
+                                              direct   not_logged_in  not_found     -             200          -              not_found
 GET    /messages/{others}                     public   not_logged_in  not_a_member  not_a_member  200          200            200
                                               private  not_logged_in  not_found     not_found     200          200            not_found
                                               direct   not_logged_in  not_found     -             200          -              not_found
@@ -249,7 +252,7 @@ fn body(row: &Row, me: &str, room: &str) -> Option<Value> {
         ("POST", "/send-message") => {
             Some(json!({"user_id": me, "group_id": room, "message": "another word"}))
         }
-        ("PUT", _) if last == "read" => Some(json!({"position": "1"})),
+        ("PUT", _) if matches!(last, "read" | "unread") => Some(json!({"position": "1"})),
         ("PUT", _) if last == "mute" => Some(json!({"minutes": 5})),
         ("PUT", path) if path.starts_with("/rooms/{room}/members") => {
             Some(json!({"role": "admin"}))

@@ -186,6 +186,11 @@ impl Person {
         self.put(&path, json!({"position": position})).await.expect(200)["room"].clone()
     }
 
+    pub async fn unread_from(&self, room: &str, position: &Value) -> Value {
+        let path = format!("/rooms/{room}/unread");
+        self.put(&path, json!({"position": position})).await.expect(200)["room"].clone()
+    }
+
     /// A socket on the next instance, greeted.
     pub async fn socket(&self) -> Socket {
         let mut socket = self.silent_socket().await;

@@ -62,7 +62,8 @@ fn every_event_is_described_and_nothing_else() {
     let apart = [
         wire::reset(ROOM, position),
         wire::typing(ROOM, user),
-        wire::read(ROOM, user, position),
+        wire::read(ROOM, user, position, 1),
+        wire::account(true),
         wire::presence(&[]),
         wire::user_updated(&ann(), None),
     ];
