@@ -212,6 +212,11 @@ export function readingStories(now) {
     t.diagnostic("switched on again, both are told at once");
     for (const scheme of ["light", "dark"]) {
       await alice.page.emulateMedia({ colorScheme: scheme });
+      await until("the colours have changed", PATIENCE, () =>
+        alice.page.evaluate(() =>
+          document.getAnimations().every((animation) => animation.playState === "finished"),
+        ),
+      );
       await audit(alice, `who has read, in the ${scheme}`);
     }
   });
