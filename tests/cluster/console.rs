@@ -4,10 +4,14 @@
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Topics, World, until, until_texts};
+use crate::support::{Topics, World, until_texts, within};
+
+/// Each tool is a Java machine that starts.
+const A_WHILE: Duration = Duration::from_secs(120);
 
 /// Runs one of the broker's own tools to its end, and returns what it printed.
 async fn tool(arguments: &[&str], input: &str) -> String {
@@ -48,28 +52,30 @@ async fn the_commands_of_the_readme_do_what_it_says() {
         let options = ["consumer.ConsoleConsumer", "--topic", &name, "--property", printed];
         tool(&[&options[..], &from_the_start].concat(), "").await
     };
-    let refused = read("quarantine", "print.headers=true").await;
-    let refused: Vec<&str> = refused.lines().filter(|one| one.contains("who am I?")).collect();
-    assert!(
-        matches!(refused[..], [one] if one.contains("reason:unknown_user")),
-        "one line with the reason: {refused:?}"
-    );
+    let refused = within(A_WHILE, "the refused line in quarantine", async || {
+        let printed = read("quarantine", "print.headers=true").await;
+        printed.lines().find(|one| one.contains("who am I?")).map(str::to_owned)
+    });
+    let refused = refused.await;
+    assert!(refused.contains("reason:unknown_user"), "with the reason: {refused}");
 
-    let log = read("messages", "print.key=true").await;
-    let said: Vec<_> = log
-        .lines()
-        .filter_map(|one| one.split_once('\t'))
-        .map(|(key, value)| (key, serde_json::from_str::<Value>(value).expect("JSON")))
-        .filter(|(key, value)| *key == group && value["type"] == "message")
-        .collect();
-    let [(_, message)] = &said[..] else { panic!("one message: {said:?}") };
+    let said = within(A_WHILE, "the message in the log", async || {
+        let log = read("messages", "print.key=true").await;
+        let mut of_the_group =
+            log.lines().filter_map(|one| one.split_once('\t')).filter(|one| one.0 == group);
+        of_the_group.find_map(|(_, value)| {
+            let value: Value = serde_json::from_str(value).expect("JSON");
+            (value["type"] == "message").then_some(value)
+        })
+    });
+    let message = said.await;
     assert_eq!(message["body"], "from the console");
     assert_eq!(message["sender"]["username"], alice.username);
     assert_eq!(message["by"], alice.id);
 
     // GROUP TOPIC PARTITION CURRENT-OFFSET LOG-END-OFFSET LAG …
     let (name, messages) = (topics.name("persistence"), topics.name("messages"));
-    until("the persister to have no lag in any partition", async || {
+    within(A_WHILE, "the persister to have no lag in any partition", async || {
         let options = ["consumer.group.ConsumerGroupCommand", "--describe", "--group", &name];
         let table = tool(&options, "").await;
         let rows = table.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
