@@ -70,11 +70,19 @@ pub fn make(format: ImageFormat, bytes: &[u8]) -> Result<Avatar, NoPicture> {
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let mut image = DynamicImage::from_decoder(decoder)?;
     // At this size already, so that turning it costs nothing.
-    image = image.resize_to_fill(SIDE, SIDE, FilterType::CatmullRom);
+    image = middle(&image).resize_exact(SIDE, SIDE, FilterType::CatmullRom);
     image.apply_orientation(orientation);
     let (kind, bytes) = encode(&image)?;
     let version = Sha256::digest(&bytes).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     Ok(Avatar { version, kind: kind.to_owned(), bytes })
+}
+
+/// The middle of an image as a square. It is cut out before anything is enlarged: all of a strip
+/// one pixel wide would take hundreds of megabytes.
+fn middle(image: &DynamicImage) -> DynamicImage {
+    let (width, height) = (image.width(), image.height());
+    let side = width.min(height);
+    image.crop_imm((width - side) / 2, (height - side) / 2, side, side)
 }
 
 /// What can be seen through stays so; JPEG is the smaller one for everything else.
@@ -116,6 +124,22 @@ mod tests {
             assert_eq!(shown.dimensions(), (SIDE, SIDE));
             assert!(shown.get_pixel(96, 96)[0] > 180, "{:?}", shown.get_pixel(96, 96));
         }
+    }
+
+    #[test]
+    fn only_the_middle_is_shown_and_enlarged() {
+        for (width, height) in [(2_048, 1), (1, 2_048), (1, 1)] {
+            let square = middle(&plain(width, height));
+            assert_eq!((square.width(), square.height()), (1, 1));
+            make(ImageFormat::Png, &bytes_of(plain(width, height), ImageFormat::Png)).unwrap();
+        }
+        let mut wide = RgbImage::from_pixel(300, 100, Rgb([200, 40, 40]));
+        for (x, y) in (100..200).flat_map(|x| (0..100).map(move |y| (x, y))) {
+            wide.put_pixel(x, y, Rgb([40, 200, 40]));
+        }
+        let square = middle(&wide.into()).to_rgb8();
+        assert_eq!(square.dimensions(), (100, 100));
+        assert!(square.pixels().all(|pixel| *pixel == Rgb([40, 200, 40])));
     }
 
     #[test]

@@ -182,7 +182,8 @@ pub fn explain(refusal: Refusal) -> Cow<'static, str> {
 
 fn explain_plainly(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::NotFound => "there is no such room",
+        // Of a message, too: whether it is there must not tell that a hidden room is.
+        Refusal::NotFound => "there is no such room or message",
         Refusal::NotAMember => "only members of this group may do that",
         Refusal::Forbidden => "only an admin of this group may do that",
         Refusal::Banned => "you were banned from this group",

@@ -260,7 +260,7 @@ impl Session {
         };
         ctx.wait(found.into_actor(self).map(move |found, session, _| match found {
             Ok(Some((by, room, action))) => session.propose_as(by, reference, room, action),
-            Ok(None) => session.error(&reference, "not_found", "there is no such message", false),
+            Ok(None) => session.refuse(&reference, Refusal::NotFound),
             Err(trouble) => session.trouble(&reference, trouble),
         }));
     }

@@ -1,6 +1,7 @@
 //! The end of an account. What was said stays, and has an author without a name.
 
 use super::database::{Row, Statement, values};
+use super::history::HUB_ADMIN;
 use super::{LoginId, Result, Store, StoreError};
 use crate::core::erasure;
 use crate::core::room::Event;
@@ -110,14 +111,19 @@ impl Store {
     }
 }
 
-/// An event without this person's names, if it had any.
+/// An event without this person's names, if it had any. By what right it was done stays.
 fn erased(data: &str, nobody: &Person) -> Result<Option<String>> {
     let broken = |error: serde_json::Error| {
         StoreError::Broken(format!("an event that cannot be read: {error}"))
     };
+    let before: serde_json::Value = serde_json::from_str(data).map_err(broken)?;
     let mut event: Event = serde_json::from_str(data).map_err(broken)?;
-    match erasure::rename(&mut event, nobody) {
-        true => serde_json::to_string(&event).map(Some).map_err(broken),
-        false => Ok(None),
+    if !erasure::rename(&mut event, nobody) {
+        return Ok(None);
     }
+    let mut after = serde_json::to_value(&event).map_err(broken)?;
+    if let Some(right) = before.get(HUB_ADMIN) {
+        after[HUB_ADMIN] = right.clone();
+    }
+    Ok(Some(after.to_string()))
 }

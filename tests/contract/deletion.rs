@@ -111,6 +111,19 @@ pub async fn what_was_said_stays_under_no_name(world: &World) {
     is_nobody(&found["messages"][0]["sender"], &alice.id);
 }
 
+pub async fn the_audit_still_says_by_what_right_it_was_done(world: &World) {
+    let [alice, bob, keeper] = world.people(["alice", "bob", "keeper"]).await;
+    world.command(&["user", "promote", &keeper.username]).await;
+    let room = bob.public_group("Market", &[&alice]).await;
+    let removed = format!("/rooms/{room}/members/{}", alice.id);
+    keeper.delete(&removed).await.expect(204);
+    delete(&alice, PASSWORD).await.expect(204);
+    let audit = bob.get(&format!("/rooms/{room}/audit?limit=1")).await.expect(200);
+    let entry = &audit["entries"][0];
+    is_nobody(&entry["member"], &alice.id);
+    assert_eq!((&entry["by"], &entry["hub_admin"]), (&json!(keeper.id), &json!(true)), "{entry}");
+}
+
 pub async fn a_conversation_with_nobody_can_be_read_alone(world: &World) {
     let [alice, bob] = world.people(["alice", "bob"]).await;
     let direct = bob.direct(&alice).await;

@@ -66,6 +66,7 @@ macro_rules! each_story {
             deletion:
                 a_deleted_account_is_gone,
                 what_was_said_stays_under_no_name,
+                the_audit_still_says_by_what_right_it_was_done,
                 a_conversation_with_nobody_can_be_read_alone,
                 the_only_admin_hands_over_first,
                 deleting_asks_for_the_password;
