@@ -6,6 +6,7 @@
 pub mod avatar;
 pub mod batch;
 pub mod erasure;
+pub mod event;
 pub mod follow;
 pub mod markup;
 pub mod message;
@@ -14,6 +15,7 @@ pub mod page;
 pub mod presence;
 pub mod recent;
 pub mod record;
+pub mod refusal;
 pub mod room;
 pub mod search;
 pub mod simple;

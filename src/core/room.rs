@@ -7,199 +7,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
+pub use super::event::{Event, Info, Member, Mentions};
 pub use super::message::Message;
-use super::message::{Changed, Original, Quote, Reactors};
+use super::message::{Changed, Original, Quote};
 use super::mute::Mutes;
 use super::recent::{First, Recent};
 use super::record::{Action, Changes, Founding, Post, Record};
+pub use super::refusal::Refusal;
 pub use super::standing::{Doer, Standing};
 use super::text;
 use super::types::{
-    MessageId, Person, Place, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
-    as_members,
+    Person, Place, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
 };
 
 /// Members of one group. One more is refused with `room_full`.
 pub const MAX_MEMBERS: usize = 10_000;
-
-/// Why an action is not accepted. What the person may do about it stands in the code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// There is no such room, or none that this person may know of.
-    NotFound,
-    NotAMember,
-    Forbidden,
-    Banned,
-    /// May not write until then.
-    Muted(Timestamp),
-    /// An admin cannot be muted.
-    IsAdmin,
-    /// The last admin of a group with others in it has to hand over first.
-    LastAdmin,
-    DirectRoom,
-    RoomFull,
-    /// The room is there already.
-    Exists,
-    /// It is so already; nothing to do.
-    Unchanged,
-    /// The message was deleted.
-    Gone,
-    /// The account of the other one in a direct room was deleted: nobody would read it.
-    AccountDeleted,
-    /// The message has as many reactions as it may have.
-    TooManyReactions,
-    /// The sender used this `client_id` here before.
-    Repeat(First),
-    /// The record contradicts itself; only another program could have written it.
-    Nonsense,
-}
-
-impl Refusal {
-    pub fn code(self) -> &'static str {
-        match self {
-            Refusal::NotFound => "not_found",
-            Refusal::NotAMember => "not_a_member",
-            Refusal::Forbidden => "forbidden",
-            Refusal::Banned => "banned",
-            Refusal::Muted(_) => "muted",
-            Refusal::IsAdmin => "is_admin",
-            Refusal::LastAdmin => "last_admin",
-            Refusal::DirectRoom => "direct_room",
-            Refusal::RoomFull => "room_full",
-            Refusal::Exists => "exists",
-            Refusal::Unchanged => "unchanged",
-            Refusal::Gone => "message_deleted",
-            Refusal::AccountDeleted => "account_deleted",
-            Refusal::TooManyReactions => "too_many_reactions",
-            Refusal::Repeat(_) => "repeat",
-            Refusal::Nonsense => "nonsense",
-        }
-    }
-
-    /// When it ends by itself, where it is a mute.
-    pub fn muted_until(self) -> Option<Timestamp> {
-        match self {
-            Refusal::Muted(until) => Some(until),
-            _ => None,
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
-    #[serde(flatten)]
-    pub person: Person,
-    pub role: Role,
-    pub joined_at: Timestamp,
-}
-
-/// Whom a message calls: `@username`, or everyone by an admin's `@all`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mentions {
-    pub all: bool,
-    pub users: Vec<UserId>,
-}
-
-/// What is the same about a room for everyone in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Info {
-    pub id: RoomId,
-    pub kind: RoomKind,
-    pub name: Option<String>,
-    pub topic: String,
-    pub visibility: Visibility,
-    pub member_count: usize,
-    /// The two people of a direct room; absent for groups.
-    #[serde(
-        default,
-        rename = "members",
-        with = "as_members",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    pub people: Vec<Person>,
-}
-
-/// What an accepted record did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-pub enum Event {
-    /// `mentions` are the members whom the text calls by name, the sender left out.
-    Message {
-        message: Message,
-        mentions: Mentions,
-    },
-    /// `message` is as it is now, `mentions` are all whom it calls now.
-    Edited {
-        message: Message,
-        mentions: Mentions,
-    },
-    /// What is left of the message.
-    Deleted {
-        message: Message,
-        by: UserId,
-    },
-    Reaction {
-        message: MessageId,
-        emoji: String,
-        user: UserId,
-        on: bool,
-        /// How many have this emoji now.
-        count: usize,
-        /// Who has which, now.
-        #[serde(skip)]
-        all: Vec<Reactors>,
-    },
-    RoomCreated {
-        info: Info,
-        members: Vec<Member>,
-        by: UserId,
-    },
-    /// `changes` is what is not as it was before.
-    RoomUpdated {
-        info: Info,
-        #[serde(default)]
-        changes: Changes,
-        by: UserId,
-    },
-    /// `members` are those who were in it to the end, whom nothing else remembers.
-    RoomDeleted {
-        by: UserId,
-        #[serde(default)]
-        members: Vec<UserId>,
-    },
-    /// Who was muted when they left, and whose mute lasts, is muted still.
-    MemberAdded {
-        member: Member,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        muted_until: Option<Timestamp>,
-        by: UserId,
-    },
-    MemberUpdated {
-        member: Member,
-        by: UserId,
-    },
-    MemberMuted {
-        member: Member,
-        until: Timestamp,
-        by: UserId,
-    },
-    MemberUnmuted {
-        member: Member,
-        by: UserId,
-    },
-    MemberRemoved {
-        member: Member,
-        ban: bool,
-        by: UserId,
-    },
-    /// Somebody who was not in it is kept from coming in.
-    MemberBanned {
-        person: Person,
-        by: UserId,
-    },
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
