@@ -29,10 +29,11 @@ pub async fn find(hub: &Arc<Hub>, id: MessageId) -> Result<Option<Message>, Trou
     Ok(hub.store.message(id).await?)
 }
 
-/// By what right somebody does something to a message through a socket. Others' messages are
-/// deleted by hub admins, too; whether somebody is one may have changed since the socket opened.
+/// By what right somebody does something to a message through a socket. Hub admins delete those of
+/// others, too, and their own where they are no members any more; whether somebody is one may have
+/// changed since the socket opened.
 pub async fn doer(hub: &Hub, user: UserId, action: &Action) -> Result<Doer, Trouble> {
-    if !matches!(action, Action::Deleted { message } if message.sender.id != user) {
+    if !matches!(action, Action::Deleted { .. }) {
         return Ok(user.into());
     }
     Ok(Doer { user, hub_admin: is_hub_admin(hub, user).await? })

@@ -122,8 +122,8 @@ export class Conversation {
   }
 
   #showBar() {
-    const held = this.#chat.reading.isHeld(this.#roomId);
     const { room } = this.#chat;
+    const held = this.#chat.reading.isHeld(this.#roomId) && room?.unread > 0;
     const above = this.#unreadAfter !== null && !this.#unreadFound && this.#unread > 0;
     this.#bar.show(!room || !(held || above) ? null : held ? room.unread : this.#unread, { held });
   }

@@ -3,7 +3,7 @@
 // a button over the conversation leads back to them.
 
 import { avatar } from "../lib/avatar.js";
-import { $, arrange, coalesce, h, testId } from "../lib/dom.js";
+import { $, arrange, coalesce, focusFirst, h, testId } from "../lib/dom.js";
 import { brief, timeElement } from "../lib/time.js";
 import { Search } from "../models/search.js";
 
@@ -39,7 +39,7 @@ export class SearchPanel {
     chat.rooms.on("change", this.#render);
     chat.on("event", (event) => this.#search.apply(event));
     chat.on("room", () => this.#followRoom());
-    chat.on("connected", () => this.#search.state === "failed" && this.#search.now());
+    chat.on("connected", () => this.#search.refresh()); // what happened meanwhile was not told
     chat.on("panel", (name) => name !== "search" && this.close());
 
     const [everywhere, here] = this.#openers;
@@ -77,8 +77,7 @@ export class SearchPanel {
     delete document.body.dataset.search;
     if (document.body.dataset.view === "search") document.body.dataset.view = this.#covered;
     this.#toResults.hidden = true;
-    const back = this.#opener?.checkVisibility() ? this.#opener : testId("composer");
-    if (hadFocus) back.focus();
+    if (hadFocus) focusFirst(this.#opener, testId("composer"), $(".stage"));
   }
 
   #scope(wide) {

@@ -53,7 +53,7 @@ export class Stage {
     const address = roomId === null ? location.pathname : `#${encodeURIComponent(roomId)}`;
     if (replace || roomId === null) {
       history[replace ? "replaceState" : "pushState"](null, "", address);
-      this.#route();
+      dispatchEvent(new Event("hashchange")); // as where the address is changed by a link
     } else if (roomId === this.#named()) {
       this.#route();
     } else {

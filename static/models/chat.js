@@ -80,6 +80,7 @@ export class Chat extends Emitter {
       if (NO_ROOM_OF_MINE.has(code) && this.rooms.get(room)) this.#lookAt(room);
     });
     this.rooms.on("uncertain", (room) => this.#lookAgain(room));
+    this.rooms.on("allRead", (room) => this.reading.release(room));
     this.rooms.on("unread", (room) => this.#markedUnread(room));
   }
 

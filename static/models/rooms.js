@@ -120,6 +120,7 @@ export class Rooms extends Emitter {
     if (read_version > versionOf(room))
       return this.#markedUnread(room, read_position, read_version);
     if (!this.markRead(room.id, { read_position, read_version })) return;
+    if (room.unread === 0) this.emit("allRead", room.id);
     if (room.unread > 0) this.emit("uncertain", room.id); // read in part: only the server can count
   }
 

@@ -63,6 +63,14 @@ export class Search extends Emitter {
     return this.#find(parseQuery(this.text));
   }
 
+  /** Looks anew for the same; what was found stays until there is an answer. */
+  refresh() {
+    if (this.state === "idle" || this.state === "short") return;
+    this.loadingOlder = this.olderFailed = false;
+    this.state = "loading";
+    return this.now();
+  }
+
   async loadOlder() {
     if (this.state !== "ready" || !this.hasOlder || this.loadingOlder) return;
     const run = this.#run;
@@ -88,7 +96,7 @@ export class Search extends Emitter {
     if (type === "message") this.#said(message);
     else if (type === "edited" || type === "deleted") this.#rewritten(message);
     else if (type === "room_deleted" || (type === "member_removed" && member.user_id === this.#me))
-      this.hits = this.hits.filter((hit) => hit.room_id !== room);
+      this.#leave(room);
     if (this.hits !== before) this.emit("change");
   }
 
@@ -134,6 +142,12 @@ export class Search extends Emitter {
     Object.assign(this, { state, hits: [], hasOlder: false });
     this.#asked = null;
     this.emit("change");
+  }
+
+  /** Older pages are asked for behind a hit, which may be in the room that is gone: so ask anew. */
+  #leave(room) {
+    this.hits = this.hits.filter((hit) => hit.room_id !== room);
+    if (!this.room && this.hasOlder) this.refresh();
   }
 
   #said(message) {

@@ -58,6 +58,56 @@ export function readingStories(now) {
     t.diagnostic("marked again and pressed 'Mark read': nothing is unread on either");
   });
 
+  test("bob reads on his tablet what he marked as unread, and nothing of it is left", async (t) => {
+    const { world, together } = now();
+    const { alice, bob, people } = await together(t, "Mudflat");
+    const tablet = await secondDevice(people, bob, world.first);
+    await alice.say("ebb");
+    await alice.say(`@${bob.username} flow`);
+    await bob.sees(`@${bob.username} flow`);
+    const height = async (text) => (await bob.line(text).locator(".body").boundingBox()).height;
+    assert.equal(
+      await height(`@${bob.username} flow`),
+      await height("ebb"),
+      "a call is in its line",
+    );
+
+    await bob.does("unread", "ebb");
+    await bar(bob, "2 unread messages");
+    await tablet.enter("Mudflat");
+    await hasBadge(bob, "Mudflat", "");
+    await bob.hook("unread-bar").waitFor({ state: "hidden" });
+    await alice.say("slack water");
+    await bob.sees("slack water");
+    await hasBadge(bob, "Mudflat", "");
+    t.diagnostic("read on the tablet: no bar is left at the other, and what comes there is read");
+  });
+
+  test("the focus outlives the line whose menu was open, and the room itself", async (t) => {
+    const { together } = now();
+    const { alice, bob } = await together(t, "Reedbed");
+    await alice.say("gone soon");
+    await bob.line("gone soon").locator(".bubble").hover();
+    await bob.line("gone soon").getByTestId("line-more").click();
+    await alice.does("delete", "gone soon");
+    await alice.visible("dialog-submit").click();
+    await bob.sees("Message deleted");
+    await bob.page.keyboard.press("Escape");
+    assert.ok(await bob.page.evaluate(() => document.activeElement !== document.body));
+
+    await alice.say("still here");
+    await bob.sees("still here");
+    await bob.line("still here").locator(".bubble").hover();
+    await bob.line("still here").getByTestId("line-more").click();
+    await bob.page.locator(".popup").waitFor();
+    const room = await bob.room();
+    await alice.hub.call("DELETE", `/rooms/${room}/members/${bob.id}`, { token: alice.token });
+    await bob.listed("Reedbed").waitFor({ state: "detached" });
+    await bob.page.locator(".popup").waitFor({ state: "detached" });
+    assert.ok(await bob.page.evaluate(() => document.activeElement !== document.body));
+    t.diagnostic("his line and then his room went while its menu was open: the focus was kept");
+  });
+
   test("mentions are counted apart, as texts are changed and deleted", async (t) => {
     const { world, browser } = now();
     const people = cast(t, browser);

@@ -99,6 +99,10 @@ pub async fn a_hub_admin_steps_in_and_the_audit_says_so(world: &World) {
     let word = alice.say(&room, "a word").await;
     let mut keepers = keeper.socket().await;
     keepers.ok("delete", json!({"message": word["id"]})).await;
+    // Their own, too, once they are gone from there.
+    let own = keeper.say(&room, "so long").await;
+    keeper.leave(&room).await;
+    keepers.ok("delete", json!({"message": own["id"]})).await;
 }
 
 pub async fn a_group_keeps_an_admin(world: &World) {

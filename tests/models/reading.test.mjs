@@ -152,6 +152,15 @@ describe("a room that is marked as unread", () => {
     assert.ok(!page.chat.reading.isHeld("1"));
   });
 
+  test("is read once all of it was read on another device, and stays so", async () => {
+    const page = open();
+    page.event(raised);
+    await settled();
+    page.event(event("read", { read_version: 1, read_position: "9" }));
+    assert.deepEqual(counts(page.chat.rooms), [0, 0]);
+    assert.ok(!page.chat.reading.isHeld("1"));
+  });
+
   test("is read by writing in it", async () => {
     const page = open();
     page.event(raised);

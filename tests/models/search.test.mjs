@@ -182,6 +182,45 @@ describe("asking", () => {
   });
 });
 
+describe("looking anew", () => {
+  test("finds what has changed while there was no connection", async () => {
+    const page = new Page();
+    page.search.ask("tide", null);
+    page.search.refresh();
+    await page.asks(1);
+    await page.answers(0, [said("9", "tide 9"), said("8", "tide 8")]);
+    page.search.refresh();
+    assert.deepEqual(page.found(), ["tide 9", "tide 8"], "they stay until there is an answer");
+    await page.asks(2);
+    await page.answers(1, [said("9", "tide 9")]);
+    assert.deepEqual(page.found(), ["tide 9"]);
+  });
+
+  test("is done when a room goes in which the older ones were asked for", async () => {
+    const page = new Page();
+    page.search.ask("tide", null);
+    await page.asks(1);
+    await page.answers(0, [said("9", "tide 9")], true);
+    page.search.loadOlder();
+    await page.asks(2);
+    page.search.apply({ type: "room_deleted", room: said("9", "").room_id });
+    await page.asks(3);
+    assert.equal(page.asked[2].before, undefined);
+    await page.answers(2, [said("4", "tide 4")], true);
+    await page.fails(1);
+    assert.deepEqual([page.found(), page.search.olderFailed], [["tide 4"], false]);
+    page.search.loadOlder();
+    await page.asks(4);
+    assert.equal(page.asked[3].before, "4");
+  });
+
+  test("is nothing where nothing was asked", () => {
+    const page = new Page();
+    page.search.refresh();
+    assert.deepEqual([page.search.state, page.asked.length], ["idle", 0]);
+  });
+});
+
 describe("what happens meanwhile", () => {
   async function looking(room = null) {
     const page = new Page();
