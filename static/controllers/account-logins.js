@@ -1,7 +1,7 @@
 // Where I am logged in, and the way to end what I do not know, or have left behind.
 
 import { api, path } from "../lib/api.js";
-import { h, icon } from "../lib/dom.js";
+import { focusFirst, h, icon } from "../lib/dom.js";
 import { ago, exactly } from "../lib/time.js";
 import { describeAgent } from "../lib/user-agent.js";
 import { openDialog } from "./dialog.js";
@@ -44,9 +44,12 @@ export function showLogins(logOut) {
   }
 
   async function act(change) {
+    const button = document.activeElement;
     try {
       await change();
       await load();
+      // What was pressed may be gone.
+      if (!button.isConnected || button.hidden) focusFirst(list.querySelector("button"));
     } catch (problem) {
       if (!problem.detail) throw problem;
       note.textContent = problem.detail;

@@ -100,6 +100,7 @@ export class Conversation {
   #key(event) {
     const elsewhere = event.target.closest?.("dialog, .popup, .members, [data-room-filter]");
     if (event.key !== "Escape" || event.defaultPrevented || elsewhere || $("dialog[open]")) return;
+    if (event.isComposing) return; // it is the input method that is left
     if (event.shiftKey) this.#chat.readEverything();
     else if (this.#roomId && this.#chat.room) this.markRead();
   }

@@ -138,7 +138,7 @@ export class LineMenu {
       mayWrite &&
         row.mine &&
         entry("action-edit", "Edit", "edit", () => composing.edit(roomId, message)),
-      !(row.mine && row.id === timeline.newest?.id) &&
+      timeline.hasOthersFrom(message) &&
         entry("action-unread", "Mark unread from here", "unread", () =>
           this.#chat.markUnread(message),
         ),

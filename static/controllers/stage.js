@@ -23,7 +23,7 @@ export class Stage {
     addEventListener("hashchange", () => this.#route());
     chat.on("connected", () => this.#route({ stays: true }));
     chat.on("room", () => this.#draw());
-    chat.on("gone", () => this.go(null, { replace: true }));
+    chat.on("gone", () => this.#leave());
     for (const back of document.querySelectorAll(".back"))
       back.addEventListener("click", (event) => {
         event.preventDefault();
@@ -59,6 +59,13 @@ export class Stage {
     } else {
       location.hash = address;
     }
+  }
+
+  /** The room that was open is there no more: whoever was in it is taken back to the list. */
+  #leave() {
+    const wasIn = $("[data-stage='room']").contains(document.activeElement);
+    this.go(null, { replace: true });
+    if (wasIn) $(".stage").focus({ preventScroll: true });
   }
 
   #named() {

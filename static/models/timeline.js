@@ -40,6 +40,15 @@ export class Timeline extends Emitter {
     return this.messages.at(-1);
   }
 
+  /** Whether there is something by others, this message or after it. */
+  hasOthersFrom({ position }) {
+    const byOthers = ({ sender, deleted }) => sender.id !== this.#me && !deleted;
+    return (
+      this.hasNewer ||
+      this.messages.some((message) => byOthers(message) && !isLater(position, message.position))
+    );
+  }
+
   find(id) {
     return this.#byId.get(id);
   }
