@@ -124,6 +124,13 @@ pub struct NewRoom {
 pub async fn create(hub: Shared, LoggedIn(viewer, Body(new)): LoggedIn<Body<NewRoom>>) -> Answer {
     let kind: RoomKind = word("kind", &new.kind)?;
     hub.pace.count(viewer.id(), Weight::of_founding(new.members.len()))?;
+    // A direct room stays, also where the other account is no more.
+    if let (RoomKind::Direct, [other]) = (kind, &new.members[..])
+        && let Some(room) = RoomId::direct(viewer.id(), *other)
+        && let Some(room) = hub.store.room_view(room, viewer.id()).await?
+    {
+        return Ok(HttpResponse::Ok().json(json!({"room": room})));
+    }
     let members = people(&hub, &viewer, &new.members).await?;
     match kind {
         RoomKind::Group => create_group(hub, viewer, new, members).await,
@@ -174,9 +181,6 @@ async fn open_direct(hub: Shared, viewer: Viewer, mut members: Vec<Person>) -> A
     let wrong = || Problem::invalid("members", "a direct conversation names one other person");
     let other = members.pop().filter(|_| members.is_empty()).ok_or_else(wrong)?;
     let room = RoomId::direct(viewer.id(), other.id).ok_or_else(wrong)?;
-    if let Some(room) = hub.store.room_view(room, viewer.id()).await? {
-        return Ok(HttpResponse::Ok().json(json!({"room": room})));
-    }
     let seats = [viewer.account.person.clone(), other];
     let founding = Founding {
         kind: RoomKind::Direct,

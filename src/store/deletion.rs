@@ -50,35 +50,60 @@ impl Store {
         rows.iter().map(seat).collect()
     }
 
-    /// Takes a person's names out of what is kept of the past of rooms.
+    /// Takes a person's names out of what is kept of the past of rooms: of what was done to them, and
+    /// of how the rooms began that they were ever in. Other events have no names in them, or are
+    /// shown with the message as it is now.
     pub async fn erase_from_events(&self, user: UserId) -> Result<()> {
         let nobody = Person::deleted(user);
         let (mut room, mut position) = (String::new(), -1);
         loop {
-            // Other events have no names in them, or are shown with the message as it is now.
             let sql = "SELECT room_id, position, data FROM events
-                 WHERE (room_id > ? OR (room_id = ? AND position > ?))
-                   AND type IN ('room_created', 'room_updated', 'member_added', 'member_updated',
-                                'member_removed', 'member_banned', 'member_muted', 'member_unmuted')
-                   AND INSTR(data, ?) > 0
+                 WHERE subject = ? AND (room_id > ? OR (room_id = ? AND position > ?))
+                   AND type IN ('member_added', 'member_updated', 'member_removed', 'member_banned',
+                                'member_muted', 'member_unmuted')
                  ORDER BY room_id, position LIMIT ?";
-            let id = format!("id\":\"{user}\"");
-            let params = values![room.as_str(), room.as_str(), position, id, EVENTS];
+            let params = values![user, room.as_str(), room.as_str(), position, EVENTS];
             let rows = self.db.query(Statement::new(sql, params)).await?;
-            let mut updates = Vec::new();
-            for row in &rows {
-                (room, position) = (row.text(0)?.to_owned(), row.int(1)?);
-                if let Some(data) = erased(row.text(2)?, &nobody)? {
-                    let sql = "UPDATE events SET data = ? WHERE room_id = ? AND position = ?";
-                    updates.push(Statement::new(sql, values![data, room.as_str(), position]));
+            self.erase_from(&rows, &nobody).await?;
+            match rows.last() {
+                Some(last) if rows.len() == EVENTS => {
+                    (room, position) = (last.text(0)?.to_owned(), last.int(1)?);
                 }
+                _ => break,
             }
-            if !updates.is_empty() {
-                self.db.write(updates).await?;
+        }
+        let rooms = self.rooms_ever(user).await?;
+        for part in rooms.chunks(EVENTS) {
+            let founding = |room: &String| {
+                let sql = "SELECT room_id, position, data FROM events WHERE room_id = ?
+                           ORDER BY position LIMIT 1";
+                Statement::new(sql, values![room.as_str()])
+            };
+            let foundings = self.db.read(part.iter().map(founding).collect()).await?;
+            self.erase_from(&foundings.concat(), &nobody).await?;
+        }
+        Ok(())
+    }
+
+    /// The rooms that this person was ever in.
+    async fn rooms_ever(&self, user: UserId) -> Result<Vec<String>> {
+        let sql = "SELECT room_id FROM events WHERE subject = ?
+                   UNION SELECT room_id FROM members WHERE user_id = ?";
+        let rows = self.db.query(Statement::new(sql, values![user, user])).await?;
+        rows.iter().map(|row| row.text(0).map(str::to_owned)).collect()
+    }
+
+    async fn erase_from(&self, rows: &[Row], nobody: &Person) -> Result<()> {
+        let mut updates = Vec::new();
+        for row in rows {
+            if let Some(data) = erased(row.text(2)?, nobody)? {
+                let sql = "UPDATE events SET data = ? WHERE room_id = ? AND position = ?";
+                updates.push(Statement::new(sql, values![data, row.text(0)?, row.int(1)?]));
             }
-            if rows.len() < EVENTS {
-                return Ok(());
-            }
+        }
+        match updates.is_empty() {
+            true => Ok(()),
+            false => self.db.write(updates).await.map(drop),
         }
     }
 

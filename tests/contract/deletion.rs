@@ -140,6 +140,8 @@ pub async fn a_conversation_with_nobody_can_be_read_alone(world: &World) {
     assert_eq!(him.expect("the other").get("deleted"), None);
 
     // Each instance that has the room in memory is told that she is gone.
+    let opened = bob.post("/rooms", json!({"kind": "direct", "members": [alice.id]})).await;
+    assert_eq!(opened.expect(200)["room"]["id"], direct.as_str(), "the room that there is");
     let path = format!("/rooms/{direct}/messages");
     within(SOON, "every instance refuses", async || {
         for instance in 0..2 {
