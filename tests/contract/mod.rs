@@ -5,6 +5,7 @@ pub mod audit;
 pub mod avatars;
 pub mod away;
 pub mod changes;
+pub mod curl;
 pub mod deletion;
 pub mod ground;
 pub mod hub_admins;
@@ -236,6 +237,8 @@ macro_rules! each_story {
                 public_groups_are_listed_in_pages,
                 changes_have_a_rate_for_each_person,
                 what_is_too_large_for_kafka_is_refused_for_good;
+            curl:
+                the_documented_calls_work_by_curl;
             simple:
                 what_is_sent_is_listed_changed_and_deleted,
                 without_a_group_it_is_the_only_or_last_used_one,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{World, handshake};
+use crate::support::{World, handshake, handshake_at};
 
 pub async fn a_body_of_another_type_or_too_large_says_which(world: &World) {
     let alice = world.person("alice").await;
@@ -25,6 +25,9 @@ pub async fn one_socket_too_many_is_told_as_that(world: &World) {
     let alice = world.person("alice").await;
     let mut only = alice.socket().await;
     handshake(&alice, Some("rookery.v1")).send().await.problem(429, "too_many_sockets");
+    let group = alice.group("Books", &[]).await;
+    let subscribe = handshake_at(&alice, &format!("/subscribe/{group}"));
+    subscribe.send().await.problem(429, "too_many_sockets");
     only.settle().await;
 }
 
@@ -79,7 +82,8 @@ pub async fn whatever_changes_something_has_a_rate(world: &World) {
     let said = alice.say(&room, "one of many").await;
     let id = said["id"].as_str().expect("an id");
     let (message, reaction) = (format!("/messages/{id}"), format!("/messages/{id}/reactions/👍"));
-    let mute = format!("/rooms/{room}/members/{}/mute", bob.id);
+    let member = format!("/rooms/{room}/members/{}", bob.id);
+    let mute = format!("{member}/mute");
     let text = json!({"body": "another", "message": "another", "user_id": alice.id});
     let send = json!({"message": "another", "user_id": alice.id, "group_id": room});
     let api = |path: &str| format!("/api/v1{path}");
@@ -93,9 +97,12 @@ pub async fn whatever_changes_something_has_a_rate(world: &World) {
         (Method::DELETE, format!("/delete-message/{id}"), json!({})),
         (Method::PUT, api(&mute), json!({"minutes": 1})),
         (Method::DELETE, api(&mute), json!({})),
+        (Method::DELETE, api(&member), json!({})),
+        (Method::POST, api(&format!("/rooms/{room}/leave")), json!({})),
+        (Method::DELETE, api(&format!("/rooms/{room}")), json!({})),
     ] {
-        let is_mute = path.ends_with("/mute");
-        let code = if is_mute { "too_many_changes" } else { "too_many_messages" };
+        let is_about_rooms = path.contains("/rooms/");
+        let code = if is_about_rooms { "too_many_changes" } else { "too_many_messages" };
         let asked = format!("a refusal of {method} {path}");
         let refused = crate::support::until(&asked, async || {
             let answer = alice.request(method.clone(), &path).json(body.clone()).send().await;
