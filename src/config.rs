@@ -23,6 +23,7 @@ pub struct Config {
     pub log: Log,
     pub store: Store,
     pub limits: Limits,
+    pub presence: Presence,
     pub logging: Logging,
 }
 
@@ -111,6 +112,8 @@ pub struct Limits {
     pub outbound_bytes: usize,
     /// Rows of one page at the most.
     pub page: usize,
+    /// Members of a room whose members are told how far the others have read; 0: nobody ever is.
+    pub receipt_members: usize,
     pub failed_logins_per_name: u32,
     pub failed_logins_per_address: u32,
     /// Accounts made in a minute.
@@ -134,6 +137,13 @@ impl Limits {
             topic_characters: self.topic_characters,
         }
     }
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Presence {
+    /// Who has given no input for this long is away.
+    pub away_seconds: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -206,6 +216,7 @@ impl Default for Limits {
             body_bytes: 64 * 1024,
             outbound_bytes: 512 * 1024,
             page: 100,
+            receipt_members: 20,
             failed_logins_per_name: 10,
             failed_logins_per_address: 50,
             signups_per_address: 20,
@@ -216,6 +227,12 @@ impl Default for Limits {
             room_name_characters: 80,
             topic_characters: 250,
         }
+    }
+}
+
+impl Default for Presence {
+    fn default() -> Self {
+        Presence { away_seconds: 300 }
     }
 }
 
@@ -295,6 +312,7 @@ impl Config {
             ("limits.signups_per_address", limits.signups_per_address as usize),
             ("limits.tail_bytes", limits.tail_bytes),
             ("store.batch_size", store.batch_size),
+            ("presence.away_seconds", self.presence.away_seconds as usize),
             ("limits.message_characters", limits.message_characters),
         ];
         if let Some((name, _)) = positive.into_iter().find(|(_, value)| *value == 0) {

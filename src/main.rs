@@ -14,7 +14,7 @@ use rookery::config::{Config, LogFormat};
 use rookery::core::text;
 use rookery::core::types::Person;
 use rookery::hub::now;
-use rookery::store::{Store, StoreError};
+use rookery::store::{Account, Store, StoreError};
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -47,7 +47,12 @@ enum Command {
 #[derive(Subcommand)]
 enum UserCommand {
     /// Add an account; the password is read from standard input.
-    Add { username: String },
+    Add {
+        username: String,
+        /// Make it a hub admin.
+        #[arg(long)]
+        admin: bool,
+    },
     /// Set a password, read from standard input, and end all logins.
     ///
     /// Their open sockets close within a few seconds, with 4501, on all instances.
@@ -58,7 +63,11 @@ enum UserCommand {
     Disable { username: String },
     /// Enable an account again.
     Enable { username: String },
-    /// List all accounts: id, user name, display name, state.
+    /// Make an account a hub admin, who administers all public groups without being in them.
+    Promote { username: String },
+    /// Make a hub admin a person like others again, from their next request on.
+    Demote { username: String },
+    /// List all accounts: id, user name, display name, state, and `admin` for hub admins.
     List,
 }
 
@@ -133,7 +142,7 @@ fn count_figures() -> Result<PrometheusHandle, Failure> {
 async fn user(config: &Config, command: UserCommand) -> Result<(), Failure> {
     let store = app::open_store(config).await?;
     match command {
-        UserCommand::Add { username } => {
+        UserCommand::Add { username, admin } => {
             let limits = config.limits.text();
             let username = text::username(&username, &limits)?;
             let hash = new_password(&username).await?;
@@ -141,6 +150,9 @@ async fn user(config: &Config, command: UserCommand) -> Result<(), Failure> {
                 Err(StoreError::Taken) => return Err("this user name is taken".into()),
                 user => user?,
             };
+            if admin {
+                store.set_hub_admin(user, true).await?;
+            }
             println!("added user {user}: {username}");
         }
         UserCommand::Passwd { username } => {
@@ -158,6 +170,16 @@ async fn user(config: &Config, command: UserCommand) -> Result<(), Failure> {
             let person = person(&store, &username).await?;
             store.set_disabled(person.id, None).await?;
             println!("enabled {}", person.username);
+        }
+        UserCommand::Promote { username } => {
+            let person = person(&store, &username).await?;
+            store.set_hub_admin(person.id, true).await?;
+            println!("{} is a hub admin", person.username);
+        }
+        UserCommand::Demote { username } => {
+            let person = person(&store, &username).await?;
+            store.set_hub_admin(person.id, false).await?;
+            println!("{} is no hub admin", person.username);
         }
         UserCommand::List => list(&store).await?,
     }
@@ -187,10 +209,15 @@ async fn list(store: &Store) -> Result<(), Failure> {
     loop {
         let accounts = store.accounts(after, 1_000).await?;
         for account in &accounts {
-            let state = if account.disabled { "disabled" } else { "active" };
+            let state = match account {
+                Account { deleted: true, .. } => "deleted",
+                Account { disabled: true, .. } => "disabled",
+                _ => "active",
+            };
+            let admin = if account.hub_admin { "\tadmin" } else { "" };
             let person = &account.person;
             print(&format!(
-                "{}\t{}\t{}\t{state}",
+                "{}\t{}\t{}\t{state}{admin}",
                 person.id, person.username, person.display_name
             ))?;
         }

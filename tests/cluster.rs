@@ -6,8 +6,12 @@
 #[macro_use]
 #[path = "contract/mod.rs"]
 mod contract;
+#[path = "cluster/console.rs"]
+mod console;
 #[path = "cluster/inbound.rs"]
 mod inbound;
+#[path = "cluster/lost.rs"]
+mod lost;
 mod support;
 
 each_story!(crate::support::World::cluster);

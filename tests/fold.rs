@@ -11,8 +11,8 @@ use std::ops::Range;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use rookery::core::batch::{Batch, Change};
-use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat, VERSION};
-use rookery::core::room::{Event, Mentions, Message, Refusal, Room, Status};
+use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat};
+use rookery::core::room::{Doer, Event, Mentions, Message, Refusal, Room, Status};
 use rookery::core::types::{
     MessageId, Person, Place, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
 };
@@ -20,6 +20,7 @@ use rookery::store::{PageOf, ReadMark, Store};
 use uuid::Uuid;
 
 const PEOPLE: i64 = 5;
+const HUB_ADMIN: UserId = UserId(5);
 const PARTITIONS: u16 = 2;
 const CLIENT_IDS: u8 = 4;
 
@@ -30,6 +31,11 @@ fn room_id(number: usize) -> RoomId {
 
 fn partition_of(room: RoomId) -> u16 {
     u16::from(room == RoomId::Group(2))
+}
+
+/// When a record is published: by clocks that do not agree.
+fn at(record: u128) -> Timestamp {
+    Timestamp(record as i64 * 10 + (record % 3) as i64 * 50)
 }
 
 fn person(user: i64) -> Person {
@@ -153,6 +159,10 @@ fn action(by: i64) -> impl Strategy<Value = Action> {
         3 => Just(remove(by, false)),
         8 => (people(), role()).prop_map(move |(user, role)| set(user, role)),
         5 => (people(), any::<bool>()).prop_map(move |(user, ban)| remove(user, ban)),
+        4 => (people(), 0..6_000i64).prop_map(|(user, until)| {
+            Action::MemberMuted { member: person(user), until: Timestamp(until) }
+        }),
+        1 => people().prop_map(|user| Action::MemberUnmuted { member: person(user) }),
         3 => changes(),
         1 => proptest::bool::weighted(0.2).prop_map(|really| match really {
             true => Action::RoomDeleted,
@@ -290,7 +300,9 @@ impl World {
                 }
             }
             Step::Force { room, by, action, copies } => {
-                let record = self.record(room_id(room), UserId(by), action);
+                // Whoever writes to the log is believed, whatever the store says of them.
+                let by = Doer { user: UserId(by), hub_admin: copies > 1 };
+                let record = self.record(room_id(room), by, action);
                 (0..copies).for_each(|_| self.append(record.room, record.encode()));
             }
             Step::Garbage { room } => {
@@ -317,19 +329,19 @@ impl World {
         }
     }
 
-    fn record(&mut self, room: RoomId, by: UserId, action: Action) -> Record {
+    fn record(&mut self, room: RoomId, by: Doer, action: Action) -> Record {
         self.records += 1;
-        let (at, id) = (Timestamp(self.records as i64), Uuid::from_u128(self.records));
-        Record { action, v: VERSION, room, by, at, id }
+        Record::new(action, room, by, at(self.records), Uuid::from_u128(self.records))
     }
 
     /// An instance publishes what it admits. One that has read everything is not mistaken.
     fn propose(&mut self, instance: usize, room: RoomId, by: UserId, action: Action) {
         let partition = usize::from(partition_of(room));
         let fold = &mut self.instances[instance][partition];
-        let admitted = fold.room(room).admit(by, &action);
+        let by = Doer { user: by, hub_admin: by == HUB_ADMIN };
+        let admitted = fold.room(room).admit(by, &action, at(self.records + 1));
         let has_read_all = fold.next == self.log[partition].len();
-        let record = self.record(room, by, action);
+        let record = self.record(room, admitted.unwrap_or(by), action);
         if has_read_all {
             let place = Place {
                 epoch: 0,
@@ -338,7 +350,7 @@ impl World {
             };
             let mut copy = self.truth[partition].room(room).clone();
             let applied = copy.apply(&record, place).map(drop);
-            assert_eq!(admitted, applied, "admitting and applying {record:?}");
+            assert_eq!(admitted.map(drop), applied, "admitting and applying {record:?}");
         }
         if admitted.is_ok() {
             self.append(room, record.encode());
@@ -354,6 +366,8 @@ impl World {
             assert!(self.truth[index].rooms[&room].position > before.position);
             if let Event::Message { message, .. } = event {
                 assert!(before.members.contains_key(&message.sender.id), "a stranger spoke");
+                let (sender, at) = (message.sender.id, message.sent_at);
+                assert_eq!(before.mutes.until(sender, at), None, "one who is muted spoke");
             }
         }
         self.log[index].push(Logged { key, value, verdict });
@@ -408,7 +422,8 @@ impl World {
             let verdict = self.persister[index].take_in(partition, &logged.key, &logged.value);
             assert_eq!(verdict, logged.verdict, "the persister at {partition}/{offset}");
             let position = Place { epoch: 0, partition, offset: offset as i64 }.position();
-            let change = |event| Change { room: record.room, position, at: record.at, event };
+            let (room, at, hub_admin) = (record.room, record.at, record.hub_admin);
+            let change = |event| Change { room, position, at, hub_admin, event };
             batch.push(offset as i64, verdict.and_then(Result::ok).map(change));
         }
         if batch.is_empty() {
@@ -459,6 +474,8 @@ impl World {
             Event::RoomDeleted { .. } => *counted = Counted::default(),
             Event::RoomUpdated { .. }
             | Event::MemberUpdated { .. }
+            | Event::MemberMuted { .. }
+            | Event::MemberUnmuted { .. }
             | Event::MemberBanned { .. } => {}
         }
     }
@@ -467,7 +484,7 @@ impl World {
         let partition = partition_of(room);
         let end = self.store.snapshot(room, partition).await.unwrap().room.position;
         let position = Position(end.0 * percent / 100);
-        self.store.set_read(&[ReadMark { room, user, position }]).await.unwrap();
+        self.store.set_read(&[ReadMark { room, user, position, version: None }]).await.unwrap();
         if let Some(read) = self.counted.entry(room).or_default().read.get_mut(&user) {
             *read = (*read).max(position.min(end));
         }
@@ -538,6 +555,7 @@ fn assert_same(one: &Room, other: &Room) {
     assert_eq!(known(one), known(other), "room {}", one.id);
     assert_eq!(one.info(), other.info());
     assert_eq!((&one.members, &one.banned), (&other.members, &other.banned), "room {}", one.id);
+    assert_eq!(one.mutes, other.mutes, "room {}", one.id);
     assert_eq!(one.changed, other.changed, "room {}", one.id);
     if one.status == Status::Live {
         assert_eq!(one.recent.is_complete(), other.recent.is_complete());

@@ -2,8 +2,8 @@
 //! what a record does when it comes back from the log.
 
 use rookery::core::message::{Message, REACTIONS};
-use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat, VERSION};
-use rookery::core::room::{Event, MAX_MEMBERS, Refusal, Room, Standing};
+use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat};
+use rookery::core::room::{Doer, Event, MAX_MEMBERS, Refusal, Room, Standing};
 use rookery::core::types::{
     Person, Place, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
 };
@@ -51,26 +51,35 @@ impl Story {
     }
 
     /// What became of an action, asked before and told after: the two must agree.
-    fn tries(&mut self, by: UserId, action: Action) -> Result<Event, Refusal> {
-        let admitted = self.room.admit(by, &action);
+    fn tries(&mut self, by: Doer, action: Action) -> Result<Event, Refusal> {
         let before = self.room.position;
         let place = Place { epoch: 0, partition: 0, offset: self.next };
         self.next += 1;
-        let (v, at) = (VERSION, Timestamp(self.next));
-        let record = Record { action, v, room: self.room.id, by, at, id: Uuid::now_v7() };
+        let at = Timestamp(self.next);
+        let admitted = self.room.admit(by, &action, at);
+        let record = Record::new(action, self.room.id, by, at, Uuid::now_v7());
         let applied = self.room.apply(&record, place);
-        assert_eq!(admitted, applied.as_ref().map(|_| ()).map_err(|refusal| *refusal));
+        assert_eq!(admitted.map(drop), applied.as_ref().map(drop).map_err(|refusal| *refusal));
         let moved = if applied.is_ok() { place.position() } else { before };
         assert_eq!(self.room.position, moved, "only what was accepted moves the position");
         applied
     }
 
     fn did(&mut self, by: UserId, action: Action) -> Event {
+        self.does(by.into(), action)
+    }
+
+    fn does(&mut self, by: Doer, action: Action) -> Event {
         self.tries(by, action).expect("accepted")
     }
 
+    /// What would become of an action now.
+    fn admits(&self, by: impl Into<Doer>, action: &Action) -> Result<Doer, Refusal> {
+        self.room.admit(by.into(), action, Timestamp(self.next + 1))
+    }
+
     fn refused(&mut self, by: UserId, action: Action) -> Refusal {
-        self.tries(by, action).expect_err("refused")
+        self.tries(by.into(), action).expect_err("refused")
     }
 
     fn said(&mut self, by: UserId, body: &str) -> Message {
@@ -170,6 +179,8 @@ fn a_direct_room_has_its_two_people_for_ever() {
             renames("x"),
             opens(Visibility::Public),
             Action::RoomDeleted,
+            mutes(BOB, 1_000),
+            unmutes(BOB),
         ]
     };
     for action in unchangeable() {
@@ -188,7 +199,7 @@ fn a_direct_room_has_its_two_people_for_ever() {
 fn a_direct_room_is_of_its_own_pair() {
     let id = RoomId::direct(ANN, BOB).unwrap();
     let made = |kind, by, others: &[UserId]| {
-        Story::about(id).tries(by, founding(kind, Visibility::Private, by, others))
+        Story::about(id).tries(Doer::from(by), founding(kind, Visibility::Private, by, others))
     };
     assert!(made(RoomKind::Direct, BOB, &[ANN]).is_ok());
     assert_eq!(made(RoomKind::Direct, ANN, &[]), Err(Refusal::Nonsense));
@@ -222,7 +233,7 @@ fn the_last_one_may_go_and_who_comes_into_the_empty_group_runs_it() {
     let mut story = Story::group(Visibility::Public, &[]);
     story.did(ANN, removes(ANN));
     assert_eq!(story.refused(ANN, says(ANN, "hello?")), Refusal::NotAMember);
-    let Event::MemberAdded { member, by } = story.did(CAT, joins(CAT)) else { panic!() };
+    let Event::MemberAdded { member, by, .. } = story.did(CAT, joins(CAT)) else { panic!() };
     assert_eq!((member.role, by), (Role::Admin, CAT));
     story.did(BOB, joins(BOB));
     assert_eq!(story.role(BOB), Some(Role::Member));
@@ -304,7 +315,7 @@ fn only_admins_change_a_group() {
 fn nobody_speaks_after_their_removal_even_if_they_asked_before_it() {
     let mut story = Story::group(Visibility::Private, &[BOB]);
     let late = says(BOB, "too late");
-    assert_eq!(story.room.admit(BOB, &late), Ok(()));
+    assert!(story.admits(BOB, &late).is_ok());
     story.did(ANN, removes(BOB));
     assert_eq!(story.refused(BOB, late), Refusal::NotFound);
 }
@@ -377,7 +388,7 @@ fn a_deleted_room_never_comes_back() {
 fn a_founding_that_contradicts_itself_makes_nothing() {
     let made = |by, others: &[UserId]| {
         let founding = founding(RoomKind::Group, Visibility::Private, ANN, others);
-        Story::about(RoomId::Group(7)).tries(by, founding)
+        Story::about(RoomId::Group(7)).tries(Doer::from(by), founding)
     };
     assert!(made(ANN, &[BOB]).is_ok());
     assert_eq!(made(ANN, &[BOB, BOB]), Err(Refusal::Nonsense), "one person sits once");
@@ -485,4 +496,184 @@ fn a_message_has_so_many_reactions_and_no_more() {
     }
     let one_more = Action::Reaction { message: original, emoji: "👍".into(), on: true };
     assert_eq!(story.refused(BOB, one_more), Refusal::TooManyReactions);
+}
+
+#[test]
+fn nobody_writes_to_a_deleted_account() {
+    let mut story = Story::direct();
+    let event = story.did(BOB, says(BOB, "hello?"));
+    let Event::Message { message, .. } = event else { panic!("{event:?}") };
+    story.did(ANN, Action::Reaction { message: message.original(), emoji: "👍".into(), on: true });
+    story.room.rename(&Person::deleted(ANN));
+    let line = says(BOB, "still there?");
+    assert_eq!(story.admits(BOB, &line), Err(Refusal::AccountDeleted));
+    let edit = Action::Edited { message: message.original(), body: "farewell".into(), quote: None };
+    assert!(story.admits(BOB, &edit).is_ok(), "one's own words are one's own");
+    // No record tells of it, so what comes back from the log is taken alike everywhere.
+    let place = Place { epoch: 0, partition: 0, offset: 99 };
+    let record = Record::new(line, story.room.id, BOB.into(), Timestamp(99), Uuid::nil());
+    assert!(story.room.apply(&record, place).is_ok());
+
+    let mut group = Story::group(Visibility::Private, &[BOB]);
+    group.room.rename(&Person::deleted(BOB));
+    assert!(group.admits(ANN, &says(ANN, "hello")).is_ok());
+    assert!(group.room.members[&BOB].person.is_deleted());
+}
+
+/// Somebody who is a hub admin.
+fn as_hub_admin(user: UserId) -> Doer {
+    Doer { user, hub_admin: true }
+}
+
+#[test]
+fn a_hub_admin_runs_a_public_group_without_being_in_it() {
+    let mut story = Story::group(Visibility::Public, &[BOB]);
+    let rude = story.said(BOB, "rude");
+    let dan = as_hub_admin(DAN);
+    for action in [
+        renames("aviary"),
+        seats(CAT, Role::Member),
+        seats(CAT, Role::Admin),
+        removes(BOB),
+        bans(BOB),
+        deletes(&rude),
+    ] {
+        assert_eq!(story.admits(dan, &action), Ok(dan), "the record has to say it: {action:?}");
+        story.does(dan, action);
+    }
+    assert_eq!((story.role(CAT), story.role(BOB)), (Some(Role::Admin), None));
+    assert!(story.room.require_reader(dan).is_ok());
+    // What is no administration needs a seat.
+    assert_eq!(story.admits(dan, &says(DAN, "hi")), Err(Refusal::NotAMember));
+    assert_eq!(story.admits(dan, &reacts(&rude, "👍", true)), Err(Refusal::NotAMember));
+    assert_eq!(story.admits(dan, &removes(DAN)), Err(Refusal::NotAMember));
+    // No ban holds them off.
+    story.did(ANN, bans(DAN));
+    assert_eq!(story.admits(DAN, &joins(DAN)), Err(Refusal::Banned));
+    story.does(dan, joins(DAN));
+    story.did(DAN, says(DAN, "hi"));
+}
+
+#[test]
+fn a_hub_admin_is_nobody_in_private() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    for action in [renames("x"), seats(CAT, Role::Member), removes(BOB), joins(DAN)] {
+        assert_eq!(story.admits(as_hub_admin(DAN), &action), Err(Refusal::NotFound));
+        assert_eq!(
+            story.admits(as_hub_admin(BOB), &renames("x")),
+            Err(Refusal::Forbidden),
+            "a member is a member"
+        );
+    }
+    assert_eq!(story.room.require_reader(as_hub_admin(DAN)), Err(Refusal::NotFound));
+    assert_eq!(Story::direct().admits(as_hub_admin(DAN), &removes(BOB)), Err(Refusal::NotFound));
+    story.did(ANN, opens(Visibility::Public));
+    story.does(as_hub_admin(DAN), opens(Visibility::Private));
+    assert_eq!(story.admits(as_hub_admin(DAN), &renames("x")), Err(Refusal::NotFound));
+}
+
+#[test]
+fn the_right_of_a_hub_admin_is_used_only_where_it_is_needed() {
+    let story = Story::group(Visibility::Public, &[BOB]);
+    let plain = |user: UserId| Ok(Doer::from(user));
+    assert_eq!(story.admits(as_hub_admin(ANN), &renames("x")), plain(ANN));
+    assert_eq!(story.admits(as_hub_admin(DAN), &joins(DAN)), plain(DAN));
+    assert_eq!(story.admits(as_hub_admin(BOB), &removes(BOB)), plain(BOB));
+}
+
+#[test]
+fn not_even_a_hub_admin_leaves_a_group_without_an_admin() {
+    let mut story = Story::group(Visibility::Public, &[BOB]);
+    let dan = as_hub_admin(DAN);
+    assert_eq!(story.admits(dan, &bans(ANN)), Err(Refusal::LastAdmin));
+    assert_eq!(story.admits(dan, &seats(ANN, Role::Member)), Err(Refusal::LastAdmin));
+    story.does(dan, seats(BOB, Role::Admin));
+    story.does(dan, bans(ANN));
+    story.does(dan, removes(BOB));
+    assert!(story.room.members.is_empty(), "the last of all may go");
+}
+
+fn mutes(user: UserId, until: i64) -> Action {
+    Action::MemberMuted { member: person(user), until: Timestamp(until) }
+}
+
+fn unmutes(user: UserId) -> Action {
+    Action::MemberUnmuted { member: person(user) }
+}
+
+#[test]
+fn who_is_muted_reads_and_reacts_but_does_not_write_until_it_is_over() {
+    let mut story = Story::group(Visibility::Private, &[BOB, CAT]);
+    let (own, anns) = (story.said(BOB, "hi"), story.said(ANN, "hush"));
+    let end = story.next + 7;
+    let Event::MemberMuted { member, until, by } = story.did(ANN, mutes(BOB, end)) else {
+        panic!()
+    };
+    assert_eq!((member.person.id, until, by), (BOB, Timestamp(end), ANN));
+    let muted = Refusal::Muted(Timestamp(end));
+    assert_eq!(story.refused(BOB, says(BOB, "but")), muted);
+    assert_eq!(story.refused(BOB, edits(&own, "but")), muted);
+    story.did(BOB, reacts(&anns, "👍", true));
+    story.did(BOB, deletes(&own));
+    story.did(CAT, says(CAT, "I may"));
+    assert_eq!(story.next, end - 1, "the next record is at the end: it is over by then");
+    story.did(BOB, says(BOB, "thank you"));
+}
+
+#[test]
+fn a_clock_that_is_behind_makes_no_difference_between_folds() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    story.did(ANN, mutes(BOB, 100));
+    let record = |at, offset| {
+        let record = Record::new(says(BOB, "hm"), story.room.id, BOB.into(), at, Uuid::nil());
+        let place = Place { epoch: 0, partition: 0, offset };
+        story.room.clone().apply(&record, place).map(drop)
+    };
+    assert_eq!(record(Timestamp(99), 9), Err(Refusal::Muted(Timestamp(100))));
+    assert_eq!(record(Timestamp(100), 9), Ok(()));
+}
+
+#[test]
+fn a_repeat_is_answered_even_to_the_muted() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    story.did(BOB, says_once(BOB, "hi", "k"));
+    story.did(ANN, mutes(BOB, 1_000));
+    assert!(matches!(story.refused(BOB, says_once(BOB, "hi", "k")), Refusal::Repeat(_)));
+}
+
+#[test]
+fn leaving_and_coming_back_ends_no_mute() {
+    let mut story = Story::group(Visibility::Public, &[BOB]);
+    let muted = Refusal::Muted(Timestamp(1_000));
+    story.did(ANN, mutes(BOB, 1_000));
+    story.did(BOB, removes(BOB));
+    let Event::MemberAdded { muted_until, .. } = story.did(BOB, joins(BOB)) else { panic!() };
+    assert_eq!(muted_until, Some(Timestamp(1_000)));
+    assert_eq!(story.refused(BOB, says(BOB, "hi again")), muted);
+    story.did(ANN, bans(BOB));
+    story.did(ANN, seats(BOB, Role::Member));
+    assert_eq!(story.refused(BOB, says(BOB, "hi again")), muted);
+    story.did(ANN, unmutes(BOB));
+    story.did(BOB, says(BOB, "hi again"));
+}
+
+#[test]
+fn admins_mute_members_and_not_each_other() {
+    let mut story = Story::group(Visibility::Public, &[BOB, CAT]);
+    assert_eq!(story.refused(BOB, mutes(CAT, 1_000)), Refusal::Forbidden);
+    assert_eq!(story.refused(DAN, mutes(CAT, 1_000)), Refusal::NotAMember);
+    assert_eq!(story.refused(ANN, mutes(DAN, 1_000)), Refusal::NotFound, "not in it");
+    assert_eq!(story.refused(ANN, mutes(ANN, 1_000)), Refusal::IsAdmin);
+    story.did(ANN, mutes(BOB, 1_000));
+    assert_eq!(story.refused(ANN, mutes(BOB, 1_000)), Refusal::Unchanged);
+    story.did(ANN, mutes(BOB, 2_000));
+    assert_eq!(story.refused(BOB, unmutes(BOB)), Refusal::Forbidden);
+    assert_eq!(story.refused(ANN, unmutes(CAT)), Refusal::Unchanged);
+    story.did(ANN, seats(BOB, Role::Admin));
+    story.did(BOB, says(BOB, "an admin speaks"));
+    assert_eq!(story.refused(ANN, mutes(BOB, 1_000)), Refusal::IsAdmin);
+    story.did(ANN, seats(BOB, Role::Member));
+    story.did(BOB, says(BOB, "and is not muted afterwards"));
+    story.does(as_hub_admin(DAN), mutes(BOB, 1_000));
+    story.does(as_hub_admin(DAN), unmutes(BOB));
 }

@@ -3,6 +3,7 @@
 //! Behind a proxy all connections come from the proxy, and `X-Forwarded-For` says for whom. Anyone
 //! can send that header, so it is believed only as far as proxies that we trust have written it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
 use actix_http::header::HeaderMap;
@@ -20,6 +21,16 @@ impl Source {
     pub fn of(peer: Option<IpAddr>, headers: &HeaderMap, trusted: &[IpNet]) -> Source {
         let peer = peer.unwrap_or(IpAddr::from([127, 0, 0, 1]));
         Source::from(client_address(peer, headers, trusted))
+    }
+}
+
+impl fmt::Display for Source {
+    /// An IPv6 network with its length: `2001:db8:0:1::/64`.
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.0 {
+            IpAddr::V4(v4) => write!(f, "{v4}"),
+            IpAddr::V6(v6) => write!(f, "{v6}/{OWN_BITS}"),
+        }
     }
 }
 
@@ -96,6 +107,8 @@ mod tests {
         let source = |text: &str| Source::from(text.parse::<IpAddr>().unwrap());
         assert_eq!(source("2001:db8:0:1::1"), source("2001:db8:0:1:ffff:ffff:ffff:ffff"));
         assert_ne!(source("2001:db8:0:1::1"), source("2001:db8:0:2::1"));
+        assert_eq!(source("2001:db8:0:1::1").to_string(), "2001:db8:0:1::/64");
+        assert_eq!(source("::ffff:1.1.1.1").to_string(), "1.1.1.1");
         assert_eq!(source("::ffff:1.1.1.1"), source("1.1.1.1"));
         assert_ne!(source("1.1.1.1"), source("1.1.1.2"));
     }

@@ -12,6 +12,8 @@ pub struct Change {
     pub room: RoomId,
     pub position: Position,
     pub at: Timestamp,
+    /// Whether it was done by the right of a hub admin.
+    pub hub_admin: bool,
     pub event: Event,
 }
 

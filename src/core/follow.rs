@@ -47,7 +47,8 @@ impl Follows {
     /// Returns false, and follows nobody new, where the session would follow too many.
     pub fn people(&mut self, session: SessionId, users: &[UserId]) -> bool {
         let followed = self.by_session.entry(session).or_default();
-        if followed.len() + users.len() > MAX_FOLLOWED {
+        let new: HashSet<_> = users.iter().filter(|user| !followed.contains(user)).collect();
+        if followed.len() + new.len() > MAX_FOLLOWED {
             return false;
         }
         for user in users {
@@ -95,6 +96,14 @@ impl Follows {
         self.rooms.retain(|_, followed| !followed.sessions.is_empty());
     }
 
+    /// The sockets that follow this person in one way or another.
+    pub fn followers(&self, user: UserId) -> HashSet<SessionId> {
+        let rooms = self.rooms.values().filter(|followed| followed.members.contains(&user));
+        let sessions = rooms.flat_map(|followed| &followed.sessions);
+        let by_name = self.people.get(&user).into_iter().flatten();
+        self.everyone.iter().chain(sessions).chain(by_name).copied().collect()
+    }
+
     /// Who is to hear of which changes. A socket that follows everyone hears each change once.
     pub fn notices(&self, changes: &[Change]) -> Vec<Notice> {
         let mut notices = Vec::new();
@@ -127,10 +136,11 @@ impl Follows {
 
 #[cfg(test)]
 mod tests {
+    use super::super::presence::Status;
     use super::*;
 
     fn came(user: i64) -> Change {
-        Change { user: UserId(user), online: true }
+        Change { user: UserId(user), status: Status::Online, lost: false }
     }
 
     #[test]
@@ -146,6 +156,9 @@ mod tests {
         assert_eq!(notices[1], Notice { to: vec![2], changes: vec![came(7)] });
         assert_eq!(notices[2], Notice { to: vec![3], changes: vec![came(8)] });
 
+        assert_eq!(follows.followers(UserId(7)), HashSet::from([1, 2]));
+        assert_eq!(follows.followers(UserId(8)), HashSet::from([1, 3]));
+
         follows.membership(room, UserId(7), false);
         follows.membership(room, UserId(9), true);
         assert_eq!(follows.notices(&[came(7), came(9)])[1].changes, [came(9)]);
@@ -160,5 +173,6 @@ mod tests {
         let many: Vec<UserId> = (1..=MAX_FOLLOWED as i64).map(UserId).collect();
         assert!(follows.people(1, &many));
         assert!(!follows.people(1, &[UserId(i64::MAX)]));
+        assert!(follows.people(1, &many), "whom it follows already it may ask about again");
     }
 }

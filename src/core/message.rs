@@ -256,6 +256,14 @@ impl Changed {
         }
     }
 
+    /// Puts a person's names in place of those that are remembered.
+    pub fn rename(&mut self, to: &Person) {
+        let originals = self.originals.values_mut().map(|(_, original)| original);
+        for original in originals.filter(|original| original.sender.id == to.id) {
+            original.sender = to.clone();
+        }
+    }
+
     pub fn find(&self, id: MessageId) -> Option<&Original> {
         self.originals.get(&id).map(|(_, original)| original)
     }

@@ -3,17 +3,23 @@
 //! Time arrives as an argument, effects leave as return values, and so every rule can be tested
 //! in a line.
 
+pub mod avatar;
 pub mod batch;
+pub mod erasure;
+pub mod event;
 pub mod follow;
 pub mod markup;
 pub mod message;
+pub mod mute;
 pub mod page;
 pub mod presence;
 pub mod recent;
 pub mod record;
+pub mod refusal;
 pub mod room;
 pub mod search;
 pub mod simple;
+pub mod standing;
 pub mod tail;
 pub mod text;
 pub mod types;

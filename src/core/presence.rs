@@ -1,22 +1,42 @@
-//! Who is online, here and on every other instance.
+//! Who is online or away, here and on every other instance.
+//!
+//! A person is as present as the most present of their sockets, wherever it is: online where one
+//! of them had input lately, away where all are idle, offline where there is none.
 //!
 //! Each instance tells the others two kinds of keys: a *lease*, told again every second while it
-//! lives, and an *entry* for each person with a socket there. An instance that stops in order
-//! takes its lease back; one that crashed falls silent, and its people count no more.
+//! lives, and an *entry* for each person with a socket there, whose value is how present they are
+//! there. An instance that stops in order takes its lease back; one that crashed falls silent, and
+//! its people count no more.
 //!
 //! Silence is counted in our own leases as we hear them come back: when nothing comes back at
 //! all, it is the bus that is down, and nobody is judged by that. No clock is compared.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use super::types::UserId;
 
 /// How often an instance tells its lease.
-pub const BEAT: std::time::Duration = std::time::Duration::from_secs(1);
+pub const BEAT: Duration = Duration::from_secs(1);
 /// An instance is silent after this many of our own beats without one of its.
 const SILENT_AFTER: u64 = 3;
+/// How long an instance may have been dead when it is found silent.
+pub const SILENCE: Duration = Duration::from_secs(SILENT_AFTER);
 /// Its keys are taken back for it after this many.
 const FORGOTTEN_AFTER: u64 = 60;
+
+/// How present a person is; the greater of two is the one that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// No socket.
+    Offline,
+    /// Sockets, but no input for a while.
+    Away,
+    Online,
+}
 
 /// One run of one instance. A restart is another one.
 pub type Incarnation = String;
@@ -26,23 +46,28 @@ pub type Incarnation = String;
 pub enum Told {
     Lease(Incarnation),
     LeaseEnded(Incarnation),
-    Online(Incarnation, UserId),
-    Offline(Incarnation, UserId),
+    /// How present a person is on one instance.
+    Person(Incarnation, UserId, Status),
+}
+
+/// The part of an entry's value that matters; the rest is for people to read.
+#[derive(Deserialize)]
+struct Entry {
+    status: Status,
 }
 
 impl Told {
-    /// `INCARNATION` is a lease, `INCARNATION/USER` a person; no value takes the key back.
-    pub fn parse(key: &str, has_value: bool) -> Option<Told> {
+    /// `INCARNATION` is a lease, `INCARNATION/USER` a person; no value takes the key back. A
+    /// person's value that cannot be read is taken for online: some other version wrote it.
+    pub fn parse(key: &str, value: Option<&[u8]>) -> Option<Told> {
         match key.split_once('/') {
-            None if has_value => Some(Told::Lease(key.to_owned())),
+            None if value.is_some() => Some(Told::Lease(key.to_owned())),
             None => Some(Told::LeaseEnded(key.to_owned())),
             Some((incarnation, user)) => {
-                let user = user.parse().ok()?;
-                let incarnation = incarnation.to_owned();
-                Some(match has_value {
-                    true => Told::Online(incarnation, user),
-                    false => Told::Offline(incarnation, user),
-                })
+                let entry = |value| serde_json::from_slice::<Entry>(value);
+                let status = value.map(|value| entry(value).map_or(Status::Online, |e| e.status));
+                let status = status.unwrap_or(Status::Offline);
+                Some(Told::Person(incarnation.to_owned(), user.parse().ok()?, status))
             }
         }
     }
@@ -50,43 +75,67 @@ impl Told {
     pub fn key(&self) -> String {
         match self {
             Told::Lease(incarnation) | Told::LeaseEnded(incarnation) => incarnation.clone(),
-            Told::Online(incarnation, user) | Told::Offline(incarnation, user) => {
-                format!("{incarnation}/{user}")
-            }
+            Told::Person(incarnation, user, _) => format!("{incarnation}/{user}"),
         }
     }
 
     pub fn has_value(&self) -> bool {
-        matches!(self, Told::Lease(_) | Told::Online(..))
+        !matches!(self, Told::LeaseEnded(_) | Told::Person(_, _, Status::Offline))
     }
 }
 
-/// A person who came or went, as the last [`Presence::changes`] did not know yet.
+/// A person whose presence is another than the last [`Presence::changes`] told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Change {
     pub user: UserId,
-    pub online: bool,
+    pub status: Status,
+    /// They went offline with an instance that fell silent, up to [`SILENCE`] ago.
+    pub lost: bool,
 }
 
 #[derive(Debug, Default)]
 struct Instance {
-    users: HashSet<UserId>,
+    users: HashMap<UserId, Status>,
     /// Our own beat at which its last lease was heard; `None` before the first live one.
     heard_at: Option<u64>,
     alive: bool,
 }
 
+/// A person's sockets on this instance.
+#[derive(Debug, Default, Clone, Copy)]
+struct Sockets {
+    active: u32,
+    idle: u32,
+}
+
+/// On how many living instances a person is online, and away.
+#[derive(Debug, Default)]
+struct Tally {
+    online: u32,
+    away: u32,
+}
+
+/// The better of the two, of however many there are.
+fn best(online: u32, away: u32) -> Status {
+    match (online, away) {
+        (0, 0) => Status::Offline,
+        (0, _) => Status::Away,
+        _ => Status::Online,
+    }
+}
+
 #[derive(Debug)]
 pub struct Presence {
     me: Incarnation,
-    /// Sockets of each person on this instance.
-    sockets: HashMap<UserId, u32>,
+    sockets: HashMap<UserId, Sockets>,
     others: HashMap<Incarnation, Instance>,
     beats: u64,
-    /// How many living instances each person is on, this one included.
-    online: HashMap<UserId, u32>,
+    /// Everyone who is not offline.
+    present: HashMap<UserId, Tally>,
     changed: HashSet<UserId>,
-    announced: HashSet<UserId>,
+    announced: HashMap<UserId, Status>,
+    /// Who was last seen on an instance that fell silent, since the last `changes`.
+    lost: HashSet<UserId>,
 }
 
 impl Presence {
@@ -96,41 +145,78 @@ impl Presence {
             sockets: HashMap::new(),
             others: HashMap::new(),
             beats: 0,
-            online: HashMap::new(),
+            present: HashMap::new(),
             changed: HashSet::new(),
-            announced: HashSet::new(),
+            announced: HashMap::new(),
+            lost: HashSet::new(),
         }
     }
 
-    pub fn is_online(&self, user: UserId) -> bool {
-        self.online.contains_key(&user)
+    pub fn status(&self, user: UserId) -> Status {
+        self.present.get(&user).map_or(Status::Offline, |tally| best(tally.online, tally.away))
     }
 
-    pub fn online(&self) -> impl Iterator<Item = UserId> {
-        self.online.keys().copied()
+    /// Everyone who is online or away.
+    pub fn present(&self) -> impl Iterator<Item = UserId> {
+        self.present.keys().copied()
     }
 
-    /// A socket opened here. Returns what to tell the other instances.
-    pub fn connect(&mut self, user: UserId) -> Option<Told> {
+    /// Whether it is for this instance to write down when people were last seen who were lost
+    /// with another one: of the living ones the first two by name do, since one of them may be
+    /// dying as well.
+    pub fn speaks_for_the_lost(&self) -> bool {
+        let living = self.others.iter().filter(|(_, instance)| instance.alive);
+        living.filter(|(incarnation, _)| **incarnation < self.me).count() < 2
+    }
+
+    /// A socket opened here, with somebody at it or idle. Returns what to tell the other
+    /// instances.
+    pub fn connect(&mut self, user: UserId, active: bool) -> Option<Told> {
+        self.change_sockets(user, |sockets| match active {
+            true => sockets.active += 1,
+            false => sockets.idle += 1,
+        })
+    }
+
+    /// A socket closed here, which was active or idle. Returns what to tell the other instances.
+    pub fn disconnect(&mut self, user: UserId, active: bool) -> Option<Told> {
+        self.change_sockets(user, |sockets| match active {
+            true => sockets.active = sockets.active.saturating_sub(1),
+            false => sockets.idle = sockets.idle.saturating_sub(1),
+        })
+    }
+
+    /// A socket here that was idle had input, or one that was active had none for long. Returns
+    /// what to tell the other instances.
+    pub fn turn(&mut self, user: UserId, active: bool) -> Option<Told> {
+        self.change_sockets(user, |sockets| {
+            let (from, to) = match active {
+                true => (&mut sockets.idle, &mut sockets.active),
+                false => (&mut sockets.active, &mut sockets.idle),
+            };
+            if *from > 0 {
+                *from -= 1;
+                *to += 1;
+            }
+        })
+    }
+
+    fn change_sockets(&mut self, user: UserId, change: impl FnOnce(&mut Sockets)) -> Option<Told> {
+        let before = self.here(user);
         let sockets = self.sockets.entry(user).or_default();
-        *sockets += 1;
-        let first = *sockets == 1;
-        first.then(|| {
-            self.arrive(user);
-            Told::Online(self.me.clone(), user)
-        })
+        change(sockets);
+        if sockets.active + sockets.idle == 0 {
+            self.sockets.remove(&user);
+        }
+        let after = self.here(user);
+        self.shift(user, before, after);
+        (before != after).then(|| Told::Person(self.me.clone(), user, after))
     }
 
-    /// A socket closed here. Returns what to tell the other instances.
-    pub fn disconnect(&mut self, user: UserId) -> Option<Told> {
-        let sockets = self.sockets.get_mut(&user)?;
-        *sockets -= 1;
-        let last = *sockets == 0;
-        last.then(|| {
-            self.sockets.remove(&user);
-            self.depart(user);
-            Told::Offline(self.me.clone(), user)
-        })
+    /// How present somebody is on this instance alone.
+    fn here(&self, user: UserId) -> Status {
+        let sockets = self.sockets.get(&user).copied().unwrap_or_default();
+        best(sockets.active, sockets.idle)
     }
 
     /// What to tell once a second.
@@ -140,8 +226,9 @@ impl Presence {
 
     /// What to tell when stopping in order.
     pub fn farewell(&self) -> Vec<Told> {
-        let entries = self.sockets.keys().map(|user| Told::Offline(self.me.clone(), *user));
-        std::iter::once(Told::LeaseEnded(self.me.clone())).chain(entries).collect()
+        let gone = |user: &UserId| Told::Person(self.me.clone(), *user, Status::Offline);
+        let lease = std::iter::once(Told::LeaseEnded(self.me.clone()));
+        lease.chain(self.sockets.keys().map(gone)).collect()
     }
 
     /// Takes in what came over the bus, our own included. `live` is false for what was kept from
@@ -151,25 +238,33 @@ impl Presence {
             Told::Lease(incarnation) if incarnation == self.me => return self.beat(),
             Told::Lease(incarnation) => self.hear_lease(incarnation, live),
             Told::LeaseEnded(incarnation) if incarnation != self.me => self.end(&incarnation),
-            Told::Online(incarnation, user) if incarnation != self.me => {
-                let instance = self.others.entry(incarnation).or_default();
-                if instance.users.insert(user) && instance.alive {
-                    self.arrive(user);
-                }
-            }
-            Told::Offline(incarnation, user) if incarnation != self.me => {
-                let Some(instance) = self.others.get_mut(&incarnation) else { return Vec::new() };
-                if instance.users.remove(&user) && instance.alive {
-                    self.depart(user);
-                }
+            Told::Person(incarnation, user, status) if incarnation != self.me => {
+                self.hear_person(incarnation, user, status);
             }
             // Somebody took us for dead and cleaned up behind us: say again who is here.
-            Told::Offline(_, user) if self.sockets.contains_key(&user) => {
-                return vec![Told::Online(self.me.clone(), user)];
+            Told::Person(_, user, Status::Offline) if self.sockets.contains_key(&user) => {
+                return vec![Told::Person(self.me.clone(), user, self.here(user))];
             }
-            Told::LeaseEnded(_) | Told::Online(..) | Told::Offline(..) => {}
+            Told::LeaseEnded(_) | Told::Person(..) => {}
         }
         Vec::new()
+    }
+
+    fn hear_person(&mut self, incarnation: Incarnation, user: UserId, status: Status) {
+        let instance = match status {
+            Status::Offline => match self.others.get_mut(&incarnation) {
+                Some(instance) => instance,
+                None => return,
+            },
+            _ => self.others.entry(incarnation).or_default(),
+        };
+        let before = match status {
+            Status::Offline => instance.users.remove(&user),
+            _ => instance.users.insert(user, status),
+        };
+        if instance.alive {
+            self.shift(user, before.unwrap_or(Status::Offline), status);
+        }
     }
 
     fn hear_lease(&mut self, incarnation: Incarnation, live: bool) {
@@ -180,8 +275,8 @@ impl Presence {
         if !live || std::mem::replace(&mut instance.alive, true) {
             return;
         }
-        let users: Vec<UserId> = instance.users.iter().copied().collect();
-        users.into_iter().for_each(|user| self.arrive(user));
+        let users: Vec<_> = instance.users.iter().map(|(user, at)| (*user, *at)).collect();
+        users.into_iter().for_each(|(user, at)| self.shift(user, Status::Offline, at));
     }
 
     fn beat(&mut self) -> Vec<Told> {
@@ -192,18 +287,22 @@ impl Presence {
             silent.map(|(incarnation, _)| incarnation.clone()).collect::<Vec<_>>()
         };
         let (silent, forgotten) = (over(SILENT_AFTER), over(FORGOTTEN_AFTER));
-        silent.iter().for_each(|incarnation| self.silence(incarnation));
+        for incarnation in &silent {
+            let people = self.silence(incarnation);
+            self.lost.extend(people);
+        }
         forgotten.iter().flat_map(|incarnation| self.forget(incarnation)).collect()
     }
 
-    /// Its people count no more, but are remembered: it may only have been frozen.
-    fn silence(&mut self, incarnation: &str) {
-        let Some(instance) = self.others.get_mut(incarnation) else { return };
+    /// Its people count no more, but are remembered: it may only have been frozen. Returns them.
+    fn silence(&mut self, incarnation: &str) -> Vec<UserId> {
+        let Some(instance) = self.others.get_mut(incarnation) else { return Vec::new() };
         if !std::mem::take(&mut instance.alive) {
-            return;
+            return Vec::new();
         }
-        let users: Vec<UserId> = instance.users.iter().copied().collect();
-        users.into_iter().for_each(|user| self.depart(user));
+        let users: Vec<_> = instance.users.iter().map(|(user, at)| (*user, *at)).collect();
+        users.iter().for_each(|(user, at)| self.shift(*user, *at, Status::Offline));
+        users.into_iter().map(|(user, _)| user).collect()
     }
 
     fn end(&mut self, incarnation: &str) {
@@ -213,37 +312,46 @@ impl Presence {
 
     fn forget(&mut self, incarnation: &str) -> Vec<Told> {
         let Some(instance) = self.others.remove(incarnation) else { return Vec::new() };
-        let gone = |user| Told::Offline(incarnation.to_owned(), user);
+        let gone = |user| Told::Person(incarnation.to_owned(), user, Status::Offline);
         let lease = std::iter::once(Told::LeaseEnded(incarnation.to_owned()));
-        lease.chain(instance.users.into_iter().map(gone)).collect()
+        lease.chain(instance.users.into_keys().map(gone)).collect()
     }
 
-    fn arrive(&mut self, user: UserId) {
-        *self.online.entry(user).or_default() += 1;
+    /// On one living instance, this one or another, somebody is no longer `from` but `to`.
+    fn shift(&mut self, user: UserId, from: Status, to: Status) {
+        if from == to {
+            return;
+        }
+        let tally = self.present.entry(user).or_default();
+        match from {
+            Status::Offline => {}
+            Status::Away => tally.away -= 1,
+            Status::Online => tally.online -= 1,
+        }
+        match to {
+            Status::Offline => {}
+            Status::Away => tally.away += 1,
+            Status::Online => tally.online += 1,
+        }
+        if best(tally.online, tally.away) == Status::Offline {
+            self.present.remove(&user);
+        }
         self.changed.insert(user);
     }
 
-    fn depart(&mut self, user: UserId) {
-        if let Some(instances) = self.online.get_mut(&user) {
-            *instances -= 1;
-            if *instances == 0 {
-                self.online.remove(&user);
-            }
-            self.changed.insert(user);
-        }
-    }
-
-    /// Who came and who went since the last call; nobody who did both.
+    /// Whose presence is another than at the last call; nobody who went and came back meanwhile.
     pub fn changes(&mut self) -> Vec<Change> {
         let mut changes = Vec::new();
+        let lost = std::mem::take(&mut self.lost);
         for user in std::mem::take(&mut self.changed) {
-            let online = self.online.contains_key(&user);
-            let known = match online {
-                true => !self.announced.insert(user),
-                false => !self.announced.remove(&user),
+            let status = self.status(user);
+            let before = match status {
+                Status::Offline => self.announced.remove(&user),
+                _ => self.announced.insert(user, status),
             };
-            if !known {
-                changes.push(Change { user, online });
+            if before.unwrap_or(Status::Offline) != status {
+                let lost = status == Status::Offline && lost.contains(&user);
+                changes.push(Change { user, status, lost });
             }
         }
         changes
@@ -251,129 +359,4 @@ impl Presence {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ANN: UserId = UserId(1);
-    const BOB: UserId = UserId(2);
-
-    /// Two instances on one bus; what one tells, both hear.
-    struct Pair(Presence, Presence);
-
-    impl Pair {
-        fn new() -> Pair {
-            let mut pair = Pair(Presence::new("a".into()), Presence::new("b".into()));
-            pair.beat();
-            pair
-        }
-        fn tell(&mut self, told: impl IntoIterator<Item = Told>) {
-            for told in told {
-                let answers = [self.0.hear(told.clone(), true), self.1.hear(told, true)];
-                self.tell(answers.concat());
-            }
-        }
-        fn beat(&mut self) {
-            self.tell([self.0.lease(), self.1.lease()]);
-        }
-    }
-
-    #[test]
-    fn bob_sees_ann_come_and_go() {
-        let mut pair = Pair::new();
-        let told = pair.0.connect(ANN);
-        pair.tell(told);
-        assert_eq!(pair.1.changes(), [Change { user: ANN, online: true }]);
-        assert_eq!(pair.0.connect(ANN), None, "a second device is the same person");
-        assert_eq!(pair.0.disconnect(ANN), None);
-        let told = pair.0.disconnect(ANN);
-        pair.tell(told);
-        assert_eq!(pair.1.changes(), [Change { user: ANN, online: false }]);
-    }
-
-    #[test]
-    fn a_reload_within_a_tick_is_no_change() {
-        let mut presence = Presence::new("a".into());
-        presence.connect(ANN);
-        assert_eq!(presence.changes().len(), 1);
-        presence.disconnect(ANN);
-        presence.connect(ANN);
-        assert_eq!(presence.changes(), []);
-    }
-
-    #[test]
-    fn ann_stays_online_while_one_of_two_instances_has_her() {
-        let mut pair = Pair::new();
-        let told = [pair.0.connect(ANN), pair.1.connect(ANN)];
-        pair.tell(told.into_iter().flatten());
-        pair.0.changes();
-        let told = pair.0.disconnect(ANN);
-        pair.tell(told);
-        assert_eq!(pair.0.changes(), []);
-        assert!(pair.0.is_online(ANN));
-    }
-
-    #[test]
-    fn a_crashed_instance_falls_silent_and_a_thawed_one_comes_back() {
-        let mut pair = Pair::new();
-        let told = pair.1.connect(BOB);
-        pair.tell(told);
-        assert!(pair.0.is_online(BOB));
-        for _ in 0..=SILENT_AFTER {
-            pair.tell([pair.0.lease()]);
-        }
-        assert!(!pair.0.is_online(BOB));
-        pair.beat();
-        assert!(pair.0.is_online(BOB));
-    }
-
-    #[test]
-    fn a_bus_that_is_down_makes_nobody_a_ghost_nor_gone() {
-        let mut pair = Pair::new();
-        let told = pair.1.connect(BOB);
-        pair.tell(told);
-        // Leases are made but never heard, our own included: nothing changes however long.
-        assert!(pair.0.is_online(BOB));
-    }
-
-    #[test]
-    fn a_kept_lease_proves_nothing_a_fresh_one_does() {
-        let mut late = Presence::new("c".into());
-        late.hear(Told::Lease("a".into()), false);
-        late.hear(Told::Online("a".into(), ANN), false);
-        assert!(!late.is_online(ANN));
-        late.hear(Told::Lease("a".into()), true);
-        assert!(late.is_online(ANN));
-    }
-
-    #[test]
-    fn an_orderly_stop_is_seen_at_once() {
-        let mut pair = Pair::new();
-        let told = pair.1.connect(BOB);
-        pair.tell(told);
-        let farewell = pair.1.farewell();
-        farewell.into_iter().for_each(|told| drop(pair.0.hear(told, true)));
-        assert!(!pair.0.is_online(BOB));
-    }
-
-    #[test]
-    fn the_keys_of_the_dead_are_taken_back_and_the_living_object() {
-        let mut pair = Pair::new();
-        let told = pair.1.connect(BOB);
-        pair.tell(told);
-        let mut taken_back = Vec::new();
-        for _ in 0..=FORGOTTEN_AFTER {
-            taken_back.extend(pair.0.hear(Told::Lease("a".into()), true));
-        }
-        assert!(taken_back.contains(&Told::Offline("b".into(), BOB)));
-        let objection = pair.1.hear(Told::Offline("b".into(), BOB), true);
-        assert_eq!(objection, [Told::Online("b".into(), BOB)]);
-    }
-
-    #[test]
-    fn keys_survive_the_bus() {
-        for told in [Told::Lease("a".into()), Told::Offline("a".into(), ANN)] {
-            assert_eq!(Told::parse(&told.key(), told.has_value()), Some(told));
-        }
-        assert_eq!(Told::parse("a/x", true), None);
-    }
-}
+mod tests;

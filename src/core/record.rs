@@ -10,11 +10,13 @@ use uuid::Uuid;
 
 use super::message::{Original, QUOTE, Quote, REACTIONS};
 use super::room::MAX_MEMBERS;
+use super::standing::Doer;
 use super::text::TextLimits;
 use super::types::{Person, Role, RoomId, RoomKind, Timestamp, UserId, Visibility};
 
-/// The format that this hub writes, and the newest that it reads.
-pub const VERSION: u32 = 1;
+/// The newest format that this hub reads. It writes each record in the oldest that can say it, so
+/// that instances of an older version read all they can; see [`Record::new`].
+pub const VERSION: u32 = 2;
 
 /// One thing that somebody did in a room.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,9 @@ pub struct Record {
     pub room: RoomId,
     /// Who did it.
     pub by: UserId,
+    /// Whether it was done by the right of a hub admin; see [`Doer`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hub_admin: bool,
     /// When the instance that published it saw it.
     pub at: Timestamp,
     /// Tells the publisher which of its drafts came back. Another attempt has another id.
@@ -66,6 +71,15 @@ pub enum Action {
         #[serde(default)]
         ban: bool,
     },
+    /// Keeps a member from writing for a time. By an admin.
+    MemberMuted {
+        member: Person,
+        until: Timestamp,
+    },
+    /// Ends that before its time. By an admin.
+    MemberUnmuted {
+        member: Person,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,6 +98,10 @@ impl Action {
     pub fn is_about_a_message(&self) -> bool {
         use Action::{Deleted, Edited, Message, Reaction};
         matches!(self, Message(_) | Edited { .. } | Deleted { .. } | Reaction { .. })
+    }
+
+    fn is_about_a_mute(&self) -> bool {
+        matches!(self, Action::MemberMuted { .. } | Action::MemberUnmuted { .. })
     }
 }
 
@@ -149,6 +167,17 @@ pub enum Unreadable {
 }
 
 impl Record {
+    /// An instance that reads only an older version does not know what a newer one means. It must
+    /// not take a half of it for the whole, so it is told the version, and passes the record over.
+    pub fn new(action: Action, room: RoomId, by: Doer, at: Timestamp, id: Uuid) -> Record {
+        let v = if by.hub_admin || action.is_about_a_mute() { 2 } else { 1 };
+        Record { action, v, room, by: by.user, hub_admin: by.hub_admin, at, id }
+    }
+
+    pub fn doer(&self) -> Doer {
+        Doer { user: self.by, hub_admin: self.hub_admin }
+    }
+
     pub fn encode(&self) -> Bytes {
         // Plain structs with string keys: serialising them to memory cannot fail.
         Bytes::from(serde_json::to_vec(self).unwrap_or_default())
@@ -201,9 +230,10 @@ mod tests {
                 client_id: None,
                 reply_to: None,
             }),
-            v: VERSION,
+            v: 1,
             room: RoomId::Group(7),
             by: UserId(3),
+            hub_admin: false,
             at: Timestamp(0),
             id: Uuid::nil(),
         }
@@ -267,10 +297,40 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_written_in_the_oldest_version_that_can_say_it() {
+        let (at, id) = (Timestamp(5), Uuid::nil());
+        let by = |hub_admin| Doer { user: UserId(3), hub_admin };
+        let record = |action, by| Record::new(action, RoomId::Group(7), by, at, id);
+        let member = Person { id: UserId(3), username: "ann".into(), display_name: "Ann".into() };
+        let plain = record(Action::RoomDeleted, by(false));
+        assert_eq!((plain.v, plain.hub_admin), (1, false));
+        assert!(!String::from_utf8(plain.encode().to_vec()).unwrap().contains("hub_admin"));
+        let muted = Action::MemberMuted { member, until: at };
+        for record in [record(Action::RoomDeleted, by(true)), record(muted, by(false))] {
+            assert_eq!(record.v, 2, "{record:?}");
+            assert_eq!(Record::decode("7", &record.encode()).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn what_the_first_version_wrote_is_read() {
+        let id = Uuid::nil();
+        let old = format!(
+            r#"{{"type":"room_deleted","v":1,"room":"7","by":"3","at":"2023-11-14T22:13:20.000Z","id":"{id}"}}"#
+        );
+        let record = Record::decode("7", old.as_bytes()).unwrap();
+        assert_eq!(
+            (record.action, record.by, record.hub_admin),
+            (Action::RoomDeleted, UserId(3), false)
+        );
+    }
+
+    #[test]
     fn a_newer_version_is_told_from_nonsense() {
         let mut newer = message();
-        newer.v = 2;
-        assert!(matches!(Record::decode("7", &newer.encode()), Err(Unreadable::Newer(2))));
+        newer.v = VERSION + 1;
+        let decoded = Record::decode("7", &newer.encode());
+        assert!(matches!(decoded, Err(Unreadable::Newer(v)) if v == VERSION + 1));
         let unknown = br#"{"type":"hologram","v":9}"#;
         assert!(matches!(Record::decode("7", unknown), Err(Unreadable::Newer(9))));
         assert!(matches!(Record::decode("7", b"{}"), Err(Unreadable::Malformed(_))));

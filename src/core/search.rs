@@ -178,6 +178,25 @@ mod tests {
         }
     }
 
+    /// The page marks what was found by rules of its own (`static/lib/words.js`), held to the same.
+    #[test]
+    fn the_cases_that_the_page_shares_hold() {
+        let cases = include_str!("../../tests/search-cases.json");
+        let cases: serde_json::Value = serde_json::from_str(cases).unwrap();
+        let pairs = |name: &str| -> Vec<[String; 2]> {
+            serde_json::from_value(cases[name].clone()).unwrap()
+        };
+        for [query, text] in pairs("finds") {
+            assert!(finds(&query, &text), "{query} in {text}");
+        }
+        for [query, text] in pairs("does_not_find") {
+            assert!(!finds(&query, &text), "{query} in {text}");
+        }
+        for nothing in cases["asks_nothing"].as_array().unwrap() {
+            assert_eq!(Query::parse(nothing.as_str().unwrap()), None, "{nothing}");
+        }
+    }
+
     #[test]
     fn long_texts_and_queries_have_bounds() {
         let long: String = (0..5_000).map(|n| format!("w{n} ")).collect();

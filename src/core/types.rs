@@ -281,6 +281,22 @@ pub struct Person {
     pub display_name: String,
 }
 
+impl Person {
+    /// What is shown in place of somebody whose account was deleted. No user name has a colon, so
+    /// nobody can take this one.
+    pub fn deleted(id: UserId) -> Person {
+        let username = format!("{DELETED}{id}");
+        Person { id, username, display_name: "Deleted user".to_owned() }
+    }
+
+    pub fn is_deleted(&self) -> bool {
+        self.username.starts_with(DELETED)
+    }
+}
+
+/// How the user names of deleted accounts begin.
+const DELETED: &str = "deleted:";
+
 /// People written as lists of members are: `user_id` where a person alone has `id`.
 pub mod as_members {
     use super::*;
@@ -290,11 +306,14 @@ pub mod as_members {
         user_id: UserId,
         username: String,
         display_name: String,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        deleted: bool,
     }
 
     pub fn serialize<S: Serializer>(people: &[Person], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(people.iter().cloned().map(|person| Member {
             user_id: person.id,
+            deleted: person.is_deleted(),
             username: person.username,
             display_name: person.display_name,
         }))
@@ -304,8 +323,11 @@ pub mod as_members {
         deserializer: D,
     ) -> Result<Vec<Person>, D::Error> {
         let members = Vec::<Member>::deserialize(deserializer)?;
-        let person =
-            |Member { user_id: id, username, display_name }| Person { id, username, display_name };
+        let person = |Member { user_id: id, username, display_name, .. }| Person {
+            id,
+            username,
+            display_name,
+        };
         Ok(members.into_iter().map(person).collect())
     }
 }

@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::room::{Event, Info, Member};
-use super::types::{MessageId, Position, RoomId, RoomKind, Timestamp, UserId};
+use super::presence::Status;
+use super::room::{Event, Info, Member, Mentions, Message, Refusal};
+use super::types::{MessageId, Person, Position, RoomId, RoomKind, Timestamp, UserId};
 use crate::store::RoomView;
 
 /// The subprotocol that a client asks for.
@@ -25,6 +26,9 @@ pub enum Command {
         /// Rooms by id, and up to where the client knows them. Ids that are none match no room.
         #[serde(default)]
         rooms: Option<HashMap<String, Position>>,
+        /// The client came back by itself while nobody is at it.
+        #[serde(default)]
+        away: bool,
     },
     Send {
         room: String,
@@ -49,6 +53,13 @@ pub enum Command {
     Read {
         room: String,
         position: Position,
+        /// The one that the reader knows.
+        #[serde(default)]
+        read_version: Option<i64>,
+    },
+    Unread {
+        room: String,
+        position: Position,
     },
     Typing {
         room: String,
@@ -61,11 +72,35 @@ pub enum Command {
         #[serde(default)]
         all: bool,
     },
+    /// Somebody is at it, whatever else they do.
+    Active,
     Ping,
 }
 
-const COMMANDS: [&str; 9] =
-    ["hello", "send", "edit", "delete", "react", "read", "typing", "presence", "ping"];
+const COMMANDS: [&str; 11] = [
+    "hello", "send", "edit", "delete", "react", "read", "unread", "typing", "presence", "active",
+    "ping",
+];
+
+impl Command {
+    /// Whether it shows that a person is there. Reading does not: a page that is left open reads
+    /// what comes by itself.
+    pub fn is_input(&self) -> bool {
+        match self {
+            Command::Send { .. }
+            | Command::Edit { .. }
+            | Command::Delete { .. }
+            | Command::React { .. }
+            | Command::Unread { .. }
+            | Command::Typing { .. }
+            | Command::Active => true,
+            Command::Hello { .. }
+            | Command::Read { .. }
+            | Command::Presence { .. }
+            | Command::Ping => false,
+        }
+    }
+}
 
 /// Why a frame is no command.
 #[derive(Debug, PartialEq)]
@@ -128,6 +163,21 @@ pub fn ok(reference: &Ref, fields: Value) -> Vec<u8> {
 
 /// `{"type":"error",…}`: a command that was refused, or whose outcome is unknown.
 pub fn error(reference: &Ref, code: &str, detail: &str, temporary: bool) -> Vec<u8> {
+    encode_error(reference, code, detail, temporary, None)
+}
+
+/// A command that its room refused.
+pub fn refusal(reference: &Ref, refusal: Refusal, detail: &str) -> Vec<u8> {
+    encode_error(reference, refusal.code(), detail, false, refusal.muted_until())
+}
+
+fn encode_error(
+    reference: &Ref,
+    code: &str,
+    detail: &str,
+    temporary: bool,
+    muted_until: Option<Timestamp>,
+) -> Vec<u8> {
     #[derive(Serialize)]
     struct Error<'a> {
         r#type: &'static str,
@@ -136,8 +186,10 @@ pub fn error(reference: &Ref, code: &str, detail: &str, temporary: bool) -> Vec<
         code: &'a str,
         detail: &'a str,
         temporary: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        muted_until: Option<Timestamp>,
     }
-    encode(&Error { r#type: "error", reference, code, detail, temporary })
+    encode(&Error { r#type: "error", reference, code, detail, temporary, muted_until })
 }
 
 /// An event of a room, as everyone in it gets it.
@@ -157,8 +209,8 @@ pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
 /// The type of an event, and its own fields.
 pub fn describe(event: &Event) -> (&'static str, Value) {
     match event {
-        Event::Message { message, .. } => ("message", json!({"message": message})),
-        Event::Edited { message, .. } => ("edited", json!({"message": message})),
+        Event::Message { message, mentions } => ("message", with_mentions(message, mentions)),
+        Event::Edited { message, mentions } => ("edited", with_mentions(message, mentions)),
         Event::Deleted { message, by } => ("deleted", json!({"message": message, "by": by})),
         Event::Reaction { message, emoji, user, on, count, .. } => {
             let fields = json!({
@@ -167,13 +219,18 @@ pub fn describe(event: &Event) -> (&'static str, Value) {
             ("reaction", fields)
         }
         Event::RoomCreated { info, by, .. } => ("room_created", json!({"info": info, "by": by})),
-        Event::RoomUpdated { info, by } => ("room_updated", json!({"info": info, "by": by})),
-        Event::RoomDeleted { by, .. } => ("room_deleted", json!({"by": by})),
-        Event::MemberAdded { member, by } => {
-            ("member_added", json!({"member": member_json(member), "by": by}))
+        Event::RoomUpdated { info, changes, by } => {
+            ("room_updated", json!({"info": info, "changes": changes, "by": by}))
         }
-        Event::MemberUpdated { member, by } => {
+        Event::RoomDeleted { by, .. } => ("room_deleted", json!({"by": by})),
+        Event::MemberAdded { member, muted_until, by } => {
+            ("member_added", json!({"member": muted_json(member, *muted_until), "by": by}))
+        }
+        Event::MemberUpdated { member, by } | Event::MemberUnmuted { member, by } => {
             ("member_updated", json!({"member": member_json(member), "by": by}))
+        }
+        Event::MemberMuted { member, until, by } => {
+            ("member_updated", json!({"member": muted_json(member, Some(*until)), "by": by}))
         }
         Event::MemberRemoved { member, ban, by } => {
             let mut fields = json!({"member": member_json(member), "by": by});
@@ -190,6 +247,28 @@ pub fn describe(event: &Event) -> (&'static str, Value) {
             });
             ("member_banned", json!({"member": member, "by": by, "ban": true}))
         }
+    }
+}
+
+/// A message and, where there are any, those whom it calls.
+fn with_mentions(message: &Message, mentions: &Mentions) -> Value {
+    let mut fields = json!({"message": message});
+    if !mentions.users.is_empty() {
+        fields["mentions"] = json!(mentions.users);
+    }
+    if mentions.all {
+        fields["mentions_all"] = json!(true);
+    }
+    fields
+}
+
+/// What somebody did, and its fields, as the audit has it: there a mute is not just a change.
+pub fn deed(event: &Event) -> (&'static str, Value) {
+    let (kind, fields) = describe(event);
+    match event {
+        Event::MemberMuted { .. } => ("member_muted", fields),
+        Event::MemberUnmuted { .. } => ("member_unmuted", fields),
+        _ => (kind, fields),
     }
 }
 
@@ -252,6 +331,8 @@ pub fn founders_view(info: &Info, founder: &Member, position: Position) -> RoomV
         last_message: None,
         position,
         read_position: Some(position),
+        read_version: Some(0),
+        muted_until: None,
         member_count: info.member_count as i64,
         created_at: founder.joined_at,
         people: info.people.clone(),
@@ -268,6 +349,14 @@ fn member_json(member: &Member) -> Value {
     })
 }
 
+fn muted_json(member: &Member, muted_until: Option<Timestamp>) -> Value {
+    let mut json = member_json(member);
+    if let Some(until) = muted_until {
+        json["muted_until"] = json!(until);
+    }
+    json
+}
+
 /// Too much was missed to be repeated, or it is not known: load the history.
 pub fn reset(room: RoomId, position: Position) -> Vec<u8> {
     encode(&json!({"type": "reset", "room": room, "position": position}))
@@ -277,8 +366,36 @@ pub fn typing(room: RoomId, user: UserId) -> Vec<u8> {
     encode(&json!({"type": "typing", "room": room, "user_id": user}))
 }
 
-pub fn read(room: RoomId, user: UserId, position: Position) -> Vec<u8> {
+/// Where a person's read marker is, for their own devices.
+pub fn read(room: RoomId, user: UserId, position: Position, version: i64) -> Vec<u8> {
+    encode(&json!({
+        "type": "read", "room": room, "user_id": user,
+        "read_position": position, "read_version": version,
+    }))
+}
+
+/// How far somebody has read, for the others in the room.
+pub fn receipt(room: RoomId, user: UserId, position: Position) -> Vec<u8> {
     encode(&json!({"type": "read", "room": room, "user_id": user, "read_position": position}))
+}
+
+/// What a person changed about their account, for their own devices.
+pub fn account(read_receipts: bool) -> Vec<u8> {
+    encode(&json!({"type": "account", "read_receipts": read_receipts}))
+}
+
+/// What others see of a person has changed. `avatar` is an address.
+pub fn user_updated(person: &Person, avatar: Option<&str>) -> Vec<u8> {
+    let mut user = json!({
+        "id": person.id,
+        "username": person.username,
+        "display_name": person.display_name,
+        "avatar": avatar,
+    });
+    if person.is_deleted() {
+        user["deleted"] = json!(true);
+    }
+    encode(&json!({"type": "user_updated", "user": user}))
 }
 
 /// A person's presence, in a snapshot, a list or an event.
@@ -286,15 +403,8 @@ pub fn read(room: RoomId, user: UserId, position: Position) -> Vec<u8> {
 pub struct Seen {
     pub user_id: UserId,
     pub status: Status,
-    /// When the last socket closed; `None` while online, and for who never had one.
+    /// When the last socket closed; `None` while one is open, and for who never had one.
     pub last_seen: Option<Timestamp>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    Online,
-    Offline,
 }
 
 pub fn presence(users: &[Seen]) -> Vec<u8> {
@@ -323,9 +433,23 @@ mod tests {
     #[test]
     fn a_resuming_hello_names_rooms_and_positions() {
         let (_, command) = decode(r#"{"type":"hello","ref":1,"rooms":{"7":"41"}}"#).unwrap();
-        let Command::Hello { rooms: Some(rooms) } = command else { panic!("{command:?}") };
+        let Command::Hello { rooms: Some(rooms), away: false } = command else {
+            panic!("{command:?}")
+        };
         assert_eq!(rooms["7"], Position(41));
         assert!(decode(r#"{"type":"hello","ref":1,"rooms":{"7":41}}"#).is_err());
+    }
+
+    #[test]
+    fn reading_may_name_the_version_that_it_knows() {
+        let read = |text| match decode(text).unwrap().1 {
+            Command::Read { read_version, position, .. } => (read_version, position),
+            command => panic!("{command:?}"),
+        };
+        let known = r#"{"type":"read","ref":1,"room":"7","position":"9","read_version":2}"#;
+        assert_eq!(read(known), (Some(2), Position(9)));
+        let unknown = r#"{"type":"read","ref":1,"room":"7","position":"9"}"#;
+        assert_eq!(read(unknown), (None, Position(9)));
     }
 
     #[test]

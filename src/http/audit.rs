@@ -4,12 +4,13 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::errors::Answer;
-use super::extract::{LoggedIn, Query, Shared, page_limit, path_id};
-use super::members::require_member;
+use super::errors::{Answer, Problem};
+use super::extract::{LoggedIn, Query, Shared, Viewer, page_limit, path_id};
+use super::rooms::view;
 use crate::core::room::Refusal;
-use crate::core::types::{Position, Role, RoomId};
+use crate::core::types::{Position, RoomId};
 use crate::core::wire;
+use crate::hub::Hub;
 use crate::store::Deed;
 
 #[derive(Deserialize)]
@@ -18,7 +19,18 @@ pub struct Which {
     limit: Option<i64>,
 }
 
-/// For the admins of a group, the newest first.
+/// Passes those who run a room; tells members 403, outsiders of a public group, too, and strangers
+/// 404.
+pub async fn require_admin(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<(), Problem> {
+    let view = view(hub, room, viewer.id()).await?;
+    match view.role {
+        _ if viewer.runs(&view) => Ok(()),
+        Some(_) => Err(Refusal::Forbidden.into()),
+        None => Err(Refusal::NotAMember.into()),
+    }
+}
+
+/// For those who run a group, the newest first.
 pub async fn list(
     request: HttpRequest,
     hub: Shared,
@@ -26,9 +38,7 @@ pub async fn list(
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     let limit = page_limit(which.limit, &hub)?;
-    if require_member(&hub, room, &viewer).await? != Role::Admin {
-        return Err(Refusal::Forbidden.into());
-    }
+    require_admin(&hub, room, &viewer).await?;
     let before = which.before.unwrap_or(Position(i64::MAX));
     let mut deeds = hub.store.audit(room, before, limit + 1).await?;
     let has_older = deeds.len() > limit;
@@ -38,10 +48,13 @@ pub async fn list(
 }
 
 fn entry(deed: &Deed) -> Value {
-    let (action, mut entry) = wire::describe(&deed.event);
+    let (action, mut entry) = wire::deed(&deed.event);
     entry["position"] = json!(deed.position);
     entry["at"] = json!(deed.at);
     entry["by"] = json!(deed.by);
+    if deed.hub_admin {
+        entry["hub_admin"] = json!(true);
+    }
     entry["action"] = json!(action);
     entry
 }

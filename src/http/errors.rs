@@ -7,7 +7,7 @@ use std::fmt;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderValue};
 use actix_web::{HttpResponse, ResponseError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::core::room::Refusal;
 use crate::core::text::Invalid;
@@ -24,6 +24,8 @@ pub struct Problem {
     temporary: bool,
     /// Seconds.
     retry_after: Option<u32>,
+    /// What else a program may want to know, by its name.
+    more: Option<(&'static str, Value)>,
 }
 
 pub type Answer = Result<HttpResponse, Problem>;
@@ -35,7 +37,12 @@ impl Problem {
         detail: impl Into<Cow<'static, str>>,
     ) -> Problem {
         let (code, detail) = (code.into(), detail.into());
-        Problem { status, code, detail, temporary: false, retry_after: None }
+        Problem { status, code, detail, temporary: false, retry_after: None, more: None }
+    }
+
+    /// With one more field in its body.
+    pub fn with(self, name: &'static str, value: Value) -> Problem {
+        Problem { more: Some((name, value)), ..self }
     }
 
     pub fn bad_request(detail: impl Into<Cow<'static, str>>) -> Problem {
@@ -112,6 +119,9 @@ impl Problem {
         if self.temporary {
             body["temporary"] = json!(true);
         }
+        if let Some((name, value)) = &self.more {
+            body[*name] = value.clone();
+        }
         body.to_string()
     }
 }
@@ -147,10 +157,16 @@ impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Problem {
         let status = match refusal {
             Refusal::NotFound => return Problem::not_found(),
-            Refusal::NotAMember | Refusal::Forbidden | Refusal::Banned => StatusCode::FORBIDDEN,
+            Refusal::NotAMember | Refusal::Forbidden | Refusal::Banned | Refusal::Muted(_) => {
+                StatusCode::FORBIDDEN
+            }
             _ => StatusCode::CONFLICT,
         };
-        Problem::new(status, refusal.code(), explain(refusal))
+        let problem = Problem::new(status, refusal.code(), explain(refusal));
+        match refusal.muted_until() {
+            Some(until) => problem.with("muted_until", json!(until)),
+            None => problem,
+        }
     }
 }
 

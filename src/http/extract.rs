@@ -1,23 +1,31 @@
 //! What handlers take from a request: a JSON body, a query, an id in the path, and who asks.
 
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 use super::errors::Problem;
 use crate::auth::{self, source::Source};
-use crate::core::types::UserId;
+use crate::core::room::Doer;
+use crate::core::types::{Role, RoomKind, UserId, Visibility};
 use crate::hub::Hub;
-use crate::store::{Account, LoginId};
+use crate::hub::logins::note_use;
+use crate::store::{Account, ActiveLogin, Client, LoginId, RoomView};
 
 /// What a client may take to send a whole body.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
+
+/// Characters of a user agent that are kept.
+const USER_AGENT: usize = 200;
 
 type Extracted<T> = Pin<Box<dyn Future<Output = Result<T, Problem>>>>;
 
@@ -33,13 +41,29 @@ pub fn hub(request: &HttpRequest) -> Result<Arc<Hub>, Problem> {
 /// that does not fit.
 pub struct Body<T>(pub T);
 
+/// The whole body of a request. 413 for a large one, 408 for one that trickles.
+pub fn body_bytes(request: &HttpRequest, payload: &mut Payload) -> Extracted<web::Bytes> {
+    let bytes = web::Bytes::from_request(request, payload);
+    Box::pin(async move {
+        let bytes = tokio::time::timeout(BODY_WITHIN, bytes).await;
+        let bytes = bytes.map_err(|_| Problem::request_timeout())?;
+        bytes.map_err(|error| match error.as_response_error().status_code() {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                let detail = "the body is too large";
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", detail)
+            }
+            _ => Problem::bad_request("the body cannot be read"),
+        })
+    })
+}
+
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Error = Problem;
     type Future = Extracted<Body<T>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = matches!(request.mime_type(), Ok(Some(mime)) if mime.essence_str() == "application/json");
-        let bytes = web::Bytes::from_request(request, payload);
+        let bytes = body_bytes(request, payload);
         Box::pin(async move {
             if !is_json {
                 let detail = "send the body as application/json";
@@ -49,20 +73,20 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                     detail,
                 ));
             }
-            let bytes = tokio::time::timeout(BODY_WITHIN, bytes).await;
-            let bytes = bytes.map_err(|_| Problem::request_timeout())?;
-            let bytes = bytes.map_err(|error| match error.as_response_error().status_code() {
-                StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-                    StatusCode::PAYLOAD_TOO_LARGE,
-                    "too_large",
-                    "the body is too large",
-                ),
-                _ => Problem::bad_request("the body cannot be read"),
-            })?;
+            let bytes = bytes.await?;
             let body = serde_json::from_slice(&bytes);
             body.map(Body).map_err(|error| Problem::bad_request(format!("the body: {error}")))
         })
     }
+}
+
+/// A field that may be absent; `null` is of the wrong type.
+pub fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// The query string. 400 where a value is missing or of the wrong type.
@@ -102,6 +126,31 @@ pub fn source_of(request: &HttpRequest, hub: &Hub) -> Source {
     Source::of(peer, request.headers(), &hub.config.server.trusted_proxies)
 }
 
+/// What a login is used from, as its owner is shown it.
+pub fn client(peer: Option<IpAddr>, headers: &HeaderMap, hub: &Hub) -> Client {
+    let agent =
+        headers.get(header::USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+    let source = Source::of(peer, headers, &hub.config.server.trusted_proxies);
+    Client {
+        user_agent: agent.map(|agent| agent.chars().take(USER_AGENT).collect()),
+        address: Some(source.to_string()),
+    }
+}
+
+/// The login that a request is made with, if any; notes that it is used.
+pub async fn login_of(
+    hub: &Arc<Hub>,
+    peer: Option<IpAddr>,
+    headers: &HeaderMap,
+) -> Result<Option<ActiveLogin>, Problem> {
+    let Some(token) = auth::token_of(headers) else { return Ok(None) };
+    let login = hub.store.login(&auth::token_hash(&token)).await?;
+    if let Some(login) = &login {
+        note_use(hub, login, client(peer, headers, hub));
+    }
+    Ok(login)
+}
+
 /// Who asks, logged in by cookie or bearer token.
 pub struct Viewer {
     pub account: Account,
@@ -112,6 +161,17 @@ impl Viewer {
     pub fn id(&self) -> UserId {
         self.account.person.id
     }
+
+    /// Whether they are an admin of this room, or a hub admin where that counts.
+    pub fn runs(&self, room: &RoomView) -> bool {
+        let is_public_group = room.kind == RoomKind::Group && room.visibility == Visibility::Public;
+        room.role == Some(Role::Admin) || self.account.hub_admin && is_public_group
+    }
+
+    /// With the right of a hub admin, if that is what they are as the store has it now.
+    pub fn doer(&self) -> Doer {
+        Doer { user: self.id(), hub_admin: self.account.hub_admin }
+    }
 }
 
 impl FromRequest for Viewer {
@@ -119,13 +179,12 @@ impl FromRequest for Viewer {
     type Future = Extracted<Viewer>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let hub = hub(request);
-        let token = auth::token_of(request.headers());
+        let (hub, request) = (hub(request), request.clone());
         Box::pin(async move {
-            let token = token.ok_or_else(Problem::not_logged_in)?;
-            let login = hub?.store.login(&auth::token_hash(&token)).await?;
-            let (login, account) = login.ok_or_else(Problem::not_logged_in)?;
-            Ok(Viewer { account, login })
+            let peer = request.peer_addr().map(|address| address.ip());
+            let login = login_of(&hub?, peer, request.headers()).await?;
+            let ActiveLogin { id, account, .. } = login.ok_or_else(Problem::not_logged_in)?;
+            Ok(Viewer { account, login: id })
         })
     }
 }

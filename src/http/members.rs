@@ -1,52 +1,93 @@
 //! The members of a room over HTTP: who is in it, adding, promoting, removing.
 
+use std::collections::HashMap;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::avatars;
 use super::errors::{Answer, Problem};
 use super::extract::{Body, LoggedIn, Query, Shared, Viewer, path_id};
-use super::rooms::{Done, change};
+use super::rooms::{Done, change, view};
 use super::users::ask_presence;
 use crate::core::record::Action;
-use crate::core::room::{Event, Member, Refusal};
-use crate::core::types::{Role, RoomId, Timestamp, UserId};
-use crate::hub::Hub;
-use crate::store::Account;
+use crate::core::room::{Event, Refusal};
+use crate::core::types::{Position, Role, RoomId, Timestamp, UserId};
+use crate::hub::{Hub, now};
+use crate::store::{Account, Listed};
 
 /// What a member is in the room; tells outsiders of a public group 403 and strangers 404.
 pub async fn require_member(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<Role, Problem> {
-    hub.store_up_to_date().await?;
-    let view = hub.store.room_view(room, viewer.id()).await?.ok_or_else(Problem::not_found)?;
-    Ok(view.role.ok_or(Refusal::NotAMember)?)
+    Ok(view(hub, room, viewer.id()).await?.role.ok_or(Refusal::NotAMember)?)
 }
 
-async fn members_json(
+/// As [`require_member`], and passes a hub admin in a public group, too.
+pub async fn require_reader(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<(), Problem> {
+    let view = view(hub, room, viewer.id()).await?;
+    match view.role.is_some() || viewer.runs(&view) {
+        true => Ok(()),
+        false => Err(Refusal::NotAMember.into()),
+    }
+}
+
+/// The members with their presence, and until when those are muted who are.
+pub async fn members_json(
     hub: &Hub,
-    members: Vec<(Member, Option<Timestamp>)>,
+    members: Vec<Listed>,
+    mutes: &HashMap<UserId, Timestamp>,
 ) -> Result<Vec<Value>, Problem> {
-    let asked = members.iter().map(|(member, last_seen)| (member.person.id, *last_seen)).collect();
+    let now = now();
+    let asked = members.iter().map(|listed| (listed.member.person.id, listed.last_seen)).collect();
     let seen = ask_presence(hub, asked).await?;
-    let members = members.iter().zip(seen).map(|((member, _), seen)| {
-        json!({
+    let members = members.iter().zip(seen).map(|(Listed { member, avatar, .. }, seen)| {
+        let mut json = json!({
             "user_id": member.person.id,
             "username": member.person.username,
             "display_name": member.person.display_name,
+            "avatar": avatars::address(member.person.id, avatar.as_deref()),
             "role": member.role,
             "joined_at": member.joined_at,
             "status": seen.status,
             "last_seen": seen.last_seen,
-        })
+        });
+        if member.person.is_deleted() {
+            json["deleted"] = json!(true);
+        }
+        if let Some(until) = mutes.get(&member.person.id).filter(|until| now < **until) {
+            json["muted_until"] = json!(until);
+        }
+        json
     });
     Ok(members.collect())
 }
 
 pub async fn list(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
-    require_member(&hub, room, &viewer).await?;
+    require_reader(&hub, room, &viewer).await?;
     let members = hub.store.members(room).await?;
-    Ok(HttpResponse::Ok().json(json!({"members": members_json(&hub, members).await?})))
+    let is_member = members.iter().any(|listed| listed.member.person.id == viewer.id());
+    let mutes = hub.store.mutes(room).await?;
+    let mut members = members_json(&hub, members, &mutes).await?;
+    if is_member && viewer.account.read_receipts {
+        add_receipts(&hub, room, &mut members).await?;
+    }
+    Ok(HttpResponse::Ok().json(json!({"members": members})))
+}
+
+/// How far each has read who lets others know, in a small room.
+async fn add_receipts(hub: &Hub, room: RoomId, members: &mut [Value]) -> Result<(), Problem> {
+    let receipts = hub.store.receipts(room, hub.config.limits.receipt_members).await?;
+    let receipts: HashMap<String, Position> =
+        receipts.into_iter().map(|(user, position)| (user.to_string(), position)).collect();
+    for member in members {
+        let user = member["user_id"].as_str().unwrap_or_default();
+        if let Some(position) = receipts.get(user) {
+            member["read_position"] = json!(position);
+        }
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]
@@ -56,7 +97,7 @@ pub struct SetRole {
 
 /// The account that the path names. Whether the room may be known comes before whether the
 /// person exists.
-async fn target(
+pub async fn target(
     request: &HttpRequest,
     hub: &Hub,
     room: RoomId,
@@ -70,7 +111,7 @@ async fn target(
     match account {
         Some(account) => Ok(account),
         None => {
-            require_member(hub, room, viewer).await?;
+            require_reader(hub, room, viewer).await?;
             Err(Problem::not_found())
         }
     }
@@ -91,22 +132,37 @@ pub async fn put(
         return Err(Problem::not_found());
     }
     let action = Action::MemberSet { member: account.person, role };
-    let done = change(&hub, room, viewer.id(), action).await?;
+    let done = change(&hub, room, viewer.doer(), action).await?;
     let (status, member) = match &done {
         Done::Changed { event, .. } => match &**event {
-            Event::MemberAdded { member, .. } => (StatusCode::CREATED, Some(member.clone())),
-            Event::MemberUpdated { member, .. } => (StatusCode::OK, Some(member.clone())),
+            Event::MemberAdded { member, .. } => (StatusCode::CREATED, member.clone()),
+            Event::MemberUpdated { member, .. } => (StatusCode::OK, member.clone()),
             _ => return Err(Problem::internal()),
         },
-        Done::AsBefore => {
-            let members = hub.store.members(room).await?;
-            let mut members = members.into_iter().map(|(member, _)| member);
-            (StatusCode::OK, members.find(|member| member.person.id == user))
-        }
+        Done::AsBefore => return as_before(&hub, room, user).await,
     };
-    let member = member.ok_or_else(Problem::not_found)?;
-    let json = members_json(&hub, vec![(member, account.last_seen)]).await;
-    let json = json.map_err(Problem::after_change)?;
+    let mutes = hub.store.mutes(room).await.map_err(|error| Problem::from(error).after_change())?;
+    let listed = Listed { member, last_seen: account.last_seen, avatar: account.avatar };
+    one_member(&hub, status, listed, &mutes).await
+}
+
+/// The answer to a change that was none.
+pub async fn as_before(hub: &Hub, room: RoomId, user: UserId) -> Answer {
+    let members = hub.store.members(room).await?;
+    let is_them = |listed: &Listed| listed.member.person.id == user;
+    let member = members.into_iter().find(is_them).ok_or_else(Problem::not_found)?;
+    let mutes = hub.store.mutes(room).await?;
+    one_member(hub, StatusCode::OK, member, &mutes).await
+}
+
+/// The answer to a change of one member.
+pub async fn one_member(
+    hub: &Hub,
+    status: StatusCode,
+    member: Listed,
+    mutes: &HashMap<UserId, Timestamp>,
+) -> Answer {
+    let json = members_json(hub, vec![member], mutes).await.map_err(Problem::after_change)?;
     Ok(HttpResponse::build(status).json(json!({"member": json.first()})))
 }
 
@@ -124,6 +180,6 @@ pub async fn delete(
     let room: RoomId = path_id(&request, "room")?;
     let account = target(&request, &hub, room, &viewer).await?;
     let action = Action::MemberRemoved { member: account.person, ban: removal.ban };
-    change(&hub, room, viewer.id(), action).await?;
+    change(&hub, room, viewer.doer(), action).await?;
     Ok(HttpResponse::NoContent().finish())
 }

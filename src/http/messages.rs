@@ -1,4 +1,4 @@
-//! Messages over HTTP: history, sending, changing, reacting, and the read marker.
+//! Messages over HTTP: history, sending, changing and reacting.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::errors::{Answer, Problem};
 use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id};
-use super::rooms::view_after;
 use crate::core::message::Message;
 use crate::core::record::{Action, Post};
 use crate::core::room::{Event, Refusal};
@@ -18,7 +17,6 @@ use crate::hub::changes::propose;
 use crate::hub::history::{self, NoPage};
 use crate::hub::messages::{self, NoQuote, deleted, edited, quote, reacted};
 use crate::hub::reply::Outcome;
-use crate::hub::session::mark_read;
 use crate::store::PageOf;
 
 #[derive(Deserialize)]
@@ -66,7 +64,7 @@ pub async fn list(
             ));
         }
     };
-    let found = history::page(&hub, room, viewer.id(), of, limit).await?;
+    let found = history::page(&hub, room, viewer.doer(), of, limit).await?;
     let messages = found.messages.into_iter().map(|message| message.seen_by(viewer.id()));
     Ok(HttpResponse::Ok().json(json!({
         "messages": messages.collect::<Vec<_>>(),
@@ -139,13 +137,13 @@ fn shown(message: Message) -> HttpResponse {
     HttpResponse::Ok().json(json!({"message": message}))
 }
 
-/// One message as it is now, for members of its room: to find what a reply quotes.
+/// One message as it is now, for who may read its room: to find what a reply quotes.
 pub async fn show(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let id: MessageId = path_id(&request, "message")?;
     let found = messages::find(&hub, id).await?.ok_or_else(Problem::not_found)?;
     let (room, around) = (found.room_id, PageOf::Around(found.position));
     // The history says who may see it, and knows what the store does not have yet.
-    let page = history::page(&hub, room, viewer.id(), around, 1).await?;
+    let page = history::page(&hub, room, viewer.doer(), around, 1).await?;
     let message = page.messages.into_iter().find(|message| message.id == id);
     Ok(shown(message.ok_or_else(Problem::not_found)?.seen_by(viewer.id())))
 }
@@ -160,7 +158,7 @@ pub(super) async fn change(
     not_too_fast(hub, viewer)?;
     let found = messages::find(hub, id).await?;
     let mut message = found.ok_or_else(Problem::not_found)?;
-    match propose(hub, message.room_id, viewer.id(), action(message.clone())).await {
+    match propose(hub, message.room_id, viewer.doer(), action(message.clone())).await {
         Outcome::Accepted { event, .. } => page::change(&mut message, &event),
         Outcome::Refused(Refusal::Unchanged) => {}
         Outcome::Refused(refusal) => return Err(refusal.into()),
@@ -203,21 +201,4 @@ async fn react(request: HttpRequest, hub: Shared, viewer: Viewer, on: bool) -> A
     let id: MessageId = path_id(&request, "message")?;
     let emoji = text::emoji(request.match_info().query("emoji"))?.to_owned();
     Ok(shown(change(&hub, id, &viewer, |message| reacted(message, emoji, on)).await?))
-}
-
-#[derive(Deserialize)]
-pub struct ReadUpTo {
-    position: Position,
-}
-
-pub async fn read(
-    request: HttpRequest,
-    hub: Shared,
-    LoggedIn(viewer, Body(up_to)): LoggedIn<Body<ReadUpTo>>,
-) -> Answer {
-    let room: RoomId = path_id(&request, "room")?;
-    super::members::require_member(&hub, room, &viewer).await?;
-    mark_read(&hub, room, viewer.id(), up_to.position).await??;
-    let room = view_after(&hub, room, viewer.id()).await?;
-    Ok(HttpResponse::Ok().json(json!({"room": room})))
 }

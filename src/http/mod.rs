@@ -3,17 +3,25 @@
 //! Handlers read a request, ask the hub or the store, and answer in the contract's words. The
 //! socket is a service of its own, `socket`, since it takes the connection over.
 
+pub mod asyncapi;
 pub mod audit;
+pub mod avatars;
+pub mod bans;
 pub mod connection;
+pub mod deletion;
+pub mod directory;
 pub mod errors;
 pub mod extract;
+pub mod logins;
 pub mod members;
 pub mod messages;
+pub mod mutes;
 pub mod openapi;
 pub mod ops;
 pub mod origin;
 pub mod pages;
 pub mod presence;
+pub mod reading;
 pub mod requests;
 pub mod rooms;
 pub mod search;
@@ -147,11 +155,22 @@ fn at<const N: usize>(path: &'static str, answers: [(Method, Route); N]) -> Addr
 /// Under `/api/v1`.
 fn api() -> Vec<Address> {
     vec![
-        at("/users", [(POST, web::to(users::sign_up)), (GET, web::to(users::list_users))]),
+        at("/users", [(POST, web::to(users::sign_up)), (GET, web::to(directory::list))]),
         at("/users/{user}", [(GET, web::to(users::user))]),
+        at("/users/{user}/avatar", [(GET, web::to(avatars::show))]),
         at("/sessions", [(POST, web::to(users::create_session))]),
         at("/sessions/current", [(DELETE, web::to(users::delete_session))]),
-        at("/me", [(GET, web::to(users::me)), (PATCH, web::to(users::update_me))]),
+        at(
+            "/me",
+            [
+                (GET, web::to(users::me)),
+                (PATCH, web::to(users::update_me)),
+                (DELETE, web::to(deletion::delete_me)),
+            ],
+        ),
+        at("/me/avatar", [(PUT, web::to(avatars::put)), (DELETE, web::to(avatars::delete))]),
+        at("/me/sessions", [(GET, web::to(logins::list)), (DELETE, web::to(logins::end_others))]),
+        at("/me/sessions/{session}", [(DELETE, web::to(logins::end))]),
         at("/me/password", [(PUT, web::to(users::set_password))]),
         at("/rooms", [(GET, web::to(rooms::list)), (POST, web::to(rooms::create))]),
         at(
@@ -165,10 +184,15 @@ fn api() -> Vec<Address> {
         at("/rooms/{room}/join", [(POST, web::to(rooms::join))]),
         at("/rooms/{room}/leave", [(POST, web::to(rooms::leave))]),
         at("/rooms/{room}/audit", [(GET, web::to(audit::list))]),
+        at("/rooms/{room}/bans", [(GET, web::to(bans::list))]),
         at("/rooms/{room}/members", [(GET, web::to(members::list))]),
         at(
             "/rooms/{room}/members/{user}",
             [(PUT, web::to(members::put)), (DELETE, web::to(members::delete))],
+        ),
+        at(
+            "/rooms/{room}/members/{user}/mute",
+            [(PUT, web::to(mutes::put)), (DELETE, web::to(mutes::delete))],
         ),
         at(
             "/rooms/{room}/messages",
@@ -186,7 +210,8 @@ fn api() -> Vec<Address> {
             "/messages/{message}/reactions/{emoji}",
             [(PUT, web::to(messages::add_reaction)), (DELETE, web::to(messages::remove_reaction))],
         ),
-        at("/rooms/{room}/read", [(PUT, web::to(messages::read))]),
+        at("/rooms/{room}/read", [(PUT, web::to(reading::read))]),
+        at("/rooms/{room}/unread", [(PUT, web::to(reading::unread))]),
         at("/search", [(GET, web::to(search::list))]),
         at("/presence", [(GET, web::to(presence::list))]),
         at("/socket", [(GET, web::to(socket::no_upgrade))]),
@@ -212,6 +237,7 @@ fn operators() -> Vec<Address> {
         to_look_at("/readyz", ops::readyz),
         to_look_at("/metrics", ops::metrics),
         to_look_at("/api/openapi.json", openapi::document),
+        to_look_at("/api/asyncapi.json", asyncapi::document),
     ]
 }
 

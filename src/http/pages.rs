@@ -10,8 +10,8 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 use sha2::{Digest, Sha256};
 
 use super::errors::{Answer, Problem};
-use super::extract::{Shared, Viewer};
-use crate::auth;
+use super::extract::{Shared, Viewer, login_of};
+use crate::store::ActiveLogin;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
@@ -45,6 +45,8 @@ struct ChatPage<'a> {
     user_id: String,
     username: &'a str,
     display_name: &'a str,
+    read_receipts: bool,
+    receipt_members: usize,
 }
 
 fn page(template: &impl Template) -> Answer {
@@ -60,11 +62,8 @@ fn page(template: &impl Template) -> Answer {
 }
 
 pub async fn chat(request: HttpRequest, hub: Shared) -> Answer {
-    let login = match auth::token_of(request.headers()) {
-        Some(token) => hub.store.login(&auth::token_hash(&token)).await?,
-        None => None,
-    };
-    let Some((_, account)) = login else {
+    let peer = request.peer_addr().map(|address| address.ip());
+    let Some(ActiveLogin { account, .. }) = login_of(&hub, peer, request.headers()).await? else {
         return Ok(HttpResponse::SeeOther().insert_header((header::LOCATION, "/login")).finish());
     };
     let person = &account.person;
@@ -73,6 +72,8 @@ pub async fn chat(request: HttpRequest, hub: Shared) -> Answer {
         user_id: person.id.to_string(),
         username: &person.username,
         display_name: &person.display_name,
+        read_receipts: account.read_receipts,
+        receipt_members: hub.config.limits.receipt_members,
     })
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::errors::{Answer, Problem};
 use super::extract::{LoggedIn, Query, Shared};
-use super::members::require_member;
+use super::members::require_reader;
 use super::users::ask_presence;
 use crate::core::types::{RoomId, UserId};
 
@@ -24,7 +24,7 @@ pub async fn list(hub: Shared, LoggedIn(viewer, Query(of)): LoggedIn<Query<Of>>)
     let ids = match (of.room, of.users) {
         (Some(room), None) => {
             let room: RoomId = room.parse().map_err(|_| Problem::not_found())?;
-            require_member(&hub, room, &viewer).await?;
+            require_reader(&hub, room, &viewer).await?;
             hub.store.member_ids(room).await?
         }
         (None, Some(users)) => {

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::errors::{Answer, Problem};
-use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id};
+use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id, present};
 use crate::core::record::{Action, Changes, Founding, Seat};
-use crate::core::room::{Event, Refusal};
+use crate::core::room::{Doer, Event, Refusal};
 use crate::core::types::{Person, Position, Role, RoomId, RoomKind, UserId, Visibility};
 use crate::core::{text, wire};
 use crate::hub::changes::propose_and_store;
@@ -32,17 +32,12 @@ impl From<TooMany> for Problem {
 }
 
 /// Makes a change, if there were not too many, and waits until every instance can show it.
-pub async fn change(
-    hub: &Shared,
-    room: RoomId,
-    by: UserId,
-    action: Action,
-) -> Result<Done, Problem> {
-    hub.pace.count(by, Weight::ONE)?;
+pub async fn change(hub: &Shared, room: RoomId, by: Doer, action: Action) -> Result<Done, Problem> {
+    hub.pace.count(by.user, Weight::ONE)?;
     make(hub, room, by, action).await
 }
 
-async fn make(hub: &Shared, room: RoomId, by: UserId, action: Action) -> Result<Done, Problem> {
+async fn make(hub: &Shared, room: RoomId, by: Doer, action: Action) -> Result<Done, Problem> {
     match propose_and_store(hub, room, by, action).await {
         Outcome::Accepted { position, event } => Ok(Done::Changed { position, event }),
         Outcome::Refused(Refusal::Unchanged) => Ok(Done::AsBefore),
@@ -55,7 +50,8 @@ async fn make(hub: &Shared, room: RoomId, by: UserId, action: Action) -> Result<
 /// The room as its viewer sees it; 404 where it may not be known.
 pub async fn view(hub: &Hub, room: RoomId, viewer: UserId) -> Result<RoomView, Problem> {
     hub.store_up_to_date().await?;
-    hub.store.room_view(room, viewer).await?.ok_or_else(Problem::not_found)
+    let view = hub.store.room_view(room, viewer).await?.ok_or_else(Problem::not_found)?;
+    Ok(view.at(now()))
 }
 
 /// As [`view`], once something was done to the room, or was so already.
@@ -93,7 +89,9 @@ pub async fn list(hub: Shared, LoggedIn(viewer, Query(list)): LoggedIn<Query<Lis
     match list.scope.as_deref() {
         None | Some("mine") => {
             hub.store_up_to_date().await?;
+            let now = now();
             let rooms = hub.store.rooms_of(viewer.id()).await?;
+            let rooms: Vec<RoomView> = rooms.into_iter().map(|room| room.at(now)).collect();
             Ok(HttpResponse::Ok().json(json!({"rooms": rooms})))
         }
         Some("public") => {
@@ -126,6 +124,13 @@ pub struct NewRoom {
 pub async fn create(hub: Shared, LoggedIn(viewer, Body(new)): LoggedIn<Body<NewRoom>>) -> Answer {
     let kind: RoomKind = word("kind", &new.kind)?;
     hub.pace.count(viewer.id(), Weight::of_founding(new.members.len()))?;
+    // A direct room stays, also where the other account is no more.
+    if let (RoomKind::Direct, [other]) = (kind, &new.members[..])
+        && let Some(room) = RoomId::direct(viewer.id(), *other)
+        && let Some(room) = hub.store.room_view(room, viewer.id()).await?
+    {
+        return Ok(HttpResponse::Ok().json(json!({"room": room})));
+    }
     let members = people(&hub, &viewer, &new.members).await?;
     match kind {
         RoomKind::Group => create_group(hub, viewer, new, members).await,
@@ -166,7 +171,7 @@ async fn create_group(hub: Shared, viewer: Viewer, new: NewRoom, members: Vec<Pe
         members: std::iter::once(maker).chain(seats).collect(),
     };
     let room = hub.store.allocate_room(now()).await?;
-    match make(&hub, room, viewer.id(), Action::RoomCreated(founding)).await? {
+    match make(&hub, room, viewer.doer(), Action::RoomCreated(founding)).await? {
         Done::Changed { position, event } => founded(&event, viewer.id(), position),
         Done::AsBefore => Err(Problem::internal()),
     }
@@ -176,9 +181,6 @@ async fn open_direct(hub: Shared, viewer: Viewer, mut members: Vec<Person>) -> A
     let wrong = || Problem::invalid("members", "a direct conversation names one other person");
     let other = members.pop().filter(|_| members.is_empty()).ok_or_else(wrong)?;
     let room = RoomId::direct(viewer.id(), other.id).ok_or_else(wrong)?;
-    if let Some(room) = hub.store.room_view(room, viewer.id()).await? {
-        return Ok(HttpResponse::Ok().json(json!({"room": room})));
-    }
     let seats = [viewer.account.person.clone(), other];
     let founding = Founding {
         kind: RoomKind::Direct,
@@ -204,11 +206,6 @@ pub async fn get(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     Ok(HttpResponse::Ok().json(json!({"room": room})))
 }
 
-/// Absent, or a string; `null` is of the wrong type.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    String::deserialize(deserializer).map(Some)
-}
-
 #[derive(Deserialize)]
 pub struct RoomChanges {
     #[serde(default, deserialize_with = "present")]
@@ -231,14 +228,36 @@ pub async fn update(
         topic: changes.topic.map(|topic| text::topic(&topic, &limits)).transpose()?,
         visibility: changes.visibility.map(|value| word("visibility", &value)).transpose()?,
     };
-    change(&hub, room, viewer.id(), Action::RoomUpdated(changes)).await?;
-    let room = view_after(&hub, room, viewer.id()).await?;
+    // A hub admin who makes a group private that they are not in closes the door behind them.
+    let before = match changes.visibility {
+        Some(Visibility::Private) => hub.store.room_view(room, viewer.id()).await?,
+        _ => None,
+    };
+    let done = change(&hub, room, viewer.doer(), Action::RoomUpdated(changes)).await?;
+    let room = match (before, done) {
+        (Some(before), Done::Changed { position, event }) if before.role.is_none() => {
+            updated(before, position, &event)?
+        }
+        _ => view_after(&hub, room, viewer.id()).await?,
+    };
     Ok(HttpResponse::Ok().json(json!({"room": room})))
+}
+
+/// The room as the record that changed it left it.
+fn updated(before: RoomView, position: Position, event: &Event) -> Result<RoomView, Problem> {
+    let Event::RoomUpdated { info, .. } = event else { return Err(Problem::internal()) };
+    Ok(RoomView {
+        name: info.name.clone(),
+        topic: info.topic.clone(),
+        visibility: info.visibility,
+        position,
+        ..before
+    })
 }
 
 pub async fn delete(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
-    change(&hub, room, viewer.id(), Action::RoomDeleted).await?;
+    change(&hub, room, viewer.doer(), Action::RoomDeleted).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -248,7 +267,7 @@ pub async fn join(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     if !hub.store.is_member(room, viewer.id()).await? {
         let member = viewer.account.person.clone();
         let seat = Action::MemberSet { member, role: Role::Member };
-        change(&hub, room, viewer.id(), seat).await?;
+        change(&hub, room, viewer.doer(), seat).await?;
     }
     let room = view_after(&hub, room, viewer.id()).await?;
     Ok(HttpResponse::Ok().json(json!({"room": room})))
@@ -257,6 +276,6 @@ pub async fn join(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
 pub async fn leave(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
     let member = viewer.account.person.clone();
-    change(&hub, room, viewer.id(), Action::MemberRemoved { member, ban: false }).await?;
+    change(&hub, room, viewer.doer(), Action::MemberRemoved { member, ban: false }).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -75,7 +75,7 @@ pub async fn list(
         Some(id) => PageOf::Before(id.place().position()),
         None => PageOf::Newest,
     };
-    let page = history::page(&hub, room, viewer.id(), of, PAGE).await?;
+    let page = history::page(&hub, room, viewer.doer(), of, PAGE).await?;
     Ok(HttpResponse::Ok().json(page.messages.iter().map(Line::from).collect::<Vec<_>>()))
 }
 

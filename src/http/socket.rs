@@ -22,6 +22,7 @@ use tokio_util::codec::FramedRead;
 use super::Edge;
 use super::connection::Connection;
 use super::errors::{Answer, Problem};
+use super::extract::login_of;
 use super::origin;
 use crate::auth;
 use crate::core::wire::PROTOCOL;
@@ -29,7 +30,7 @@ use crate::hub::Hub;
 use crate::hub::outbound::{self, Ending, Outbound};
 use crate::hub::registry::{Dialect, SessionHandle};
 use crate::hub::session::{Session, simple};
-use crate::store::{Account, LoginId};
+use crate::store::{Account, ActiveLogin, LoginId};
 
 /// What the kernel may hold of unread bytes for one socket, so that a reader that does not read
 /// is noticed by our own cap.
@@ -86,7 +87,7 @@ async fn admit(
         // Whatever else a client offers: there is only this one.
         Door::Simple(_) => None,
     };
-    let (login, account) = logged_in(hub, edge, headers).await?;
+    let (login, account) = logged_in(hub, edge, request).await?;
     let dialect = match door {
         Door::Rookery => Dialect::Rookery,
         Door::Simple(group) => Dialect::Simple(group.parse().map_err(|_| Problem::not_found())?),
@@ -117,10 +118,11 @@ impl Door<'_> {
 }
 
 async fn logged_in(
-    hub: &Hub,
+    hub: &Arc<Hub>,
     edge: &Edge,
-    headers: &HeaderMap,
+    request: &Request,
 ) -> Result<(LoginId, Account), Problem> {
+    let headers = request.headers();
     let by_cookie = !headers.contains_key(header::AUTHORIZATION);
     if by_cookie
         && !origin::is_ours(headers, edge.public_url.as_ref())
@@ -129,9 +131,9 @@ async fn logged_in(
         let status = actix_http::StatusCode::FORBIDDEN;
         return Err(Problem::new(status, "cross_site", "this request came from another site"));
     }
-    let token = auth::token_of(headers).ok_or_else(Problem::not_logged_in)?;
-    let login = hub.store.login(&auth::token_hash(&token)).await?;
-    login.ok_or_else(Problem::not_logged_in)
+    let login = login_of(hub, request.peer_addr().map(|address| address.ip()), headers).await?;
+    let ActiveLogin { id, account, .. } = login.ok_or_else(Problem::not_logged_in)?;
+    Ok((id, account))
 }
 
 /// Makes the session, and with the simple API lets it listen at once: nothing that is said after
@@ -145,6 +147,7 @@ async fn enter(
     let outbound = Outbound::new(hub.config.limits.outbound_bytes);
     let id = hub.sessions.next_id();
     let handle = SessionHandle::new(id, dialect, account.person, login, outbound);
+    handle.set_hears_receipts(account.read_receipts);
     if !hub.sessions.add(handle.clone(), hub.config.limits.sockets_per_user) {
         let detail = "too many sockets are open; close another one first";
         return Err(Problem::too_many("too_many_sockets", detail, 5));

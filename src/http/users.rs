@@ -1,18 +1,20 @@
-//! Accounts and logins: sign up, log in, log out, who am I, and the directory of people.
+//! Accounts and logins: sign up, log in, log out, and who am I.
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Edge;
 use super::errors::{Answer, Problem};
-use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id, source_of};
+use super::extract::{Body, LoggedIn, Shared, Viewer, client, path_id, present, source_of};
+use super::{Edge, avatars};
 use crate::auth::source::Source;
 use crate::auth::{self, passwords};
+use crate::core::presence::Status;
 use crate::core::text;
-use crate::core::types::{Timestamp, UserId};
-use crate::hub::presence::Ask;
+use crate::core::types::{Person, Timestamp, UserId};
+use crate::hub::pace::Weight;
+use crate::hub::presence::{Ask, AskWhoIsHere};
 use crate::hub::signals::Signal;
 use crate::hub::{Hub, now};
 use crate::store::{Account, Credentials, LoginId, StoreError};
@@ -24,17 +26,23 @@ impl From<passwords::Busy> for Problem {
 }
 
 /// The person as they see themselves.
-fn own_json(account: &Account) -> Value {
-    json!({
+pub(super) fn own_json(account: &Account) -> Value {
+    let mut own = json!({
         "id": account.person.id,
         "username": account.person.username,
         "display_name": account.person.display_name,
+        "avatar": avatars::address_of(account),
         "created_at": account.created_at,
-    })
+        "read_receipts": account.read_receipts,
+    });
+    if account.hub_admin {
+        own["hub_admin"] = json!(true);
+    }
+    own
 }
 
 /// People as others see them, with their presence.
-async fn people_json(hub: &Hub, accounts: Vec<Account>) -> Result<Vec<Value>, Problem> {
+pub(super) async fn people_json(hub: &Hub, accounts: Vec<Account>) -> Result<Vec<Value>, Problem> {
     let asked = accounts.iter().map(|account| (account.person.id, account.last_seen)).collect();
     let seen = ask_presence(hub, asked).await?;
     let people = accounts.iter().zip(seen).map(|(account, seen)| {
@@ -42,6 +50,7 @@ async fn people_json(hub: &Hub, accounts: Vec<Account>) -> Result<Vec<Value>, Pr
             "id": account.person.id,
             "username": account.person.username,
             "display_name": account.person.display_name,
+            "avatar": avatars::address_of(account),
             "status": seen.status,
             "last_seen": seen.last_seen,
         })
@@ -49,7 +58,7 @@ async fn people_json(hub: &Hub, accounts: Vec<Account>) -> Result<Vec<Value>, Pr
     Ok(people.collect())
 }
 
-/// Who of these is online now.
+/// How present these people are.
 pub async fn ask_presence(
     hub: &Hub,
     people: Vec<(UserId, Option<Timestamp>)>,
@@ -59,7 +68,15 @@ pub async fn ask_presence(
     presence.send(Ask(people)).await.map_err(|_| stopping())
 }
 
+/// Everyone who is online or away.
+pub(super) async fn here_now(hub: &Hub) -> Result<Vec<(UserId, Status)>, Problem> {
+    let stopping = || Problem::unavailable("this instance is starting or stopping");
+    let presence = hub.presence().ok_or_else(stopping)?;
+    presence.send(AskWhoIsHere).await.map_err(|_| stopping())
+}
+
 async fn log_in(
+    request: &HttpRequest,
     hub: &Hub,
     edge: &Edge,
     account: &Account,
@@ -69,7 +86,9 @@ async fn log_in(
         Problem::internal()
     })?;
     let hash = auth::token_hash(&token);
-    let login = hub.store.create_login(account.person.id, &hash, now()).await?;
+    let peer = request.peer_addr().map(|address| address.ip());
+    let client = client(peer, request.headers(), hub);
+    let login = hub.store.create_login(account.person.id, &hash, now(), &client).await?;
     let answer = HttpResponse::Created()
         .cookie(auth::cookie(Some(token.clone()), edge.is_https()))
         .insert_header((header::CACHE_CONTROL, "no-store"))
@@ -116,7 +135,8 @@ pub async fn sign_up(
     let account =
         hub.store.user(user).await.map_err(|error| Problem::from(error).after_change())?;
     let account = account.ok_or_else(Problem::internal)?;
-    let (answer, _) = log_in(&hub, &edge, &account).await.map_err(Problem::after_change)?;
+    let (answer, _) =
+        log_in(&request, &hub, &edge, &account).await.map_err(Problem::after_change)?;
     Ok(answer)
 }
 
@@ -138,7 +158,7 @@ pub async fn create_session(
     if credentials.account.disabled {
         return Err(account_disabled());
     }
-    let (answer, login) = log_in(&hub, &edge, &credentials.account).await?;
+    let (answer, login) = log_in(&request, &hub, &edge, &credentials.account).await?;
     // The password may have been changed, or the account disabled, while it was checked, which
     // ended the logins that were there: this one must not outlive it.
     let now = hub.store.credentials_of(credentials.account.person.id).await?;
@@ -154,7 +174,7 @@ pub async fn create_session(
 }
 
 /// Whose password this is, if it is the right one; 429 where too many were wrong.
-async fn try_password(
+pub(super) async fn try_password(
     hub: &Hub,
     edge: &Edge,
     username: &str,
@@ -186,6 +206,11 @@ async fn check_password(
     Ok(credentials.filter(|_| right))
 }
 
+pub(super) fn wrong_password() -> Problem {
+    let detail = "the current password is wrong";
+    Problem::new(StatusCode::FORBIDDEN, "wrong_password", detail)
+}
+
 fn bad_credentials() -> Problem {
     let detail = "the user name or the password is wrong";
     Problem::new(StatusCode::UNAUTHORIZED, "bad_credentials", detail)
@@ -209,18 +234,46 @@ pub async fn me(viewer: Viewer) -> Answer {
 
 #[derive(Deserialize)]
 pub struct Profile {
-    display_name: String,
+    #[serde(default, deserialize_with = "present")]
+    display_name: Option<String>,
+    #[serde(default, deserialize_with = "present")]
+    read_receipts: Option<bool>,
 }
 
 pub async fn update_me(
     hub: Shared,
     LoggedIn(viewer, Body(profile)): LoggedIn<Body<Profile>>,
 ) -> Answer {
-    let name = text::display_name(&profile.display_name, &hub.config.limits.text())?;
-    hub.store.set_display_name(viewer.id(), &name).await?;
-    Signal::Renamed { user: viewer.id(), display_name: name }.tell(&*hub.bus);
-    let account = hub.store.user(viewer.id()).await?.ok_or_else(Problem::not_logged_in)?;
+    let Profile { display_name, read_receipts } = profile;
+    if display_name.is_none() && read_receipts.is_none() {
+        return Err(Problem::bad_request("the body: display_name or read_receipts is missing"));
+    }
+    let limits = hub.config.limits.text();
+    let name = display_name.map(|name| text::display_name(&name, &limits)).transpose()?;
+    // Everybody who has a page open is told of a name, and all of one's devices of a switch.
+    hub.pace.count(viewer.id(), Weight::ONE)?;
+    if let Some(name) = &name {
+        hub.store.set_display_name(viewer.id(), name).await?;
+    }
+    if let Some(on) = read_receipts {
+        hub.store.set_read_receipts(viewer.id(), on).await?;
+        Signal::Receipts { user: viewer.id(), on }.tell(&*hub.bus);
+    }
+    let account =
+        hub.store.user(viewer.id()).await.map_err(|error| Problem::from(error).after_change())?;
+    let account = account.ok_or_else(Problem::not_logged_in)?;
+    if name.is_some() {
+        tell_others(&hub, &account);
+    }
     Ok(HttpResponse::Ok().json(json!({"user": own_json(&account)})))
+}
+
+/// What others see of a person has changed: tells those who have a page open.
+pub(super) fn tell_others(hub: &Hub, account: &Account) {
+    let Person { id, username, display_name } = account.person.clone();
+    let avatar = avatars::address_of(account);
+    let changed = Signal::Profile { user: id, display_name, username: Some(username), avatar };
+    changed.tell(&*hub.bus);
 }
 
 #[derive(Deserialize)]
@@ -240,8 +293,7 @@ pub async fn set_password(
     let source = source_of(&request, &hub);
     let tried = try_password(&hub, &edge, &person.username, form.current, source).await?;
     if tried.is_none() {
-        let detail = "the current password is wrong";
-        return Err(Problem::new(StatusCode::FORBIDDEN, "wrong_password", detail));
+        return Err(wrong_password());
     }
     let hash = passwords::hash(form.new, source).await?;
     let ended = hub.store.set_password(viewer.id(), &hash, Some(viewer.login)).await?;
@@ -249,32 +301,10 @@ pub async fn set_password(
     Ok(HttpResponse::NoContent().finish())
 }
 
-#[derive(Deserialize)]
-pub struct Find {
-    #[serde(default)]
-    query: String,
-    limit: Option<i64>,
-    after: Option<String>,
-}
-
-pub async fn list_users(hub: Shared, LoggedIn(_, Query(find)): LoggedIn<Query<Find>>) -> Answer {
-    let limit = page_limit(find.limit, &hub)?;
-    let mut found =
-        hub.store.directory(find.query.trim(), find.after.as_deref(), limit + 1).await?;
-    let more = found.len() > limit;
-    found.truncate(limit);
-    let next =
-        found.last().filter(|_| more).map(|account| text::username_key(&account.person.username));
-    let mut body = json!({"users": people_json(&hub, found).await?});
-    if let Some(next) = next {
-        body["next"] = json!(next);
-    }
-    Ok(HttpResponse::Ok().json(body))
-}
-
 pub async fn user(request: HttpRequest, hub: Shared, _: Viewer) -> Answer {
     let user: UserId = path_id(&request, "user")?;
-    let account = hub.store.user(user).await?.ok_or_else(Problem::not_found)?;
+    let account = hub.store.user(user).await?.filter(|account| !account.deleted);
+    let account = account.ok_or_else(Problem::not_found)?;
     let people = people_json(&hub, vec![account]).await?;
     Ok(HttpResponse::Ok().json(json!({"user": people.first()})))
 }

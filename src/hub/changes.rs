@@ -6,14 +6,15 @@ use super::Hub;
 use super::reply::{Outcome, Reply, Trouble};
 use super::room::Propose;
 use crate::core::record::Action;
-use crate::core::types::{RoomId, UserId};
+use crate::core::room::Doer;
+use crate::core::types::RoomId;
 
 /// Proposes, and waits until the record came back from the log and was accepted or refused.
-pub async fn propose(hub: &Arc<Hub>, room: RoomId, by: UserId, action: Action) -> Outcome {
+pub async fn propose(hub: &Arc<Hub>, room: RoomId, by: impl Into<Doer>, action: Action) -> Outcome {
     let (reply, outcome) = Reply::to_request();
     let addr = hub.rooms.wake(hub, room);
     // A full mailbox drops the proposal, and the dropped reply says that it is unavailable.
-    let _ = addr.try_send(Propose { by, action, reply });
+    let _ = addr.try_send(Propose { by: by.into(), action, reply });
     outcome.await.unwrap_or(Outcome::Failed(Trouble::Unavailable("this instance is stopping")))
 }
 
@@ -21,7 +22,7 @@ pub async fn propose(hub: &Arc<Hub>, room: RoomId, by: UserId, action: Action) -
 pub async fn propose_and_store(
     hub: &Arc<Hub>,
     room: RoomId,
-    by: UserId,
+    by: impl Into<Doer>,
     action: Action,
 ) -> Outcome {
     let outcome = propose(hub, room, by, action).await;

@@ -6,8 +6,8 @@ use super::reply::Trouble;
 use super::room::Look;
 use super::{Hub, PATIENCE};
 use crate::core::page::complete;
-use crate::core::room::Refusal;
-use crate::core::types::{RoomId, UserId};
+use crate::core::room::{Doer, Refusal};
+use crate::core::types::RoomId;
 use crate::store::{Page, PageOf};
 
 /// Why there is no page.
@@ -27,7 +27,7 @@ impl From<Trouble> for NoPage {
 pub async fn page(
     hub: &Arc<Hub>,
     room: RoomId,
-    by: UserId,
+    by: Doer,
     which: PageOf,
     limit: usize,
 ) -> Result<Page, NoPage> {

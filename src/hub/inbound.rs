@@ -162,11 +162,11 @@ async fn post(hub: &Arc<Hub>, arrival: &Arrival) -> Result<(), Failure> {
 
 async fn sender(hub: &Hub, user: UserId) -> Result<Person, Failure> {
     match hub.store.user(user).await? {
-        Some(account) if account.disabled => {
+        Some(account) if account.disabled && !account.deleted => {
             refused("account_disabled", "the account of user_id is disabled")
         }
-        Some(account) => Ok(account.person),
-        None => refused("unknown_user", "there is no user with this user_id"),
+        Some(account) if !account.deleted => Ok(account.person),
+        _ => refused("unknown_user", "there is no user with this user_id"),
     }
 }
 
@@ -211,7 +211,7 @@ async fn propose_twice(
 fn outcome(outcome: Outcome) -> Result<(), Failure> {
     match outcome {
         Outcome::Accepted { .. } | Outcome::Repeated(_) | Outcome::Done => Ok(()),
-        Outcome::Refused(refusal) => refused(refusal.code(), explain(refusal)),
+        Outcome::Refused(refusal) => refused(refusal.code(), &explain(refusal)),
         Outcome::Failed(trouble) => Err(trouble.into()),
     }
 }

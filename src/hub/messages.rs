@@ -6,7 +6,7 @@ use super::Hub;
 use super::reply::Trouble;
 use crate::core::message::{Message, Quote};
 use crate::core::record::Action;
-use crate::core::room::Refusal;
+use crate::core::room::{Doer, Refusal};
 use crate::core::text::Invalid;
 use crate::core::types::{MessageId, RoomId, UserId};
 
@@ -27,6 +27,22 @@ pub async fn find(hub: &Arc<Hub>, id: MessageId) -> Result<Option<Message>, Trou
     let behind = |_| Trouble::Unavailable("the store is behind the log");
     hub.until_stored(place).await.map_err(behind)?;
     Ok(hub.store.message(id).await?)
+}
+
+/// By what right somebody does something to a message through a socket. Hub admins delete those of
+/// others, too, and their own where they are no members any more; whether somebody is one may have
+/// changed since the socket opened.
+pub async fn doer(hub: &Hub, user: UserId, action: &Action) -> Result<Doer, Trouble> {
+    if !matches!(action, Action::Deleted { .. }) {
+        return Ok(user.into());
+    }
+    Ok(Doer { user, hub_admin: is_hub_admin(hub, user).await? })
+}
+
+/// As the store has it now.
+pub async fn is_hub_admin(hub: &Hub, user: UserId) -> Result<bool, Trouble> {
+    let account = hub.store.user(user).await?;
+    Ok(account.is_some_and(|account| account.hub_admin))
 }
 
 /// Why a message cannot be replied to.

@@ -4,6 +4,7 @@
 //! `outbound`; `persister` writes it down meanwhile, and `presence` and `signals` carry what is
 //! not worth keeping.
 
+pub mod activity;
 pub mod bridge;
 pub mod changes;
 pub mod history;
@@ -14,6 +15,7 @@ pub mod outbound;
 pub mod pace;
 pub mod persister;
 pub mod presence;
+pub mod reading;
 pub mod registry;
 pub mod reply;
 pub mod room;

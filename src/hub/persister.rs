@@ -300,7 +300,8 @@ impl Writer {
         Ok(match room.apply(record, place) {
             Ok(event) => {
                 let position = place.position();
-                Some(Change { room: record.room, position, at: record.at, event })
+                let Record { room, at, hub_admin, .. } = *record;
+                Some(Change { room, position, at, hub_admin, event })
             }
             Err(refusal) => {
                 tracing::debug!(room = %record.room, offset = entry.offset, ?refusal, "refused");

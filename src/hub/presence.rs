@@ -1,29 +1,35 @@
-//! The actor that knows who is online, here and elsewhere, and tells those who follow.
+//! The actor that knows who is online or away, here and elsewhere, and tells those who follow.
 //!
 //! Changes are gathered for a tick and told together: ten thousand people coming back at once
-//! are a few frames for each follower, not ten thousand.
+//! are a few frames for each follower, not ten thousand. Who is away is found by looking at all
+//! sockets now and then, so that a hundred thousand idle ones wake nobody.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
+use super::activity::Activity;
 use super::outbound::{Outbound, text_frame};
 use super::{Hub, now};
 use crate::core::follow::{Follows, SessionId};
-use crate::core::presence::{BEAT, Presence, Told};
+use crate::core::presence::{BEAT, Change, Presence, SILENCE, Status, Told};
 use crate::core::types::{RoomId, Timestamp, UserId};
-use crate::core::wire::{self, Ref, Seen, Status};
+use crate::core::wire::{self, Ref, Seen};
 use crate::log::{Channel, Heard};
 
 /// How long changes are gathered.
 const TICK: Duration = Duration::from_millis(100);
 /// How often it is written down when people were last seen.
 const LAST_SEEN_EVERY: Duration = Duration::from_secs(1);
+/// How often idle sockets are looked for: so many times within the time after which one is idle,
+/// but no more often than a tick and no more seldom than this.
+const LOOKS: u32 = 20;
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 /// Messages that may wait; senders here are few, and each message is small.
 const MAILBOX: usize = 65_536;
 
@@ -34,15 +40,18 @@ pub struct Connect {
     pub session: SessionId,
     pub user: UserId,
     pub outbound: Arc<Outbound>,
+    pub activity: Arc<Activity>,
 }
+
+/// A socket that was idle had input.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Active(pub SessionId);
 
 /// A socket is gone.
 #[derive(Message)]
 #[rtype(result = "()")]
-pub struct Disconnect {
-    pub session: SessionId,
-    pub user: UserId,
-}
+pub struct Disconnect(pub SessionId);
 
 #[derive(Debug, Clone)]
 pub enum Scope {
@@ -62,10 +71,15 @@ pub struct Follow {
     pub people: Vec<(UserId, Option<Timestamp>)>,
 }
 
-/// Who of these is online.
+/// How present these people are.
 #[derive(Message)]
 #[rtype(result = "Vec<Seen>")]
 pub struct Ask(pub Vec<(UserId, Option<Timestamp>)>);
+
+/// Everyone who is online or away, in no order.
+#[derive(Message)]
+#[rtype(result = "Vec<(UserId, Status)>")]
+pub struct AskWhoIsHere;
 
 /// Somebody came into a room, or is in it no more.
 #[derive(Message)]
@@ -74,6 +88,14 @@ pub struct Membership {
     pub room: RoomId,
     pub user: UserId,
     pub is_member: bool,
+}
+
+/// Something about a person for everybody who follows them, and for their own sockets.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Tell {
+    pub of: UserId,
+    pub frame: Bytes,
 }
 
 /// A room was deleted.
@@ -86,16 +108,26 @@ pub struct RoomGone(pub RoomId);
 #[rtype(result = "()")]
 pub struct Farewell;
 
+struct Socket {
+    user: UserId,
+    outbound: Arc<Outbound>,
+    activity: Arc<Activity>,
+    /// As it was told; `activity` may be ahead.
+    is_idle: bool,
+}
+
 pub struct PresenceActor {
     hub: Arc<Hub>,
     heard: Option<mpsc::Receiver<Heard>>,
     presence: Presence,
     follows: Follows,
-    sockets: HashMap<SessionId, (UserId, Arc<Outbound>)>,
+    sockets: HashMap<SessionId, Socket>,
     /// Whether what was kept on the bus has been heard: what follows is live.
     live: bool,
-    /// Who left since the last write of last-seen times.
-    left: BTreeMap<UserId, Timestamp>,
+    /// When people were last known to be here, as far as it is not written yet. It is noted
+    /// whenever they come or go, fall idle or are back, so that even a crash of the only instance
+    /// leaves a time that means something.
+    seen_at: BTreeMap<UserId, Timestamp>,
     said_farewell: bool,
 }
 
@@ -108,7 +140,7 @@ impl PresenceActor {
             follows: Follows::default(),
             sockets: HashMap::new(),
             live: false,
-            left: BTreeMap::new(),
+            seen_at: BTreeMap::new(),
             said_farewell: false,
         }
     }
@@ -120,12 +152,22 @@ impl PresenceActor {
         }
     }
 
-    /// What a person sees in a console consumer.
+    /// Tells the others what became of people here, and notes when that was.
+    fn share(&mut self, told: impl IntoIterator<Item = Told>) {
+        for told in told {
+            if let Told::Person(_, user, _) = &told {
+                self.seen_at.insert(*user, now());
+            }
+            self.tell([told]);
+        }
+    }
+
+    /// What a person sees in a console consumer; of a person's entry the status is read.
     fn describe(&self, told: &Told) -> String {
         let instance = &self.hub.config.server.instance;
         let fields = match told {
-            Told::Online(_, user) => {
-                serde_json::json!({"instance": instance, "user_id": user, "status": "online"})
+            Told::Person(_, user, status) => {
+                serde_json::json!({"instance": instance, "user_id": user, "status": status})
             }
             _ => serde_json::json!({"instance": instance, "at": now()}),
         };
@@ -133,51 +175,79 @@ impl PresenceActor {
     }
 
     fn seen(&self, user: UserId, last_seen: Option<Timestamp>) -> Seen {
-        match self.presence.is_online(user) {
-            true => Seen { user_id: user, status: Status::Online, last_seen: None },
-            false => {
-                let last_seen = self.left.get(&user).copied().max(last_seen);
-                Seen { user_id: user, status: Status::Offline, last_seen }
-            }
-        }
+        let status = self.presence.status(user);
+        let last_seen = match status {
+            Status::Offline => self.seen_at.get(&user).copied().max(last_seen),
+            _ => None,
+        };
+        Seen { user_id: user, status, last_seen }
     }
 
     fn tick(&mut self, _: &mut Context<Self>) {
         let changes = self.presence.changes();
-        let at = now();
+        self.note_the_lost(&changes);
+        let left_at = |change: &Change| match change.lost {
+            true => before_silence(),
+            false => now(),
+        };
         for notice in self.follows.notices(&changes) {
-            let seen = notice.changes.iter().map(|change| match change.online {
-                true => Seen { user_id: change.user, status: Status::Online, last_seen: None },
-                false => {
-                    Seen { user_id: change.user, status: Status::Offline, last_seen: Some(at) }
-                }
+            let seen = notice.changes.iter().map(|change| Seen {
+                user_id: change.user,
+                status: change.status,
+                last_seen: (change.status == Status::Offline).then(|| left_at(change)),
             });
             let frame = text_frame(&wire::presence(&seen.collect::<Vec<_>>()));
             let sockets = notice.to.iter().filter_map(|session| self.sockets.get(session));
-            for (_, outbound) in sockets {
-                outbound.push(frame.clone());
+            for socket in sockets {
+                socket.outbound.push(frame.clone());
             }
         }
     }
 
+    /// Another instance can no longer write down when its people left.
+    fn note_the_lost(&mut self, changes: &[Change]) {
+        if self.presence.speaks_for_the_lost() {
+            let lost = changes.iter().filter(|change| change.lost);
+            self.seen_at.extend(lost.map(|change| (change.user, before_silence())));
+        }
+    }
+
+    fn look_for_idle(&mut self, _: &mut Context<Self>) {
+        let after = Duration::from_secs(self.hub.config.presence.away_seconds.into());
+        let (mut told, now) = (Vec::new(), Instant::now());
+        for socket in self.sockets.values_mut().filter(|socket| !socket.is_idle) {
+            if socket.activity.falls_idle(after, now) {
+                socket.is_idle = true;
+                told.extend(self.presence.turn(socket.user, false));
+            }
+        }
+        self.share(told);
+    }
+
     fn write_last_seen(&mut self, ctx: &mut Context<Self>) {
-        if self.left.is_empty() {
+        if self.seen_at.is_empty() {
             return;
         }
-        let left: Vec<(UserId, Timestamp)> =
-            self.left.iter().map(|(user, at)| (*user, *at)).collect();
+        let seen_at: Vec<(UserId, Timestamp)> =
+            self.seen_at.iter().map(|(user, at)| (*user, *at)).collect();
         let store = self.hub.store.clone();
-        let write = async move { store.set_last_seen(&left).await.map(|()| left) };
+        let write = async move { store.set_last_seen(&seen_at).await.map(|()| seen_at) };
         ctx.spawn(write.into_actor(self).map(|written, actor, _| match written {
-            Ok(left) => left.iter().for_each(|(user, at)| {
-                // Unless they came and left again meanwhile.
-                if actor.left.get(user) == Some(at) {
-                    actor.left.remove(user);
+            Ok(written) => written.iter().for_each(|(user, at)| {
+                // Unless something became of them meanwhile.
+                if actor.seen_at.get(user) == Some(at) {
+                    actor.seen_at.remove(user);
                 }
             }),
             Err(error) => tracing::warn!(%error, "cannot write when people were last seen"),
         }));
     }
+}
+
+/// When an instance that is found silent now may have told its last.
+fn before_silence() -> Timestamp {
+    let silence = i64::try_from(SILENCE.as_millis()).unwrap_or_default();
+    Timestamp(now().0 - silence)
 }
 
 impl Actor for PresenceActor {
@@ -191,6 +261,9 @@ impl Actor for PresenceActor {
         self.tell([self.presence.lease()]);
         ctx.run_interval(TICK, Self::tick);
         ctx.run_interval(LAST_SEEN_EVERY, Self::write_last_seen);
+        let away_after = Duration::from_secs(self.hub.config.presence.away_seconds.into());
+        let look_every = (away_after / LOOKS).clamp(TICK, LOOK_AT_LEAST_EVERY);
+        ctx.run_interval(look_every, Self::look_for_idle);
         ctx.run_interval(BEAT, |actor, _| {
             if !actor.said_farewell {
                 actor.tell([actor.presence.lease()]);
@@ -206,7 +279,7 @@ impl StreamHandler<Heard> for PresenceActor {
                 self.live = true;
                 return;
             }
-            Heard::Value { key, value } => match Told::parse(&key, value.is_some()) {
+            Heard::Value { key, value } => match Told::parse(&key, value.as_deref()) {
                 Some(told) => self.presence.hear(told, self.live),
                 None => return tracing::warn!(%key, "an unreadable key in the presence topic"),
             },
@@ -219,25 +292,34 @@ impl Handler<Connect> for PresenceActor {
     type Result = ();
 
     fn handle(&mut self, connect: Connect, _: &mut Self::Context) {
-        self.sockets.insert(connect.session, (connect.user, connect.outbound));
-        let told = self.presence.connect(connect.user);
-        self.tell(told);
+        let Connect { session, user, outbound, activity } = connect;
+        let is_idle = activity.is_idle();
+        self.sockets.insert(session, Socket { user, outbound, activity, is_idle });
+        let told = self.presence.connect(user, !is_idle);
+        self.share(told);
+    }
+}
+
+impl Handler<Active> for PresenceActor {
+    type Result = ();
+
+    fn handle(&mut self, Active(session): Active, _: &mut Self::Context) {
+        let Some(socket) = self.sockets.get_mut(&session) else { return };
+        if std::mem::take(&mut socket.is_idle) {
+            let told = self.presence.turn(socket.user, true);
+            self.share(told);
+        }
     }
 }
 
 impl Handler<Disconnect> for PresenceActor {
     type Result = ();
 
-    fn handle(&mut self, disconnect: Disconnect, _: &mut Self::Context) {
-        self.follows.end(disconnect.session);
-        if self.sockets.remove(&disconnect.session).is_none() {
-            return;
-        }
-        let told = self.presence.disconnect(disconnect.user);
-        if told.is_some() {
-            self.left.insert(disconnect.user, now());
-        }
-        self.tell(told);
+    fn handle(&mut self, Disconnect(session): Disconnect, _: &mut Self::Context) {
+        self.follows.end(session);
+        let Some(socket) = self.sockets.remove(&session) else { return };
+        let told = self.presence.disconnect(socket.user, !socket.is_idle);
+        self.share(told);
     }
 }
 
@@ -246,13 +328,13 @@ impl Handler<Follow> for PresenceActor {
 
     fn handle(&mut self, follow: Follow, _: &mut Self::Context) {
         let Follow { session, reference, scope, mut people } = follow;
-        let Some((_, outbound)) = self.sockets.get(&session) else { return };
+        let Some(Socket { outbound, .. }) = self.sockets.get(&session) else { return };
         let users: Vec<UserId> = people.iter().map(|(user, _)| *user).collect();
         match scope {
             Scope::Everyone => {
                 self.follows.everyone(session);
                 let known: std::collections::HashSet<UserId> = users.into_iter().collect();
-                let others = self.presence.online().filter(|user| !known.contains(user));
+                let others = self.presence.present().filter(|user| !known.contains(user));
                 people.extend(others.map(|user| (user, None)));
             }
             Scope::Room(room) => self.follows.room(session, room, &users),
@@ -278,6 +360,14 @@ impl Handler<Ask> for PresenceActor {
     }
 }
 
+impl Handler<AskWhoIsHere> for PresenceActor {
+    type Result = Vec<(UserId, Status)>;
+
+    fn handle(&mut self, _: AskWhoIsHere, _: &mut Self::Context) -> Self::Result {
+        self.presence.present().map(|user| (user, self.presence.status(user))).collect()
+    }
+}
+
 impl Handler<Membership> for PresenceActor {
     type Result = ();
 
@@ -285,9 +375,22 @@ impl Handler<Membership> for PresenceActor {
         let Membership { room, user, is_member } = membership;
         self.follows.membership(room, user, is_member);
         if !is_member {
-            let own = self.sockets.iter().filter(|(_, (who, _))| *who == user);
+            let own = self.sockets.iter().filter(|(_, socket)| socket.user == user);
             let own: Vec<SessionId> = own.map(|(session, _)| *session).collect();
             own.into_iter().for_each(|session| self.follows.leave_room(session, room));
+        }
+    }
+}
+
+impl Handler<Tell> for PresenceActor {
+    type Result = ();
+
+    fn handle(&mut self, Tell { of, frame }: Tell, _: &mut Self::Context) {
+        let followers = self.follows.followers(of);
+        for (session, socket) in &self.sockets {
+            if socket.user == of || followers.contains(session) {
+                socket.outbound.push(frame.clone());
+            }
         }
     }
 }

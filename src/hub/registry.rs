@@ -64,6 +64,10 @@ impl Rooms {
         self.awake.get(&room).map(|addr| addr.clone()).filter(Addr::connected)
     }
 
+    pub fn all_awake(&self) -> Vec<Addr<RoomActor>> {
+        self.awake.iter().map(|addr| addr.clone()).collect()
+    }
+
     /// Takes an actor that is about to stop off the map; the next [`Rooms::wake`] starts another.
     pub fn retire(&self, room: RoomId, addr: &Addr<RoomActor>) {
         self.awake.remove_if(&room, |_, current| current == addr);
@@ -93,6 +97,7 @@ pub struct SessionHandle {
     pub outbound: Arc<Outbound>,
     person: Arc<Mutex<Person>>,
     greeted: Arc<AtomicBool>,
+    hears_receipts: Arc<AtomicBool>,
 }
 
 impl SessionHandle {
@@ -104,7 +109,8 @@ impl SessionHandle {
         outbound: Arc<Outbound>,
     ) -> Self {
         let (user, person) = (person.id, Arc::new(Mutex::new(person)));
-        SessionHandle { id, dialect, user, login, outbound, person, greeted: Arc::default() }
+        let (greeted, hears_receipts) = (Arc::default(), Arc::default());
+        SessionHandle { id, dialect, user, login, outbound, person, greeted, hears_receipts }
     }
 
     /// It has said hello: from now on it hears of rooms that its person comes into.
@@ -114,6 +120,11 @@ impl SessionHandle {
 
     pub fn is_greeted(&self) -> bool {
         self.greeted.load(Ordering::SeqCst)
+    }
+
+    /// Whether the person hears how far others have read; at first they do not.
+    pub fn set_hears_receipts(&self, on: bool) {
+        self.hears_receipts.store(on, Ordering::Relaxed);
     }
 
     /// The person by the name they have now.
@@ -160,6 +171,12 @@ impl Sessions {
 
     pub fn of(&self, user: UserId) -> Vec<SessionHandle> {
         self.by_user.get(&user).map(|sessions| sessions.clone()).unwrap_or_default()
+    }
+
+    /// Whether this person hears how far others have read.
+    pub fn hears_receipts(&self, user: UserId) -> bool {
+        let hears = |session: &SessionHandle| session.hears_receipts.load(Ordering::Relaxed);
+        self.by_user.get(&user).is_some_and(|sessions| sessions.iter().any(hears))
     }
 
     pub fn is_here(&self, user: UserId) -> bool {

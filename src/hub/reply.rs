@@ -4,6 +4,7 @@
 //! messages in its mailbox, still says the truth: refused if it was not published yet, unknown if
 //! it was.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -156,9 +157,7 @@ fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
         Outcome::Repeated(message) => wire::ok(reference, json!({"message": message})),
         // Who wanted it so has it so.
         Outcome::Done | Outcome::Refused(Refusal::Unchanged) => wire::ok(reference, json!({})),
-        Outcome::Refused(refusal) => {
-            wire::error(reference, refusal.code(), explain(*refusal), false)
-        }
+        Outcome::Refused(refusal) => wire::refusal(reference, *refusal, &explain(*refusal)),
         Outcome::Failed(trouble) => {
             wire::error(reference, trouble.code(), trouble.detail(), trouble.is_temporary())
         }
@@ -168,23 +167,34 @@ fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
 fn simple_error(outcome: &Outcome) -> Option<Vec<u8>> {
     match outcome {
         Outcome::Accepted { .. } | Outcome::Repeated(_) | Outcome::Done => None,
-        Outcome::Refused(refusal) => Some(simple::error(refusal.code(), explain(*refusal), false)),
+        Outcome::Refused(refusal) => Some(simple::error(refusal.code(), &explain(*refusal), false)),
         Outcome::Failed(trouble) => Some(simple::error(trouble.code(), trouble.detail(), true)),
     }
 }
 
 /// What a person may do about a refusal.
-pub fn explain(refusal: Refusal) -> &'static str {
+pub fn explain(refusal: Refusal) -> Cow<'static, str> {
+    if let Refusal::Muted(until) = refusal {
+        return format!("an admin of this group has muted you until {until}").into();
+    }
+    explain_plainly(refusal).into()
+}
+
+fn explain_plainly(refusal: Refusal) -> &'static str {
     match refusal {
-        Refusal::NotFound => "there is no such room",
+        // Of a message, too: whether it is there must not tell that a hidden room is.
+        Refusal::NotFound => "there is no such room or message",
         Refusal::NotAMember => "only members of this group may do that",
         Refusal::Forbidden => "only an admin of this group may do that",
         Refusal::Banned => "you were banned from this group",
+        Refusal::Muted(_) => "an admin of this group has muted you",
+        Refusal::IsAdmin => "an admin cannot be muted; first make them a member",
         Refusal::LastAdmin => "the last admin first has to make somebody else an admin",
         Refusal::DirectRoom => "a direct conversation has its two people for ever",
         Refusal::RoomFull => "this group has as many members as it may have",
         Refusal::Exists | Refusal::Unchanged => "it is so already",
         Refusal::Gone => "this message was deleted",
+        Refusal::AccountDeleted => "the account of the other person was deleted",
         Refusal::TooManyReactions => "this message has as many reactions as it may have",
         Refusal::Repeat(_) => "this client_id was used before",
         Refusal::Nonsense => "this contradicts itself",

@@ -4,6 +4,7 @@
 //! has listened or asked for a while. What may happen in a room is for `core::room` to decide.
 
 mod listeners;
+mod receipts;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -22,14 +23,16 @@ use super::signals::Signal;
 use super::{Hub, now};
 use crate::core::page::Events;
 use crate::core::recent::First;
-use crate::core::record::{Action, Record, VERSION};
-use crate::core::room::{Event, Message as ChatMessage, Refusal, Room};
+use crate::core::record::{Action, Record};
+use crate::core::room::{Doer, Event, Message as ChatMessage, Refusal, Room};
 use crate::core::simple;
 use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{AppendError, Entry};
 pub use listeners::{Join, Subscribe, Watch, Welcome};
 use listeners::{Kept, Listener};
+pub use receipts::ReceiptHeard;
+use receipts::Told;
 
 /// What may wait for a room; past it a proposal is refused as unavailable.
 const MAILBOX: usize = 2_048;
@@ -47,7 +50,7 @@ const LOOKING_UP: usize = 1_000;
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
 pub struct Propose {
-    pub by: UserId,
+    pub by: Doer,
     pub action: Action,
     pub reply: Reply,
 }
@@ -65,12 +68,12 @@ pub struct Unpublished {
     pub error: AppendError,
 }
 
-/// What a member may read that the store may not have yet: what was accepted from an offset on,
+/// What a reader may see that the store may not have yet: what was accepted from an offset on,
 /// or `None` where this actor does not reach back that far.
 #[derive(Message)]
 #[rtype(result = "Result<Option<Events>, Refusal>")]
 pub struct Look {
-    pub by: UserId,
+    pub by: Doer,
     pub from: i64,
 }
 
@@ -86,6 +89,11 @@ pub struct Typing {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct TypingHeard(pub UserId);
+
+/// The account of this person is no more; these are the names to show from now on.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct Forget(pub Person);
 
 /// The result of looking in the store for a message with this `client_id`.
 #[derive(Message)]
@@ -108,6 +116,7 @@ pub struct RoomActor {
     room: Room,
     listeners: Vec<Listener>,
     kept: Kept,
+    told: Told,
     /// Published, not read back yet.
     pending: HashMap<Uuid, Pending>,
     /// Proposals of a sender whose first one is being looked up: they stay in order.
@@ -128,6 +137,7 @@ impl RoomActor {
             room: Room::absent(id),
             listeners: Vec::new(),
             kept: Kept::new(most),
+            told: Told::default(),
             pending: HashMap::new(),
             looking_up: HashMap::new(),
             next: 0,
@@ -140,15 +150,18 @@ impl RoomActor {
 
     /// Admits a proposal and publishes it, or answers at once.
     fn propose(&mut self, propose: Propose, ctx: &mut Context<Self>) {
-        if let Some(queue) = self.looking_up.get_mut(&propose.by) {
+        if let Some(queue) = self.looking_up.get_mut(&propose.by.user) {
             if queue.len() < LOOKING_UP {
                 queue.push_back(propose);
             }
             return;
         }
-        match self.room.admit(propose.by, &propose.action) {
-            Ok(()) if self.may_be_repeated(&propose.action) => self.look_up(propose, ctx),
-            Ok(()) => self.publish(propose, ctx),
+        match self.room.admit(propose.by, &propose.action, now()) {
+            // One who is muted since may still ask what became of an earlier message.
+            Ok(_) | Err(Refusal::Muted(_)) if self.may_be_repeated(&propose.action) => {
+                self.look_up(propose, ctx)
+            }
+            Ok(by) => self.publish(Propose { by, ..propose }, ctx),
             Err(refusal) => self.refuse(refusal, propose.reply),
         }
     }
@@ -161,7 +174,7 @@ impl RoomActor {
 
     fn look_up(&mut self, propose: Propose, ctx: &mut Context<Self>) {
         let Action::Message(post) = &propose.action else { return };
-        let (store, room, by) = (self.hub.store.clone(), self.id, propose.by);
+        let (store, room, by) = (self.hub.store.clone(), self.id, propose.by.user);
         let client_id = post.client_id.clone().unwrap_or_default();
         self.looking_up.insert(by, VecDeque::from([propose]));
         let me = ctx.address();
@@ -177,7 +190,7 @@ impl RoomActor {
     fn publish(&mut self, propose: Propose, ctx: &mut Context<Self>) {
         let Propose { by, action, mut reply } = propose;
         let id = Uuid::now_v7();
-        let record = Record { action, v: VERSION, room: self.id, by, at: now(), id };
+        let record = Record::new(action, self.id, by, now(), id);
         let publish =
             Publish { key: self.key.clone(), value: record.encode(), id, room: ctx.address() };
         let sent = self.hub.bridge().map(|bridge| bridge.try_send(publish));
@@ -436,8 +449,8 @@ impl Handler<LookedUp> for RoomActor {
             match looked_up.found {
                 Some(message) => first.reply.answer(Outcome::Repeated(Box::new(message))),
                 // It may have come in from elsewhere meanwhile, or its sender gone.
-                None => match self.room.admit(first.by, &first.action) {
-                    Ok(()) => self.publish(first, ctx),
+                None => match self.room.admit(first.by, &first.action, now()) {
+                    Ok(by) => self.publish(Propose { by, ..first }, ctx),
                     Err(refusal) => self.refuse(refusal, first.reply),
                 },
             }
@@ -474,7 +487,7 @@ impl Handler<Look> for RoomActor {
 
     fn handle(&mut self, look: Look, _: &mut Self::Context) -> Self::Result {
         self.used_at = Instant::now();
-        self.room.require_member(look.by)?;
+        self.room.require_reader(look.by)?;
         Ok(self.kept.events_from(look.from))
     }
 }
@@ -491,6 +504,15 @@ impl Handler<Typing> for RoomActor {
             }
             Err(refusal) => Outcome::Refused(refusal),
         });
+    }
+}
+
+impl Handler<Forget> for RoomActor {
+    type Result = ();
+
+    fn handle(&mut self, Forget(person): Forget, _: &mut Self::Context) {
+        self.room.rename(&person);
+        self.kept.rename(self.id, &person);
     }
 }
 

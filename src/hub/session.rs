@@ -6,6 +6,7 @@
 
 mod follow;
 mod hello;
+mod reading;
 pub mod simple;
 
 use std::collections::VecDeque;
@@ -23,22 +24,22 @@ use governor::{Quota, RateLimiter};
 use serde_json::json;
 
 use super::Hub;
+use super::activity::Activity;
 use super::messages::{self, NoQuote, deleted, edited, quote, reacted};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
-use super::presence::{Connect, Disconnect};
+use super::presence::{Active, Connect, Disconnect};
 use super::registry::{Dialect, SessionHandle};
 use super::reply::{Reply, Trouble, explain};
 use super::room::{Propose, Typing};
-use super::signals::Signal;
 use crate::config::Limits;
 use crate::core;
 use crate::core::message::Message;
 use crate::core::record::{Action, Post};
-use crate::core::room::Refusal;
+use crate::core::room::{Doer, Refusal};
 use crate::core::text::{self, Invalid};
-use crate::core::types::{MessageId, Position, RoomId, UserId};
+use crate::core::types::{MessageId, RoomId, UserId};
 use crate::core::wire::{self, Command, Ref};
-use crate::store::{ReadMark, RoomView, StoreError};
+use crate::store::RoomView;
 use hello::{Greeting, Known};
 
 const PING_EVERY: Duration = Duration::from_secs(25);
@@ -64,6 +65,7 @@ pub struct Session {
     handle: SessionHandle,
     said_hello: bool,
     heard_at: Instant,
+    activity: Arc<Activity>,
     refusals: VecDeque<Instant>,
     typed_at: Option<Instant>,
     /// A message that comes in several frames.
@@ -80,6 +82,7 @@ impl Session {
             handle,
             said_hello,
             heard_at: Instant::now(),
+            activity: Arc::new(Activity::begin()),
             refusals: VecDeque::new(),
             typed_at: None,
             fragments: None,
@@ -113,7 +116,7 @@ impl Session {
     }
 
     fn refuse(&self, reference: &Ref, refusal: Refusal) {
-        self.error(reference, refusal.code(), explain(refusal), false);
+        self.error(reference, refusal.code(), &explain(refusal), false);
     }
 
     fn no_such_room(&self, reference: &Ref) {
@@ -125,11 +128,19 @@ impl Session {
             Ok(decoded) => decoded,
             Err(wrong) => return self.error(&wrong.reference, wrong.code, &wrong.detail, false),
         };
+        if command.is_input() {
+            self.note_input();
+        }
         match command {
             Command::Hello { .. } if self.said_hello => {
                 self.error(&reference, "hello_twice", "hello was said already", false);
             }
-            Command::Hello { rooms } => self.hello(reference, rooms.unwrap_or_default(), ctx),
+            Command::Hello { rooms, away } => {
+                if away {
+                    self.activity.rest();
+                }
+                self.hello(reference, rooms.unwrap_or_default(), ctx);
+            }
             _ if !self.said_hello => {
                 self.error(&reference, "hello_first", "the first command is hello", false);
             }
@@ -143,12 +154,15 @@ impl Session {
             Command::React { message, emoji, on } => {
                 self.react(reference, message, &emoji, on, ctx);
             }
-            Command::Read { room, position } => self.read(reference, &room, position, ctx),
+            Command::Read { room, position, read_version } => {
+                self.read(reference, &room, (position, read_version), ctx);
+            }
+            Command::Unread { room, position } => self.unread(reference, &room, position, ctx),
             Command::Typing { room } => self.typing(reference, &room),
             Command::Presence { users, room, all } => {
                 self.presence(reference, (users, room, all), ctx);
             }
-            Command::Ping => self.ok(&reference, json!({})),
+            Command::Active | Command::Ping => self.ok(&reference, json!({})),
         }
     }
 
@@ -187,12 +201,16 @@ impl Session {
     }
 
     fn propose(&self, reference: Ref, room: RoomId, action: Action) {
+        self.propose_as(self.user().into(), reference, room, action);
+    }
+
+    fn propose_as(&self, by: Doer, reference: Ref, room: RoomId, action: Action) {
         let outbound = self.handle.outbound.clone();
         let reply = match self.handle.dialect {
             Dialect::Rookery => Reply::to_socket(outbound, reference),
             Dialect::Simple(_) => Reply::to_simple_socket(outbound),
         };
-        let propose = Propose { by: self.user(), action, reply };
+        let propose = Propose { by, action, reply };
         // A full mailbox drops the proposal, and the dropped reply says that it is unavailable.
         let _ = self.hub.rooms.wake(&self.hub, room).try_send(propose);
     }
@@ -233,10 +251,16 @@ impl Session {
             return;
         }
         let hub = self.hub.clone();
-        let found = async move { messages::find(&hub, id).await };
+        let user = self.user();
+        let found = async move {
+            let Some(message) = messages::find(&hub, id).await? else { return Ok(None) };
+            let (room, action) = (message.room_id, action(message));
+            let by = messages::doer(&hub, user, &action).await?;
+            Ok(Some((by, room, action)))
+        };
         ctx.wait(found.into_actor(self).map(move |found, session, _| match found {
-            Ok(Some(message)) => session.propose(reference, message.room_id, action(message)),
-            Ok(None) => session.error(&reference, "not_found", "there is no such message", false),
+            Ok(Some((by, room, action))) => session.propose_as(by, reference, room, action),
+            Ok(None) => session.refuse(&reference, Refusal::NotFound),
             Err(trouble) => session.trouble(&reference, trouble),
         }));
     }
@@ -290,25 +314,17 @@ impl Session {
         let _ = self.hub.rooms.wake(&self.hub, room).try_send(typing);
     }
 
-    fn read(&mut self, reference: Ref, room: &str, position: Position, ctx: &mut Context<Self>) {
-        let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(&reference) };
-        let (hub, user) = (self.hub.clone(), self.user());
-        let marked = async move { mark_read(&hub, room, user, position).await };
-        ctx.wait(marked.into_actor(self).map(move |marked, session, _| match marked {
-            Ok(Ok(position)) => session.ok(&reference, json!({"read_position": position})),
-            Ok(Err(refusal)) => session.refuse(&reference, refusal),
-            Err(trouble) => session.trouble(&reference, trouble),
-        }));
-    }
-
     /// Answers with everything that the client needs to begin, then lets the events through.
     fn hello(&mut self, reference: Ref, known: Known, ctx: &mut Context<Self>) {
         // From here on, rooms that this person comes into push their events behind the answer.
         self.handle.greet();
         let (hub, user) = (self.hub.clone(), self.user());
-        let list = async move { hello::list(&hub, user).await };
+        let list = async move {
+            let list = hello::list(&hub, user).await?;
+            Ok((list, messages::is_hub_admin(&hub, user).await?))
+        };
         ctx.wait(list.into_actor(self).map(move |list, session, ctx| match list {
-            Ok(list) => session.begin(reference, list, known, ctx),
+            Ok((list, hub_admin)) => session.begin(reference, (list, hub_admin), known, ctx),
             Err(trouble) => session.trouble(&reference, trouble),
         }));
     }
@@ -316,14 +332,22 @@ impl Session {
     fn begin(
         &mut self,
         reference: Ref,
-        list: (Vec<RoomView>, bool),
+        (list, hub_admin): ((Vec<RoomView>, bool), bool),
         known: Known,
         ctx: &mut Context<Self>,
     ) {
-        let person = self.handle.person();
+        let mut person = json!(self.handle.person());
+        if hub_admin {
+            person["hub_admin"] = json!(true);
+        }
         let ok = wire::ok(
             &reference,
-            json!({"user": person, "rooms": list.0, "session": self.handle.id.to_string()}),
+            json!({
+                "user": person,
+                "rooms": list.0,
+                "session": self.handle.id.to_string(),
+                "away_seconds": self.hub.config.presence.away_seconds,
+            }),
         );
         self.outbound().uncork(text_frame(&ok));
         self.said_hello = true;
@@ -334,8 +358,18 @@ impl Session {
 
     fn come_online(&self) {
         if let Some(presence) = self.hub.presence() {
-            let outbound = self.handle.outbound.clone();
-            presence.do_send(Connect { session: self.handle.id, user: self.user(), outbound });
+            let (outbound, activity) = (self.handle.outbound.clone(), self.activity.clone());
+            let (session, user) = (self.handle.id, self.user());
+            presence.do_send(Connect { session, user, outbound, activity });
+        }
+    }
+
+    /// Somebody is there. Only the first sign of it after a while has to be told.
+    fn note_input(&self) {
+        if self.activity.note()
+            && let Some(presence) = self.hub.presence()
+        {
+            presence.do_send(Active(self.handle.id));
         }
     }
 
@@ -359,7 +393,10 @@ impl Session {
         match std::str::from_utf8(&bytes) {
             Ok(text) => match self.handle.dialect {
                 Dialect::Rookery => self.hear(text, ctx),
-                Dialect::Simple(room) => self.hear_line(room, text, ctx),
+                Dialect::Simple(room) => {
+                    self.note_input();
+                    self.hear_line(room, text, ctx);
+                }
             },
             Err(_) => self.outbound().end(Ending::InvalidUtf8),
         }
@@ -387,35 +424,6 @@ impl Session {
             _ => self.outbound().end(Ending::ProtocolError),
         }
     }
-}
-
-/// Moves a read marker, never backwards and at most to the end of the room; tells the person's
-/// other devices.
-pub async fn mark_read(
-    hub: &Arc<Hub>,
-    room: RoomId,
-    user: UserId,
-    position: Position,
-) -> Result<Result<Position, Refusal>, Trouble> {
-    // The end of the room is the end as the store knows it: let it know everything.
-    hub.store_up_to_date().await?;
-    hub.store.set_read(&[ReadMark { room, user, position }]).await?;
-    let moved = Trouble::OutcomeUnknown("the marker was moved, but cannot be read now");
-    match hub.store.read_position(room, user).await.map_err(|_| moved)? {
-        Some(position) => {
-            Signal::Read { room, user, position }.tell(&*hub.bus);
-            Ok(Ok(position))
-        }
-        None => Ok(Err(refusal_of_outsider(hub, room, user).await?)),
-    }
-}
-
-/// What one who is not in a room is told of it.
-async fn refusal_of_outsider(hub: &Hub, room: RoomId, user: UserId) -> Result<Refusal, StoreError> {
-    Ok(match hub.store.room_view(room, user).await? {
-        Some(_) => Refusal::NotAMember,
-        None => Refusal::NotFound,
-    })
 }
 
 impl Actor for Session {
@@ -446,7 +454,7 @@ impl Actor for Session {
         self.outbound().peer_closed();
         self.hub.sessions.remove(self.user(), self.handle.id);
         if let Some(presence) = self.hub.presence() {
-            presence.do_send(Disconnect { session: self.handle.id, user: self.user() });
+            presence.do_send(Disconnect(self.handle.id));
         }
     }
 }

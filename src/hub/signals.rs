@@ -10,9 +10,10 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::Hub;
 use super::outbound::text_frame;
+use super::presence::Tell;
 use super::registry::Dialect;
-use super::room::TypingHeard;
-use crate::core::types::{Position, RoomId, UserId};
+use super::room::{Forget, ReceiptHeard, TypingHeard};
+use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{Bus, Channel, Heard};
 use crate::store::LoginId;
@@ -24,16 +25,38 @@ pub enum Signal {
         room: RoomId,
         user: UserId,
     },
-    /// A person read up to here on one device; the others should know.
+    /// Where a person's read marker is now; their devices should know.
     Read {
         room: RoomId,
         user: UserId,
         position: Position,
+        #[serde(default)]
+        version: i64,
+        /// How far the others of the room may be told that this person has read.
+        #[serde(default)]
+        receipt: Option<Position>,
     },
-    /// A person's open sockets are to write under another name.
-    Renamed {
+    /// Whether a person's open sockets are told how far others have read.
+    Receipts {
+        user: UserId,
+        on: bool,
+    },
+    /// What others see of a person has changed: their open sockets are to write under this name,
+    /// and open pages to show it.
+    #[serde(rename = "renamed")]
+    Profile {
         user: UserId,
         display_name: String,
+        /// Instances of an earlier version do not tell it.
+        #[serde(default)]
+        username: Option<String>,
+        /// The address of the picture.
+        #[serde(default)]
+        avatar: Option<String>,
+    },
+    /// An account is no more, and its names are to be forgotten.
+    Deleted {
+        user: UserId,
     },
     /// These logins of a person are over, and so are their sockets.
     Logout {
@@ -52,7 +75,9 @@ impl Signal {
         let key = match self {
             Signal::Typing { room, .. } => room.to_string(),
             Signal::Read { user, .. }
-            | Signal::Renamed { user, .. }
+            | Signal::Receipts { user, .. }
+            | Signal::Profile { user, .. }
+            | Signal::Deleted { user }
             | Signal::Logout { user, .. } => user.to_string(),
         };
         // Plain values: serialising them to memory cannot fail.
@@ -72,6 +97,14 @@ impl Signals {
         Signals { hub, heard: Some(heard) }
     }
 
+    fn tell_devices(&self, user: UserId, text: &[u8]) {
+        let frame = text_frame(text);
+        let devices = self.hub.sessions.of(user).into_iter();
+        for device in devices.filter(|device| device.dialect == Dialect::Rookery) {
+            device.outbound.push(frame.clone());
+        }
+    }
+
     fn hear(&self, signal: Signal) {
         match signal {
             Signal::Typing { room, user } => {
@@ -80,19 +113,44 @@ impl Signals {
                     let _ = addr.try_send(TypingHeard(user));
                 }
             }
-            Signal::Read { room, user, position } => {
-                let frame = text_frame(&wire::read(room, user, position));
-                let devices = self.hub.sessions.of(user).into_iter();
-                for device in devices.filter(|device| device.dialect == Dialect::Rookery) {
-                    device.outbound.push(frame.clone());
+            Signal::Read { room, user, position, version, receipt } => {
+                self.tell_devices(user, &wire::read(room, user, position, version));
+                if let (Some(position), Some(addr)) = (receipt, self.hub.rooms.awake(room)) {
+                    // Who reads on tells it again.
+                    let _ = addr.try_send(ReceiptHeard { user, position });
                 }
             }
-            Signal::Renamed { user, display_name } => {
+            Signal::Receipts { user, on } => {
+                self.hub.sessions.of(user).iter().for_each(|device| device.set_hears_receipts(on));
+                self.tell_devices(user, &wire::account(on));
+            }
+            Signal::Profile { user, display_name, username, avatar } => {
                 self.hub.sessions.of(user).iter().for_each(|device| device.rename(&display_name));
+                if let Some(username) = username {
+                    self.show(Person { id: user, username, display_name }, avatar.as_deref());
+                }
+            }
+            Signal::Deleted { user } => {
+                let nobody = Person::deleted(user);
+                for room in self.hub.rooms.all_awake() {
+                    // It must not be lost, and comes once in the life of an account.
+                    room.do_send(Forget(nobody.clone()));
+                }
+                self.show(nobody, None);
             }
             Signal::Logout { user, logins } => {
                 self.hub.sessions.log_out(user, |login| logins.contains(&login.0));
             }
+        }
+    }
+}
+
+impl Signals {
+    /// Tells everybody here who follows this person how they are seen now.
+    fn show(&self, person: Person, avatar: Option<&str>) {
+        let frame = text_frame(&wire::user_updated(&person, avatar));
+        if let Some(presence) = self.hub.presence() {
+            presence.do_send(Tell { of: person.id, frame });
         }
     }
 }

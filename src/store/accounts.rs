@@ -4,12 +4,16 @@ use std::collections::HashSet;
 
 use super::bulk::in_lists;
 use super::database::{Row, Statement, values};
-use super::{Account, Credentials, LoginEnd, LoginId, Result, Store, TokenHash};
+use super::{
+    Account, ActiveLogin, Client, Credentials, LoginEnd, LoginId, Result, Store, TokenHash,
+};
 use crate::core::text::username_key;
 use crate::core::types::{Person, Timestamp, UserId};
 
 /// The columns of an `Account`, of `users u`.
-const ACCOUNT: &str = "u.id, u.username, u.display_name, u.disabled_at, u.created_at, u.last_seen";
+const ACCOUNT: &str = "u.id, u.username, u.display_name, u.disabled_at, u.created_at, \
+     u.last_seen, u.hub_admin, u.avatar, u.deleted_at, u.read_receipts";
+const ACCOUNT_COLUMNS: usize = 10;
 /// How many rows one transaction updates one by one.
 const SMALL_UPDATES: usize = 500;
 
@@ -40,14 +44,19 @@ impl Store {
 
     /// By user name, regardless of case.
     pub async fn credentials(&self, username: &str) -> Result<Option<Credentials>> {
-        let sql =
-            format!("SELECT {ACCOUNT}, u.password_hash FROM users u WHERE u.username_key = ?");
+        let sql = format!(
+            "SELECT {ACCOUNT}, u.password_hash FROM users u
+             WHERE u.username_key = ? AND u.deleted_at IS NULL"
+        );
         let row = self.db.query_one(Statement::new(sql, values![username_key(username)])).await?;
         row.as_ref().map(credentials).transpose()
     }
 
     pub async fn credentials_of(&self, user: UserId) -> Result<Option<Credentials>> {
-        let sql = format!("SELECT {ACCOUNT}, u.password_hash FROM users u WHERE u.id = ?");
+        let sql = format!(
+            "SELECT {ACCOUNT}, u.password_hash FROM users u
+             WHERE u.id = ? AND u.deleted_at IS NULL"
+        );
         let row = self.db.query_one(Statement::new(sql, values![user])).await?;
         row.as_ref().map(credentials).transpose()
     }
@@ -108,7 +117,8 @@ impl Store {
 
     pub async fn set_display_name(&self, user: UserId, display_name: &str) -> Result<()> {
         let statement = Statement::new(
-            "UPDATE users SET display_name = ?, display_key = ? WHERE id = ?",
+            "UPDATE users SET display_name = ?, display_key = ?
+             WHERE id = ? AND deleted_at IS NULL",
             values![display_name, display_name.to_lowercase(), user],
         );
         self.db.execute(statement).await.map(drop)
@@ -121,8 +131,11 @@ impl Store {
         hash: &str,
         keep: Option<LoginId>,
     ) -> Result<Vec<LoginId>> {
-        let update =
-            Statement::new("UPDATE users SET password_hash = ? WHERE id = ?", values![hash, user]);
+        let update = Statement::new(
+            "UPDATE users SET password_hash = ?
+             WHERE id = ? AND deleted_at IS NULL",
+            values![hash, user],
+        );
         self.update_and_end_logins(update, user, keep).await
     }
 
@@ -132,12 +145,24 @@ impl Store {
         user: UserId,
         since: Option<Timestamp>,
     ) -> Result<Vec<LoginId>> {
-        let update =
-            Statement::new("UPDATE users SET disabled_at = ? WHERE id = ?", values![since, user]);
+        let update = Statement::new(
+            "UPDATE users SET disabled_at = ? WHERE id = ? AND deleted_at IS NULL",
+            values![since, user],
+        );
         match since {
             Some(_) => self.update_and_end_logins(update, user, None).await,
             None => self.db.execute(update).await.map(|_| Vec::new()),
         }
+    }
+
+    /// Makes somebody a hub admin, or takes that from them. It counts from the next request on, on
+    /// every instance: nobody remembers it.
+    pub async fn set_hub_admin(&self, user: UserId, is_one: bool) -> Result<()> {
+        let statement = Statement::new(
+            "UPDATE users SET hub_admin = ? WHERE id = ?",
+            values![i64::from(is_one), user],
+        );
+        self.db.execute(statement).await.map(drop)
     }
 
     /// The update comes first: it locks the person's row, on which `create_login` waits.
@@ -167,7 +192,8 @@ impl Store {
             let update = |&(user, at): &(UserId, Timestamp)| {
                 Statement::new(
                     "UPDATE users SET last_seen = ?
-                     WHERE id = ? AND (last_seen IS NULL OR last_seen < ?)",
+                     WHERE id = ? AND (last_seen IS NULL OR last_seen < ?)
+                         AND deleted_at IS NULL",
                     values![at, user, at],
                 )
             };
@@ -181,27 +207,41 @@ impl Store {
         user: UserId,
         token: &TokenHash,
         now: Timestamp,
+        client: &Client,
     ) -> Result<LoginId> {
         // Waits for a change of password to end, rather than slip through in its middle.
         let for_update = self.db.dialect().for_update();
         let lock =
             Statement::new(format!("SELECT id FROM users WHERE id = ?{for_update}"), values![user]);
         let insert = Statement::new(
-            "INSERT INTO logins (user_id, token_hash, created_at) VALUES (?, ?, ?)",
-            values![user, token.as_slice(), now],
+            "INSERT INTO logins
+                 (user_id, token_hash, created_at, last_used_at, user_agent, address)
+             VALUES (?, ?, ?, ?, ?, ?)",
+            values![
+                user,
+                token.as_slice(),
+                now,
+                now,
+                client.user_agent.clone(),
+                client.address.clone()
+            ],
         );
         let done = self.db.write(vec![lock, insert]).await?;
         Ok(LoginId(done[1].last_id))
     }
 
     /// Whose login this is. Those of disabled accounts do not count.
-    pub async fn login(&self, token: &TokenHash) -> Result<Option<(LoginId, Account)>> {
+    pub async fn login(&self, token: &TokenHash) -> Result<Option<ActiveLogin>> {
         let sql = format!(
-            "SELECT l.id, {ACCOUNT} FROM logins l JOIN users u ON u.id = l.user_id
+            "SELECT l.id, l.last_used_at, {ACCOUNT} FROM logins l JOIN users u ON u.id = l.user_id
              WHERE l.token_hash = ? AND u.disabled_at IS NULL"
         );
         let row = self.db.query_one(Statement::new(sql, values![token.as_slice()])).await?;
-        row.map(|row| Ok((LoginId(row.int(0)?), account(&row, 1)?))).transpose()
+        let login = |row: Row| {
+            let (id, last_used_at) = (LoginId(row.int(0)?), row.maybe_time(1)?);
+            Ok(ActiveLogin { id, account: account(&row, 2)?, last_used_at })
+        };
+        row.map(login).transpose()
     }
 
     /// Those of these logins of these people that are over, and why.
@@ -217,7 +257,7 @@ impl Store {
             .users(&people)
             .await?
             .into_iter()
-            .filter(|account| account.disabled)
+            .filter(|account| account.disabled && !account.deleted)
             .map(|account| account.person.id)
             .collect();
         let why = |user| match disabled.contains(user) {
@@ -251,7 +291,10 @@ impl Store {
 }
 
 fn credentials(row: &Row) -> Result<Credentials> {
-    Ok(Credentials { account: account(row, 0)?, password_hash: row.text(6)?.to_owned() })
+    Ok(Credentials {
+        account: account(row, 0)?,
+        password_hash: row.text(ACCOUNT_COLUMNS)?.to_owned(),
+    })
 }
 
 /// Reads the columns of `ACCOUNT` from this one on.
@@ -261,6 +304,10 @@ fn account(row: &Row, from: usize) -> Result<Account> {
         disabled: row.maybe_int(from + 3)?.is_some(),
         created_at: row.time(from + 4)?,
         last_seen: row.maybe_time(from + 5)?,
+        hub_admin: row.int(from + 6)? != 0,
+        avatar: row.maybe_text(from + 7)?.map(str::to_owned),
+        deleted: row.maybe_int(from + 8)?.is_some(),
+        read_receipts: row.int(from + 9)? != 0,
     })
 }
 

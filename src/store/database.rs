@@ -152,6 +152,13 @@ impl Row {
         self.maybe_text(column)?.ok_or_else(|| mismatch(column, "a text", None))
     }
 
+    pub fn bytes(&self, column: usize) -> Result<&[u8]> {
+        match self.0.get(column) {
+            Some(Value::Bytes(bytes)) => Ok(bytes),
+            other => Err(mismatch(column, "bytes", other)),
+        }
+    }
+
     /// A text that stands for something else: an id, a role.
     pub fn parse<T: FromStr>(&self, column: usize) -> Result<T> {
         let text = self.text(column)?;

@@ -16,6 +16,9 @@ pub(super) const MESSAGE_COLUMNS: usize = 18;
 pub(super) const MESSAGE_JOINS: &str = "LEFT JOIN users s ON s.id = m.sender_id \
      LEFT JOIN messages q ON q.id = m.reply_to LEFT JOIN users t ON t.id = q.sender_id";
 
+/// Beside an event's own fields: whether it was done by the right of a hub admin.
+pub(super) const HUB_ADMIN: &str = "hub_admin";
+
 /// A way to walk along a room's positions.
 #[derive(Clone, Copy)]
 enum Walk {
@@ -126,14 +129,6 @@ impl Store {
              ORDER BY e.position DESC LIMIT ?"
         );
         let rows = self.db.query(Statement::new(sql, values![room, before, limit])).await?;
-        let deed = |row: &Row| {
-            Ok(Deed {
-                position: row.position(0)?,
-                at: row.time(4 + MESSAGE_COLUMNS)?,
-                by: row.user(2)?,
-                event: replayed(row)?,
-            })
-        };
         rows.iter().map(deed).collect()
     }
 
@@ -298,9 +293,24 @@ fn replayed(row: &Row) -> Result<Event> {
     }
 }
 
+/// Reads a row of the audit.
+fn deed(row: &Row) -> Result<Deed> {
+    let data: serde_json::Value = serde_json::from_str(row.text(3)?).map_err(unreadable)?;
+    Ok(Deed {
+        position: row.position(0)?,
+        at: row.time(4 + MESSAGE_COLUMNS)?,
+        by: row.user(2)?,
+        hub_admin: data[HUB_ADMIN] == true,
+        event: replayed(row)?,
+    })
+}
+
 fn event(data: &str) -> Result<Event> {
-    serde_json::from_str(data)
-        .map_err(|error| StoreError::Broken(format!("an event that cannot be read: {error}")))
+    serde_json::from_str(data).map_err(unreadable)
+}
+
+fn unreadable(error: serde_json::Error) -> StoreError {
+    StoreError::Broken(format!("an event that cannot be read: {error}"))
 }
 
 #[cfg(test)]

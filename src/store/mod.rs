@@ -1,19 +1,24 @@
 //! The store: what the log adds up to, and accounts. One set of queries for both databases.
 //!
 //! SQLite and MySQL (or MariaDB) differ in a few words of SQL and in how they are reached, so the
-//! queries are written once, in `accounts`, `rooms`, `history`, `persist` and `offsets`, over the
+//! queries are written once, in `accounts`, `rooms`, `reading`, `history`, `persist` and `offsets`, over the
 //! small `Database` trait; `sqlite` and `mysql` implement that, and one conformance suite runs on
 //! both.
 
 mod accounts;
+mod avatars;
 mod bulk;
 pub mod database;
+mod deletion;
+mod directory;
 mod history;
+mod logins;
 mod migrations;
 mod mysql;
 mod offsets;
 mod persist;
 mod plan;
+mod reading;
 mod rooms;
 mod search;
 mod sqlite;
@@ -23,11 +28,15 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::core::room::{Event, Message, Room};
+use crate::core::room::{Event, Member, Message, Room};
 use crate::core::types::{
     Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility, as_members,
 };
 use database::Database;
+pub use deletion::Seat;
+pub use directory::{DirectoryPage, Ways};
+pub use logins::{Client, Login};
+pub use reading::{Marker, ReadMark};
 
 /// Why the store could not do something. None of them leaves anything half done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -55,10 +64,18 @@ pub type Result<T> = std::result::Result<T, StoreError>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     pub person: Person,
+    /// May not log in, and is not in the directory. So are the deleted.
     pub disabled: bool,
+    pub deleted: bool,
+    /// The version of the person's picture; `None` for who has none.
+    pub avatar: Option<String>,
+    /// Administers public groups without being in them.
+    pub hub_admin: bool,
     pub created_at: Timestamp,
     /// When the last of the person's sockets closed; `None` if none ever did.
     pub last_seen: Option<Timestamp>,
+    /// Whether others are told how far this person has read, and this person of others.
+    pub read_receipts: bool,
 }
 
 /// What is needed to check a password.
@@ -72,6 +89,14 @@ pub struct Credentials {
 /// A row of `logins`: one cookie or token. Only a hash of it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LoginId(pub i64);
+
+/// A login that a request or a socket is made with.
+#[derive(Debug, Clone)]
+pub struct ActiveLogin {
+    pub id: LoginId,
+    pub account: Account,
+    pub last_used_at: Option<Timestamp>,
+}
 
 /// Why a login is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,11 +130,34 @@ pub struct RoomView {
     pub position: Position,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_position: Option<Position>,
+    /// Raised whenever the member marks messages as unread; compared before the position.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_version: Option<i64>,
+    /// Until when I may not write there. It may be over: see [`RoomView::at`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub muted_until: Option<Timestamp>,
     pub member_count: i64,
     pub created_at: Timestamp,
     /// The two people of a direct room; empty for groups.
     #[serde(rename = "members", with = "as_members", skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Person>,
+}
+
+impl RoomView {
+    /// As it is at this time: without a mute that is over.
+    pub fn at(mut self, now: Timestamp) -> RoomView {
+        self.muted_until = self.muted_until.filter(|until| now < *until);
+        self
+    }
+}
+
+/// A member as lists show them.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    pub member: Member,
+    pub last_seen: Option<Timestamp>,
+    /// The version of the picture.
+    pub avatar: Option<String>,
 }
 
 /// A room's state at an offset of its partition: start a fold here and go on with what follows.
@@ -156,6 +204,8 @@ pub struct Deed {
     pub position: Position,
     pub at: Timestamp,
     pub by: UserId,
+    /// Whether it was done by the right of a hub admin.
+    pub hub_admin: bool,
     pub event: Event,
 }
 
@@ -165,14 +215,6 @@ pub struct Deed {
 pub struct Parting {
     pub after: Position,
     pub until: Position,
-}
-
-/// A member with a read marker to move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ReadMark {
-    pub room: RoomId,
-    pub user: UserId,
-    pub position: Position,
 }
 
 /// Everything durable but the log. Cheap to clone.

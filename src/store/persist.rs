@@ -1,9 +1,10 @@
 //! What the persister writes: batches of the log, and how far they reach, in one transaction.
 
-use serde::Serialize;
+use serde_json::json;
 
 use super::bulk::{in_lists, insert_rows};
 use super::database::{Dialect, Statement, Value, values};
+use super::history::HUB_ADMIN;
 use super::plan::{RoomPlan, Seat, plan};
 use super::{Result, Store, StoreError};
 use crate::core::batch::{Batch, Change};
@@ -54,6 +55,7 @@ struct Rows {
     seats: Vec<Vec<Value>>,
     markers: Vec<Vec<Value>>,
     bans: Vec<Vec<Value>>,
+    mutes: Vec<Vec<Value>>,
     messages: Vec<Vec<Value>>,
     mentions: Vec<Vec<Value>>,
     words: Vec<Vec<Value>>,
@@ -132,7 +134,11 @@ impl Writing {
                 self.rows.later.push(forget_mentions(message));
             }
             Event::Reaction { message, all, .. } => {
-                let reactions = if all.is_empty() { None } else { Some(json(all)?) };
+                let reactions = if all.is_empty() {
+                    None
+                } else {
+                    Some(serde_json::to_string(all).map_err(unwritable)?)
+                };
                 let sql = "UPDATE messages SET reactions = ?, changed_position = ? WHERE id = ?";
                 let params = values![reactions, position, *message];
                 self.rows.later.push(Statement::new(sql, params));
@@ -144,7 +150,7 @@ impl Writing {
 
     /// Removes everything about a room; its row stays, emptied, and the event that says so.
     fn bury(&mut self, id: RoomId, room: &RoomPlan, at: Timestamp) {
-        for table in ["members", "bans", "messages", "mentions", "words", "events"] {
+        for table in ["members", "bans", "mutes", "messages", "mentions", "words", "events"] {
             let sql = format!("DELETE FROM {table} WHERE room_id = ?");
             self.statements.push(Statement::new(sql, values![id]));
         }
@@ -180,6 +186,10 @@ impl Writing {
         self.delete_each("bans", id, &bans);
         let banned = room.bans.iter().filter(|(_, banned)| **banned);
         self.rows.bans.extend(banned.map(|(&user, _)| values![id, user]));
+        let mutes: Vec<UserId> = room.mutes.keys().copied().collect();
+        self.delete_each("mutes", id, &mutes);
+        let muted = room.mutes.iter().filter_map(|(&user, until)| Some((user, (*until)?)));
+        self.rows.mutes.extend(muted.map(|(user, until)| values![id, user, until]));
 
         let may_count_anew = |seat: &Seat| !matches!(seat, Seat::Kept { .. });
         if room.created.is_some() || room.seats.values().any(may_count_anew) {
@@ -225,6 +235,8 @@ impl Writing {
 
         let head = "INSERT INTO bans (room_id, user_id)";
         statements.extend(insert_rows(head, "", rows.bans));
+        let head = "INSERT INTO mutes (room_id, user_id, muted_until)";
+        statements.extend(insert_rows(head, "", rows.mutes));
         let head = "INSERT INTO messages
                         (id, room_id, position, sender_id, body, sent_at, client_id, reply_to)";
         statements.extend(insert_rows(head, "", rows.messages));
@@ -282,8 +294,8 @@ fn mention_rows(message: &Message, mentions: &Mentions) -> Vec<Vec<Value>> {
     users.map(|user| values![message.room_id, *user, message.position]).collect()
 }
 
-fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(|error| StoreError::Broken(error.to_string()))
+fn unwritable(error: serde_json::Error) -> StoreError {
+    StoreError::Broken(error.to_string())
 }
 
 fn event(change: &Change) -> Result<Vec<Value>> {
@@ -296,8 +308,10 @@ fn event(change: &Change) -> Result<Vec<Value>> {
         Event::RoomCreated { by, .. } => ("room_created", by, None),
         Event::RoomUpdated { by, .. } => ("room_updated", by, None),
         Event::RoomDeleted { by, .. } => ("room_deleted", by, None),
-        Event::MemberAdded { member, by } => ("member_added", by, Some(member.person.id)),
+        Event::MemberAdded { member, by, .. } => ("member_added", by, Some(member.person.id)),
         Event::MemberUpdated { member, by } => ("member_updated", by, Some(member.person.id)),
+        Event::MemberMuted { member, by, .. } => ("member_muted", by, Some(member.person.id)),
+        Event::MemberUnmuted { member, by } => ("member_unmuted", by, Some(member.person.id)),
         Event::MemberRemoved { member, by, .. } => ("member_removed", by, Some(member.person.id)),
         Event::MemberBanned { person, by } => ("member_banned", by, Some(person.id)),
         Event::Message { message, .. } => ("message", &message.sender.id, None),
@@ -305,10 +319,14 @@ fn event(change: &Change) -> Result<Vec<Value>> {
         Event::Deleted { message, by } => ("deleted", by, Some(message.sender.id)),
         Event::Reaction { user, .. } => ("reaction", user, None),
     };
-    let data = match &change.event {
+    let mut data = match &change.event {
         // A replay shows the message as it is by then; its texts are kept in one place only.
-        Event::Edited { .. } | Event::Deleted { .. } => "{}".to_owned(),
-        event => json(event)?,
+        Event::Edited { .. } | Event::Deleted { .. } => json!({}),
+        event => serde_json::to_value(event).map_err(unwritable)?,
     };
+    if change.hub_admin {
+        data[HUB_ADMIN] = json!(true);
+    }
+    let data = data.to_string();
     Ok(values![change.room, change.position, kind, *by, change.at, subject, message, data])
 }

@@ -40,6 +40,8 @@ pub struct RoomPlan<'a> {
     pub seats: BTreeMap<UserId, Seat>,
     /// Banned, or not banned any more.
     pub bans: BTreeMap<UserId, bool>,
+    /// Muted until then, or not muted any more.
+    pub mutes: BTreeMap<UserId, Option<Timestamp>>,
     pub messages: Vec<(&'a Message, &'a Mentions)>,
     pub events: Vec<&'a Change>,
 }
@@ -66,8 +68,18 @@ impl<'a> RoomPlan<'a> {
             Event::MemberAdded { member, .. } => {
                 self.bans.insert(member.person.id, false);
                 self.seat(member, change.position);
+                self.unmute_admin(member);
             }
-            Event::MemberUpdated { member, .. } => self.promote(member),
+            Event::MemberUpdated { member, .. } => {
+                self.promote(member);
+                self.unmute_admin(member);
+            }
+            Event::MemberMuted { member, until, .. } => {
+                self.mutes.insert(member.person.id, Some(*until));
+            }
+            Event::MemberUnmuted { member, .. } => {
+                self.mutes.insert(member.person.id, None);
+            }
             Event::MemberRemoved { member, ban, .. } => {
                 self.seats.insert(member.person.id, Seat::Left);
                 if *ban {
@@ -113,6 +125,13 @@ impl<'a> RoomPlan<'a> {
         }
     }
 
+    /// Admins are not muted, and those who were are not any more.
+    fn unmute_admin(&mut self, member: &Member) {
+        if member.role == Role::Admin {
+            self.mutes.insert(member.person.id, None);
+        }
+    }
+
     fn kept(&mut self, user: UserId) -> &mut Seat {
         self.seats.entry(user).or_insert(Seat::Kept { role: None, read: None })
     }
@@ -144,6 +163,7 @@ mod tests {
             room: ROOM,
             position: Position(position),
             at: Timestamp(position),
+            hub_admin: false,
             event,
         };
         (1..).zip(events).map(change).collect()
@@ -159,7 +179,7 @@ mod tests {
     fn who_comes_speaks_and_goes_leaves_only_what_was_said() {
         let by = UserId(1);
         let batch = changes(vec![
-            Event::MemberAdded { member: member(2), by },
+            Event::MemberAdded { member: member(2), muted_until: None, by },
             message(2, 2),
             Event::MemberRemoved { member: member(2), ban: true, by },
         ]);
@@ -175,7 +195,7 @@ mod tests {
         let by = UserId(1);
         let batch = changes(vec![
             message(1, 1),
-            Event::MemberAdded { member: member(2), by },
+            Event::MemberAdded { member: member(2), muted_until: None, by },
             message(3, 2),
         ]);
         let room = &plan(&batch)[&ROOM];
@@ -189,7 +209,7 @@ mod tests {
     fn a_deleted_room_leaves_nothing_but_that() {
         let by = UserId(1);
         let batch = changes(vec![
-            Event::MemberAdded { member: member(2), by },
+            Event::MemberAdded { member: member(2), muted_until: None, by },
             message(2, 2),
             Event::RoomDeleted { by, members: vec![by] },
         ]);

@@ -1,27 +1,31 @@
 //! Rooms as the fold needs them, and as people see them in lists.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use super::accounts::person;
-use super::bulk::in_lists;
 use super::database::{Row, Statement, Value, values};
 use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message, next, next_of};
-use super::{ReadMark, Result, RoomView, Snapshot, Store};
+use super::{Listed, Result, RoomView, Snapshot, Store};
 use crate::core::message::{CHANGED, Message};
 use crate::core::recent::{self, First};
 use crate::core::room::{Member, Room, Status};
 use crate::core::types::{MessageId, Person, Position, RoomId, Timestamp, UserId};
 
 /// The columns of a `RoomView`, of `rooms r` and, where there is one, the membership `me` of the
-/// person who looks. Unread are the messages by others after the read position.
+/// person who looks. Unread are the messages by others after the read position. The mentions come
+/// first in a left join: no plan may go through all messages of a room.
 const VIEW: &str = "r.id, r.kind, r.name, r.topic, r.visibility, r.position, r.member_count, \
      r.created_at, me.role, me.read_position, \
      (SELECT COUNT(*) FROM messages x WHERE x.room_id = me.room_id \
         AND x.position > me.read_position AND x.sender_id <> me.user_id \
         AND x.deleted_at IS NULL), \
-     (SELECT COUNT(DISTINCT n.position) FROM mentions n WHERE n.room_id = me.room_id \
-        AND n.user_id IN (0, me.user_id) AND n.position > me.read_position)";
-const VIEW_COLUMNS: usize = 12;
+     (SELECT COUNT(DISTINCT n.position) FROM mentions n \
+        LEFT JOIN messages x ON x.room_id = n.room_id AND x.position = n.position \
+        WHERE n.room_id = me.room_id AND n.user_id IN (0, me.user_id) \
+        AND n.position > me.read_position AND COALESCE(x.sender_id, 0) <> me.user_id), \
+     (SELECT k.muted_until FROM mutes k WHERE k.room_id = me.room_id AND k.user_id = me.user_id), \
+     me.read_version";
+const VIEW_COLUMNS: usize = 14;
 
 const LAST_MESSAGE: &str = "LEFT JOIN messages m ON m.id = r.last_message_id";
 
@@ -29,9 +33,6 @@ const LAST_MESSAGE: &str = "LEFT JOIN messages m ON m.id = r.last_message_id";
 /// newest messages, and among these many messages of each.
 const GROUPS_LOOKED_AT: usize = 100;
 const MESSAGES_LOOKED_AT: usize = 1_000;
-
-/// Read markers in one transaction.
-const MARKS: usize = 500;
 
 impl Store {
     /// A number for a new group. It is never given again, whatever becomes of the room.
@@ -56,6 +57,7 @@ impl Store {
                     values![room],
                 ),
                 Statement::new("SELECT user_id FROM bans WHERE room_id = ?", values![room]),
+                mutes(room),
                 Statement::new(
                     "SELECT sender_id, client_id, id, position FROM messages WHERE room_id = ?
                      ORDER BY position DESC LIMIT ?",
@@ -169,16 +171,39 @@ impl Store {
         rows.iter().map(|row| view(row, None)).collect()
     }
 
-    /// The members in the order of their user names, and when each was last seen.
-    pub async fn members(&self, room: RoomId) -> Result<Vec<(Member, Option<Timestamp>)>> {
+    /// The members in the order of their user names.
+    pub async fn members(&self, room: RoomId) -> Result<Vec<Listed>> {
         let statement = Statement::new(
-            "SELECT m.user_id, u.username, u.display_name, m.role, m.joined_at, u.last_seen
+            "SELECT m.user_id, u.username, u.display_name, m.role, m.joined_at, u.last_seen,
+                 u.avatar
              FROM members m LEFT JOIN users u ON u.id = m.user_id WHERE m.room_id = ?
              ORDER BY u.username_key, m.user_id",
             values![room],
         );
         let rows = self.db.query(statement).await?;
-        rows.iter().map(|row| Ok((member(row)?, row.maybe_time(5)?))).collect()
+        let listed = |row: &Row| {
+            let (member, last_seen) = (member(row)?, row.maybe_time(5)?);
+            Ok(Listed { member, last_seen, avatar: row.maybe_text(6)?.map(str::to_owned) })
+        };
+        rows.iter().map(listed).collect()
+    }
+
+    /// Who was muted in a room, until when; some of it may be over.
+    pub async fn mutes(&self, room: RoomId) -> Result<HashMap<UserId, Timestamp>> {
+        let rows = self.db.query(mutes(room)).await?;
+        rows.iter().map(|row| Ok((row.user(0)?, row.time(1)?))).collect()
+    }
+
+    /// Those who may not come into a room, in the order of their user names.
+    pub async fn banned(&self, room: RoomId) -> Result<Vec<Person>> {
+        let statement = Statement::new(
+            "SELECT b.user_id, u.username, u.display_name
+             FROM bans b LEFT JOIN users u ON u.id = b.user_id WHERE b.room_id = ?
+             ORDER BY u.username_key, b.user_id",
+            values![room],
+        );
+        let rows = self.db.query(statement).await?;
+        rows.iter().map(|row| person(row, 0)).collect()
     }
 
     pub async fn member_ids(&self, room: RoomId) -> Result<Vec<UserId>> {
@@ -186,76 +211,14 @@ impl Store {
         let rows = self.db.query(Statement::new(sql, values![room])).await?;
         rows.iter().map(|row| row.user(0)).collect()
     }
-
-    pub async fn is_member(&self, room: RoomId, user: UserId) -> Result<bool> {
-        Ok(self.read_position(room, user).await?.is_some())
-    }
-
-    /// How far this member has read; `None` for who is not one.
-    pub async fn read_position(&self, room: RoomId, user: UserId) -> Result<Option<Position>> {
-        let sql = "SELECT read_position FROM members WHERE room_id = ? AND user_id = ?";
-        let row = self.db.query_one(Statement::new(sql, values![room, user])).await?;
-        row.map(|row| row.position(0)).transpose()
-    }
-
-    /// Moves read markers forward; they never go back, nor past the end of the room as the store
-    /// has it. Returns those that would have: the store is behind the log, so give them again
-    /// once it has caught up, or what was read shows as unread.
-    pub async fn set_read(&self, marks: &[ReadMark]) -> Result<Vec<ReadMark>> {
-        let mut early = Vec::new();
-        for part in marks.chunks(MARKS) {
-            let ends = self.ends(part).await?;
-            // One statement for all who read up to the same place; and in one order everywhere,
-            // so that two instances do not block each other.
-            let mut together: BTreeMap<(RoomId, Position), Vec<UserId>> = BTreeMap::new();
-            for mark in part {
-                let Some(&end) = ends.get(&mark.room) else { continue };
-                if mark.position > end {
-                    early.push(*mark);
-                }
-                let position = mark.position.min(end);
-                together.entry((mark.room, position)).or_default().push(mark.user);
-            }
-            let mut updates = Vec::new();
-            for ((room, position), mut users) in together {
-                users.sort();
-                updates.extend(in_lists(&users).map(|(list, users)| {
-                    let sql = format!(
-                        "UPDATE members SET read_position = ?
-                         WHERE room_id = ? AND read_position < ? AND user_id IN ({list})"
-                    );
-                    let params = [values![position, room, position], users].concat();
-                    Statement::new(sql, params)
-                }));
-            }
-            if !updates.is_empty() {
-                self.db.write(updates).await?;
-            }
-        }
-        Ok(early)
-    }
-
-    /// The ends of the rooms that these marks are in, as far as they are there.
-    async fn ends(&self, marks: &[ReadMark]) -> Result<HashMap<RoomId, Position>> {
-        let mut rooms: Vec<RoomId> = marks.iter().map(|mark| mark.room).collect();
-        rooms.sort();
-        rooms.dedup();
-        let reads = in_lists(&rooms).map(|(list, rooms)| {
-            let sql = format!(
-                "SELECT id, position FROM rooms WHERE deleted_at IS NULL AND id IN ({list})"
-            );
-            Statement::new(sql, rooms)
-        });
-        let reads: Vec<_> = reads.collect();
-        if reads.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let rows = self.db.read(reads).await?;
-        rows.iter().flatten().map(|row| Ok((row.parse(0)?, row.position(1)?))).collect()
-    }
 }
 
-/// A room from its row, its members, its bans, its newest messages and those changed last.
+fn mutes(room: RoomId) -> Statement {
+    let sql = "SELECT user_id, muted_until FROM mutes WHERE room_id = ?";
+    Statement::new(sql, values![room])
+}
+
+/// A room from its row, its members, its bans, its mutes, its newest messages and those changed last.
 fn restored(id: RoomId, rows: &[Vec<Row>]) -> Result<Room> {
     let mut room = Room::absent(id);
     let Some(row) = rows[0].first() else { return Ok(room) };
@@ -275,15 +238,18 @@ fn restored(id: RoomId, rows: &[Vec<Row>]) -> Result<Room> {
     for row in &rows[2] {
         room.banned.insert(row.user(0)?);
     }
-    let newest = &rows[3][..rows[3].len().min(recent::WINDOW)];
+    for row in &rows[3] {
+        room.mutes.set(row.user(0)?, row.time(1)?);
+    }
+    let newest = &rows[4][..rows[4].len().min(recent::WINDOW)];
     for row in newest.iter().rev() {
         let first = First { id: MessageId(row.int(2)?), position: row.position(3)? };
         room.recent.push(row.user(0)?, row.maybe_text(1)?, first);
     }
-    if rows[3].len() > newest.len() {
+    if rows[4].len() > newest.len() {
         room.recent.set_incomplete();
     }
-    for row in rows[4].iter().rev() {
+    for row in rows[5].iter().rev() {
         room.changed.note(row.position(0)?, message(row, 1)?.original());
     }
     Ok(room)
@@ -332,6 +298,8 @@ fn view(row: &Row, last_message: Option<Message>) -> Result<RoomView> {
         last_message: last_message.filter(|_| is_member),
         position: row.position(5)?,
         read_position: row.maybe_int(9)?.map(Position),
+        muted_until: row.maybe_time(12)?,
+        read_version: row.maybe_int(13)?,
         member_count: row.int(6)?,
         created_at: row.time(7)?,
         people: Vec::new(),

@@ -2,6 +2,7 @@
 // box stays usable while disconnected, since the outbox keeps what is sent until it can go.
 
 import { $, testId } from "../lib/dom.js";
+import { otherPerson } from "../models/rooms.js";
 import { MentionList } from "./mention-list.js";
 
 const MOST = 4_000; // characters, as the server counts them: code points, without outer blanks
@@ -14,6 +15,7 @@ export class Composer {
   #sent;
   #form = $("[data-composer]");
   #box = testId("composer");
+  #closed = testId("composer-closed");
   #button = testId("send");
   #counter = $("[data-counter]");
   #context = testId("composer-context");
@@ -38,14 +40,22 @@ export class Composer {
   }
 
   #show() {
-    const { room } = this.#chat;
+    const { room, me } = this.#chat;
     if (room) this.#box.placeholder = `Message ${room.name}`;
+    this.#close(Boolean(otherPerson(room, me)?.deleted));
     if (room?.id === this.#room) return;
     this.#room = room?.id ?? null;
     this.#box.value = this.#chat.drafts.of(this.#room);
     this.#editing = null;
     clearTimeout(this.#typingTimer);
     this.#about({ focus: room && matchMedia("(hover: hover)").matches });
+  }
+
+  /** Nobody would read what is written to a deleted account. */
+  #close(closed) {
+    this.#form.hidden = closed;
+    this.#closed.hidden = !closed;
+    this.#form.closest("section").classList.toggle("is-closed", closed);
   }
 
   /** Shows what the box is about: a new line, a reply or a change. */

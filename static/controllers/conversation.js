@@ -2,10 +2,12 @@
 // place: whoever is at the bottom stays there as lines come, whoever reads further up is not moved.
 
 import { $, coalesce, h, testId } from "../lib/dom.js";
+import { upTo } from "../lib/count.js";
 import { isLater } from "../lib/position.js";
 import { rowsOf } from "../models/rows.js";
 import { LineMenu } from "./line-menu.js";
 import { Lines } from "./lines.js";
+import { UnreadBar } from "./unread-bar.js";
 
 const BOTTOM_PX = 60; // this near to the end counts as there
 const NEAR_PX = 500; // this near to where the lines held end asks for more of them
@@ -24,9 +26,13 @@ export class Conversation {
   #timeline = null;
   #unlisten = () => {};
   #unreadAfter = null; // position of the mark "New"
+  #unread = 0; // how many there were after it
+  #unreadFound = false; // the mark was in sight
+  #bar = new UnreadBar({ jump: () => this.#jumpToUnread(), markRead: () => this.markRead() });
   #passed = 0; // lines that came while reading further up
   #readTimer = 0;
   #target = null; // the message to go to once it is drawn
+  #wanted = null; // the message to go to once its room is open
   #render = coalesce(() => this.#draw());
 
   constructor(chat) {
@@ -46,6 +52,11 @@ export class Conversation {
     chat.on("room", () => this.#show());
     chat.on("event", (event) => this.#heard(event));
     chat.on("connected", () => this.#connected());
+    chat.on("unread", (room) => room === this.#roomId && this.#markedUnread());
+    chat.on("read", () => this.#nothingNew());
+    chat.receipts.on("change", this.#render);
+    chat.rooms.on("change", () => this.#showBar());
+    document.addEventListener("keydown", (event) => this.#key(event));
     chat.outbox.on("change", (room) => room === this.#roomId && this.#render());
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#toNewest.addEventListener("click", () => this.toBottom());
@@ -62,12 +73,85 @@ export class Conversation {
     this.#unreadAfter = null;
     this.#passed = 0;
     this.#target = null;
+    this.#showBar();
     if (this.#timeline?.hasNewer) this.#timeline.load();
     this.#render();
   }
 
-  /** To a message that a reply quotes, wherever in the history it is. */
-  async #jump(id) {
+  /** All is read, also what I had marked as unread. */
+  markRead() {
+    if (this.#roomId) this.#chat.reading.readAll(this.#roomId);
+    this.toBottom();
+  }
+
+  #nothingNew() {
+    this.#unreadAfter = null;
+    this.#render();
+  }
+
+  /** Here or on another device: it is shown as if I had just come, and stays so. */
+  #markedUnread() {
+    this.#unreadAfter = this.#chat.room.read_position;
+    this.#unreadFound = true;
+    this.#render();
+  }
+
+  /** Escape: done with what is new here; with Shift, everywhere. */
+  #key(event) {
+    const elsewhere = event.target.closest?.("dialog, .popup, .members, [data-room-filter]");
+    if (event.key !== "Escape" || event.defaultPrevented || elsewhere || $("dialog[open]")) return;
+    if (event.isComposing) return; // it is the input method that is left
+    if (event.shiftKey) this.#chat.readEverything();
+    else if (this.#roomId && this.#chat.room) this.markRead();
+  }
+
+  /** To the first unread message, wherever in the history it is. */
+  async #jumpToUnread() {
+    const timeline = this.#timeline;
+    try {
+      await timeline.seekTo(this.#unreadAfter);
+    } catch (problem) {
+      return this.#chat.emit("notice", problem.detail);
+    }
+    if (timeline !== this.#timeline || this.#unreadAfter === null) return;
+    this.#stays = false;
+    this.#unreadFound = true;
+    this.#passed = this.#chat.reading.isHeld(this.#roomId) ? this.#chat.room.unread : this.#unread;
+    this.#draw();
+    this.#lines.unreadMark()?.scrollIntoView({ block: "center" });
+    this.#scroller.focus({ preventScroll: true });
+  }
+
+  #showBar() {
+    const { room } = this.#chat;
+    const held = this.#chat.reading.isHeld(this.#roomId) && room?.unread > 0;
+    const above = this.#unreadAfter !== null && !this.#unreadFound && this.#unread > 0;
+    this.#bar.show(!room || !(held || above) ? null : held ? room.unread : this.#unread, { held });
+  }
+
+  /** Whoever has the mark before their eyes need not be led to it. */
+  #lookForMark() {
+    const mark = this.#lines.unreadMark()?.getBoundingClientRect();
+    const frame = this.#scroller.getBoundingClientRect();
+    if (mark && mark.top >= frame.top && frame.height > 0) this.#unreadFound = true;
+    this.#showBar();
+  }
+
+  /** To a message of a room that is about to be opened, or is. The focus stays where it is. */
+  showWhenOpen(room, message) {
+    this.#wanted = { room, message };
+  }
+
+  #showWanted() {
+    const { room, message } = this.#wanted ?? {};
+    if (room !== this.#roomId || !this.#timeline) return false;
+    this.#wanted = null;
+    this.#jump(message, { focus: false });
+    return true;
+  }
+
+  /** To a message, wherever in the history it is: one that a reply quotes, or that was found. */
+  async #jump(id, { focus = true } = {}) {
     const timeline = this.#timeline;
     try {
       await timeline.seek(id);
@@ -75,23 +159,28 @@ export class Conversation {
       return this.#chat.emit("notice", problem.detail);
     }
     if (timeline !== this.#timeline) return;
-    this.#target = id;
+    this.#target = { id, focus };
     this.#draw();
   }
 
   #show() {
     const { room, timeline } = this.#chat;
-    if (room?.id === this.#roomId && this.#timeline === timeline) return this.#render();
+    if (room?.id === this.#roomId && this.#timeline === timeline) {
+      this.#showWanted();
+      return this.#render();
+    }
     this.#unlisten();
     this.#roomId = room?.id ?? null;
     this.#timeline = timeline;
     if (!room) return;
     this.#unlisten = timeline.on("change", this.#render);
     this.#unreadAfter = room.unread > 0 ? (room.read_position ?? "0") : null;
+    this.#unread = room.unread;
+    this.#unreadFound = false;
     this.#stays = true;
-    if (timeline.hasNewer) timeline.load(); // it was left at an old message
     this.#passed = 0;
     this.#target = null;
+    if (!this.#showWanted() && timeline.hasNewer) timeline.load(); // it was left at an old message
     this.#draw();
   }
 
@@ -112,8 +201,8 @@ export class Conversation {
     );
     this.#lines.draw(this.#rows(timeline));
     this.#top.replaceChildren(...this.#topNote(timeline));
-    const target = this.#target && this.#lines.find(this.#target);
-    if (target) this.#goTo(target);
+    const target = this.#target && this.#lines.find(this.#target.id);
+    if (target) this.#goTo(target, this.#target);
     else if (anchor?.row.isConnected) {
       this.#scroller.scrollTop += anchor.row.getBoundingClientRect().top - anchor.top;
     } else {
@@ -121,22 +210,42 @@ export class Conversation {
       if (this.#stays) timeline.trim();
     }
     this.#pill();
+    this.#lookForMark();
     this.#askMore();
     this.#readSoon();
   }
 
   /** Lines still to be sent stand after the newest, so not where that is not in sight. */
   #rows(timeline) {
-    const { me, username, outbox } = this.#chat;
+    const { me, username, outbox, room } = this.#chat;
     const waiting = timeline.hasNewer ? [] : outbox.of(this.#roomId);
-    return rowsOf(timeline.messages, waiting, { me, username, unreadAfter: this.#unreadAfter });
+    // Not before the first line held, where older unread ones may be.
+    const marked = this.#unreadAfter !== null && timeline.reaches(this.#unreadAfter);
+    return rowsOf(timeline.messages, waiting, {
+      me,
+      username,
+      unreadAfter: marked ? this.#unreadAfter : null,
+      seen: this.#seen(timeline),
+      direct: room?.kind === "direct",
+    });
   }
 
-  #goTo(line) {
+  /** Who has read up to which line: message id → `{ id, name }`. */
+  #seen(timeline) {
+    const { receipts, people } = this.#chat;
+    if (receipts.room !== this.#roomId) return null;
+    const person = (id) => ({ id, name: people.nameOf(id) ?? "Somebody" });
+    const seen = [...receipts.seen(timeline.messages, timeline)];
+    return new Map(seen.map(([message, ids]) => [message, ids.map(person)]));
+  }
+
+  #goTo(line, { focus }) {
     this.#target = null;
     this.#stays = false;
     line.scrollIntoView({ block: "center" });
-    line.querySelector(".line-more")?.focus({ preventScroll: true });
+    if (focus) line.querySelector(".line-more")?.focus({ preventScroll: true });
+    line.classList.remove("found"); // found again, it lights up again
+    void line.offsetWidth;
     line.classList.add("found");
     line.addEventListener("animationend", () => line.classList.remove("found"), { once: true });
   }
@@ -196,9 +305,12 @@ export class Conversation {
     // A scroll reported while the frame is changing its size (the composer grew) says nothing about
     // what the person wants; #resized follows.
     if (this.#size !== this.#sizeNow()) return;
-    this.#stays = this.#toEnd() < BOTTOM_PX && !this.#timeline?.hasNewer;
+    // Where the newest are on their way, the end of the lines held is the way to them.
+    const { hasNewer, state } = this.#timeline ?? {};
+    this.#stays = this.#toEnd() < BOTTOM_PX && (!hasNewer || state === "loading");
     if (this.#stays) this.#passed = 0;
     this.#pill();
+    this.#lookForMark();
     this.#askMore();
     this.#readSoon();
   }
@@ -212,7 +324,7 @@ export class Conversation {
     this.#toNewest.hidden = this.#stays;
     const count = this.#passed;
     this.#toNewestText.textContent = count
-      ? `${count} new message${count > 1 ? "s" : ""}`
+      ? `${upTo(count)} new message${count > 1 ? "s" : ""}`
       : "Newest";
     this.#toNewest.classList.toggle("has-new", count > 0);
   }
@@ -251,7 +363,7 @@ export class Conversation {
     const { room } = this.#chat;
     const seen = room && room.id === this.#roomId && this.#stays && this.#scroller.clientHeight > 0;
     if (!seen || document.hidden || !document.hasFocus()) return null;
-    if (this.#timeline?.hasNewer) return null;
+    if (this.#timeline?.hasNewer || this.#chat.reading.isHeld(this.#roomId)) return null;
     const newest = this.#timeline?.newest;
     return newest && isLater(newest.position, room.read_position) ? newest : null;
   }

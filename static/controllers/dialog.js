@@ -3,6 +3,8 @@
 
 import { h, icon } from "../lib/dom.js";
 
+let opened = 0; // so that each has a title of its own, also one over another
+
 /**
  * Opens a dialog around `content`. `submit()` may be async; the dialog closes when it resolves, and
  * shows the problem's `detail` when it rejects. Without `submitLabel` there is only Close. However
@@ -17,6 +19,7 @@ export function openDialog({
   closed,
   wide = false,
 }) {
+  const titleId = `dialog-title-${(opened += 1)}`;
   const problem = h("p", { class: "dialog-problem", role: "alert" });
   const form = h(
     "form",
@@ -24,7 +27,7 @@ export function openDialog({
     h(
       "header",
       { class: "dialog-head" },
-      h("h2", { id: "dialog-title" }, title),
+      h("h2", { id: titleId }, title),
       h(
         "button",
         {
@@ -56,7 +59,7 @@ export function openDialog({
   );
   const dialog = h(
     "dialog",
-    { class: wide ? "dialog wide" : "dialog", "aria-labelledby": "dialog-title" },
+    { class: wide ? "dialog wide" : "dialog", "aria-labelledby": titleId },
     form,
   );
 
@@ -127,4 +130,38 @@ export function choiceField(legend, name, choices, chosen) {
     ),
   );
   return { field, value: () => inputs.find((input) => input.checked)?.value };
+}
+
+/** Something that is on or off, and kept as soon as it is switched: `{ label, hint, isOn(), set(on) }`. */
+export function switchField({ label, hint = null, isOn, set, testId = null }) {
+  const input = h("input", {
+    type: "checkbox",
+    role: "switch",
+    "data-testid": testId,
+    checked: isOn(),
+    onchange: async () => {
+      const wanted = input.checked;
+      problem.textContent = "";
+      try {
+        await set(wanted);
+      } catch (error) {
+        if (!error.detail) throw error;
+        input.checked = !wanted;
+        problem.textContent = error.detail;
+      }
+    },
+  });
+  const problem = h("span", { class: "field-error", role: "alert" });
+  return h(
+    "label",
+    { class: "switch" },
+    h(
+      "span",
+      {},
+      h("strong", {}, label),
+      hint && h("span", { class: "field-hint" }, hint),
+      problem,
+    ),
+    input,
+  );
 }

@@ -3,6 +3,7 @@
 
 import { h, icon } from "../lib/dom.js";
 import { COMMON, nameOf, search } from "../lib/emoji.js";
+import { mutedUntil } from "../models/mutes.js";
 import { confirm } from "./dialog.js";
 import { arrowKeys, openPopup } from "./popup.js";
 
@@ -128,12 +129,19 @@ export class LineMenu {
   #items(row) {
     const { composing, roomId, room, timeline } = this.#chat;
     const message = timeline.find(row.id);
-    const mayDelete = row.mine || (room.kind !== "direct" && room.role === "admin");
+    const mayDelete = row.mine || this.#chat.runs(room);
+    const mayWrite = !mutedUntil(room);
     const entry = (name, label, symbol, act, more = {}) =>
       this.#closing(item(name, more, icon(symbol), label), act);
     return [
-      entry("action-reply", "Reply", "reply", () => composing.reply(roomId, message)),
-      row.mine && entry("action-edit", "Edit", "edit", () => composing.edit(roomId, message)),
+      mayWrite && entry("action-reply", "Reply", "reply", () => composing.reply(roomId, message)),
+      mayWrite &&
+        row.mine &&
+        entry("action-edit", "Edit", "edit", () => composing.edit(roomId, message)),
+      timeline.hasOthersFrom(message) &&
+        entry("action-unread", "Mark unread from here", "unread", () =>
+          this.#chat.markUnread(message),
+        ),
       entry("action-copy", "Copy text", "copy", () => this.#copy(row.body)),
       mayDelete &&
         entry("action-delete", "Delete", "trash", () => this.delete(row), { class: "danger" }),

@@ -7,6 +7,7 @@ import { clock, dayName, exactly, timeElement } from "../lib/time.js";
 import { mayChange } from "./line-menu.js";
 import { actionsOf, quoteOf, reactionsOf } from "./line-parts.js";
 import { lineText } from "./line-text.js";
+import { fillSeen } from "./seen.js";
 
 export class Lines {
   #place;
@@ -35,6 +36,11 @@ export class Lines {
   /** The element of a message, if it is drawn. */
   find(messageId) {
     return this.#place.querySelector(`[data-message-id="${CSS.escape(messageId)}"]`);
+  }
+
+  /** The mark before the first unread line, if it is drawn. */
+  unreadMark() {
+    return this.#held.get("unread")?.element;
   }
 
   draw(rows) {
@@ -79,6 +85,7 @@ export class Lines {
     const element = known?.element ?? h("div");
     if (row.kind === "day") fillDay(element, row, today);
     else if (row.kind === "unread") fillUnread(element);
+    else if (row.kind === "seen") fillSeen(element, row);
     else keepingFocus(element, () => this.#fillLine(element, row));
     this.#rows.set(element, row);
     return { element, row, today };
@@ -181,6 +188,7 @@ function setData(element, name, value) {
   else element.dataset[name] = value;
 }
 
+/** Of who has seen a line the names are compared, since the list is always a new one. */
 function same(a, b) {
-  return Object.keys(b).every((field) => a[field] === b[field]);
+  return Object.keys(b).every((field) => field === "people" || a[field] === b[field]);
 }

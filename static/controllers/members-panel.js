@@ -1,15 +1,20 @@
 // Who is in the open room and who of them is here now; for admins, also what to do about it. It
 // slides over the conversation where there is no place beside it.
 
-import { api, path } from "../lib/api.js";
 import { avatar } from "../lib/avatar.js";
 import { $, coalesce, h, icon, testId } from "../lib/dom.js";
+import { presenceText } from "../lib/presence.js";
+import { exactly, moment } from "../lib/time.js";
+import { mutedUntil, nextEnd } from "../models/mutes.js";
+import { openAudit } from "./group-record.js";
+import { leaveRoom } from "./hand-over.js";
+import { MemberMenu } from "./member-menu.js";
 
+const AGES_MS = 30_000; // how often "5 minutes ago" is looked at again
 const SHOWN = 300; // rows drawn; a larger group says how many more there are
 
 export class MembersPanel {
   #chat;
-  #dialogs;
   #panel = $("#members");
   #list = testId("members");
   #note = $("[data-members-note]");
@@ -17,30 +22,36 @@ export class MembersPanel {
   #foot = $("[data-members-foot]");
   #toggle = testId("members-toggle");
   #invite = testId("invite");
-  #unfolded = null; // the member whose actions are shown
+  #audit = testId("open-audit");
+  #menu;
+  #timer = 0; // until the next mute ends
   #render = coalesce(() => this.#draw());
 
   constructor(chat, dialogs) {
     this.#chat = chat;
-    this.#dialogs = dialogs;
     this.#toggle.addEventListener("click", () => this.#open(this.#panel.hidden));
     $("[data-members-close]").addEventListener("click", () => this.#open(false));
     this.#panel.addEventListener("keydown", (event) => event.key === "Escape" && this.#open(false));
     this.#invite.addEventListener("click", () => dialogs.invite(chat.room));
-    testId("leave").addEventListener("click", () => dialogs.leave(chat.room));
+    this.#menu = new MemberMenu(chat, dialogs);
+    this.#audit.addEventListener("click", () => openAudit(chat, chat.room));
+    testId("leave").addEventListener("click", () => leaveRoom(chat, chat.room));
     for (const model of [chat.members, chat.presence, chat.rooms]) model.on("change", this.#render);
     chat.on("room", () => this.#follow());
+    chat.on("panel", (name) => name !== "members" && !this.#panel.hidden && this.#hide());
+    setInterval(this.#render, AGES_MS);
     chat.on("connected", () => chat.members.state === "failed" && this.#load());
   }
 
   #open(open) {
-    this.#panel.hidden = !open;
-    this.#toggle.setAttribute("aria-expanded", String(open));
-    if (open) this.#load();
-    else {
-      this.#chat.members.close();
-      this.#toggle.focus();
+    if (!open) {
+      this.#hide();
+      return this.#toggle.focus();
     }
+    this.#chat.emit("panel", "members");
+    this.#panel.hidden = false;
+    this.#toggle.setAttribute("aria-expanded", "true");
+    this.#load();
   }
 
   /** The panel stays open from room to room, except where it covers the conversation. */
@@ -49,13 +60,16 @@ export class MembersPanel {
     if (this.#panel.hidden || room?.id === members.room) return;
     const covers = getComputedStyle(this.#panel).position !== "static";
     if (room && !covers) return this.#load();
+    this.#hide();
+  }
+
+  #hide() {
     this.#panel.hidden = true;
     this.#toggle.setAttribute("aria-expanded", "false");
-    members.close();
+    this.#chat.members.close();
   }
 
   #load() {
-    this.#unfolded = null;
     this.#list.replaceChildren();
     this.#chat.members.load(this.#chat.roomId);
   }
@@ -72,7 +86,15 @@ export class MembersPanel {
     this.#topic.hidden = !room.topic;
     this.#topic.textContent = room.topic ?? "";
     this.#foot.hidden = !group;
-    this.#invite.hidden = room.role !== "admin";
+    this.#invite.hidden = this.#audit.hidden = !this.#chat.runs(room);
+    this.#drawAtEndOf(members.list());
+  }
+
+  /** No event tells that a mute is over. */
+  #drawAtEndOf(members) {
+    clearTimeout(this.#timer);
+    const wait = nextEnd(members);
+    if (wait !== null) this.#timer = setTimeout(this.#render, wait + 1);
   }
 
   /** Those who are here first, then by name. */
@@ -90,14 +112,14 @@ export class MembersPanel {
   #member(member, room) {
     const me = member.user_id === this.#chat.me;
     const status = this.#status(member);
-    const unfolded = this.#unfolded === member.user_id;
+    const muted = mutedUntil(member);
     return h(
       "li",
       { class: "member", "data-user-id": member.user_id, "data-status": status },
       h(
         "div",
         { class: "member-row" },
-        avatar(member.user_id, member.display_name, { status }),
+        avatar(member.user_id, member.display_name, { status: member.deleted ? null : status }),
         h(
           "span",
           { class: "person-names" },
@@ -108,18 +130,23 @@ export class MembersPanel {
             room.kind !== "direct" &&
               member.role === "admin" &&
               h("span", { class: "role" }, "Admin"),
-            `@${member.username}${me ? " · you" : ""}`,
+            member.deleted ? "Account deleted" : `@${member.username}${me ? " · you" : ""}`,
           ),
+          muted && mutedMark(muted),
+          !me && h("span", { class: "person-presence" }, this.#presence(member, status)),
         ),
-        (!me || room.role === "admin") &&
-          room.kind !== "direct" &&
-          this.#menuButton(member, unfolded),
+        MemberMenu.hasAny(this.#chat, member, room) && this.#menuButton(member, room),
       ),
-      unfolded && this.#actions(member, room, me),
     );
   }
 
-  #menuButton(member, unfolded) {
+  #presence(member, status) {
+    return presenceText(status, this.#chat.presence.lastSeen(member.user_id) ?? member.last_seen);
+  }
+
+  #menuButton(member, room) {
+    const button = () => $(`[data-user-id="${CSS.escape(member.user_id)}"] button`, this.#list);
+    const open = ({ currentTarget }) => this.#menu.open(member, room, currentTarget, button);
     return h(
       "button",
       {
@@ -127,52 +154,17 @@ export class MembersPanel {
         class: "icon-button",
         "data-testid": "member-menu",
         "aria-label": `What to do with ${member.display_name}`,
-        "aria-expanded": String(unfolded),
-        onclick: () => {
-          this.#unfolded = unfolded ? null : member.user_id;
-          this.#draw();
-        },
+        "aria-haspopup": "menu",
+        onclick: open,
       },
       icon("more"),
     );
   }
+}
 
-  #actions(member, room, me) {
-    const admin = room.role === "admin";
-    const isAdmin = member.role === "admin";
-    const role = isAdmin ? "member" : "admin";
-    const setRole = () =>
-      this.#try(() => api.put(path`/rooms/${room.id}/members/${member.user_id}`, { role }));
-    const action = (name, label, onclick) =>
-      h("button", { type: "button", class: "button small", "data-testid": name, onclick }, label);
-    return h(
-      "div",
-      { class: "member-actions" },
-      !me &&
-        action("member-message", "Message", () =>
-          this.#try(() => this.#dialogs.direct(member.user_id)),
-        ),
-      admin &&
-        (isAdmin
-          ? action("member-demote", "Make an ordinary member", setRole)
-          : action("member-promote", "Make an admin", setRole)),
-      admin &&
-        !me &&
-        action("member-remove", "Remove from the group", () =>
-          this.#dialogs.removeMember(room, member),
-        ),
-    );
-  }
-
-  async #try(action) {
-    try {
-      await action();
-      this.#unfolded = null;
-      this.#render();
-    } catch (problem) {
-      this.#chat.emit("notice", problem.detail);
-    }
-  }
+function mutedMark(until) {
+  const attributes = { class: "person-muted", "data-testid": "muted-mark", title: exactly(until) };
+  return h("span", attributes, icon("mute"), `Muted until ${moment(until)}`);
 }
 
 function note(members, more) {

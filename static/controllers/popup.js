@@ -1,7 +1,7 @@
 // Something small that lies over the page beside the button that opened it; on a phone a sheet from
 // below. A click elsewhere or Escape closes it, and the focus goes back to where it was.
 
-import { h } from "../lib/dom.js";
+import { $, focusFirst, h, testId } from "../lib/dom.js";
 
 const EDGE_PX = 8; // never nearer to the window's edge
 const GAP_PX = 4;
@@ -20,7 +20,8 @@ export function openPopup(anchor, { content, label, role, className = "", return
     popup.remove();
     document.removeEventListener("pointerdown", elsewhere, { capture: true });
     removeEventListener("hashchange", close);
-    if (hadFocus) returnTo?.()?.focus({ preventScroll: true });
+    // What opened it may be gone by now.
+    if (hadFocus) focusFirst(returnTo?.(), testId("messages"), $(".stage"));
   };
   const elsewhere = ({ target }) => popup.contains(target) || close();
   document.addEventListener("pointerdown", elsewhere, { capture: true });

@@ -5,6 +5,7 @@ import { api, path, Problem } from "../lib/api.js";
 import { avatar } from "../lib/avatar.js";
 import { h } from "../lib/dom.js";
 import { choiceField, confirm, openDialog, textField } from "./dialog.js";
+import { openAudit, openBans } from "./group-record.js";
 import { PeoplePicker } from "./people-picker.js";
 
 const BROWSE_PAUSE_MS = 160;
@@ -130,7 +131,8 @@ export class RoomDialogs {
     });
   }
 
-  settings(room) {
+  /** `closed()` is called when it is over, whatever came of it. */
+  settings(room, closed) {
     const name = textField("Name", {
       "data-testid": "dialog-name",
       maxlength: 80,
@@ -157,7 +159,14 @@ export class RoomDialogs {
     );
     const dialog = openDialog({
       title: "Group settings",
-      content: [name.field, topic.field, visibility.field, remove],
+      closed,
+      content: [
+        name.field,
+        topic.field,
+        visibility.field,
+        this.#records(room, () => dialog),
+        remove,
+      ],
       submitLabel: "Save",
       submit: async () => {
         const given = {
@@ -170,33 +179,41 @@ export class RoomDialogs {
         );
         if (changes.length === 0) return;
         const answer = await api.patch(path`/rooms/${room.id}`, Object.fromEntries(changes));
-        await this.#chat.entered(answer.room);
+        if (answer.room.role) await this.#chat.entered(answer.room);
       },
     });
   }
 
-  leave(room) {
+  /** Asks before somebody has to go; the banned cannot come back by themselves. */
+  removeMember(room, member, { ban = false } = {}) {
+    const name = member.display_name;
+    const place = path`/rooms/${room.id}/members/${member.user_id}`;
+    const back = room.visibility === "public" ? " They may join again." : "";
     confirm({
-      title: `Leave ${room.name}?`,
-      text:
-        room.visibility === "public"
-          ? "You can join again whenever you like."
-          : "The group is private: you can only come back if somebody invites you.",
-      submitLabel: "Leave",
-      submit: async () => {
-        await api.post(path`/rooms/${room.id}/leave`);
-        this.#chat.left(room.id, `You left “${room.name}”.`);
-      },
+      title: `${ban ? "Ban" : "Remove"} ${name}?`,
+      text: ban
+        ? `${name} has to leave ${room.name} and cannot come back until an admin lets them in.`
+        : `${name} can no longer read or write in ${room.name}.${back}`,
+      submitLabel: ban ? "Ban" : "Remove",
+      submit: () => api.delete(ban ? `${place}?ban=true` : place),
     });
   }
 
-  removeMember(room, member) {
-    confirm({
-      title: `Remove ${member.display_name}?`,
-      text: `${member.display_name} can no longer read or write in ${room.name}.`,
-      submitLabel: "Remove",
-      submit: () => api.delete(path`/rooms/${room.id}/members/${member.user_id}`),
-    });
+  /** The ways to what admins can look up; one dialog makes place for the other. */
+  #records(room, dialog) {
+    const button = (name, label, open) => {
+      const onclick = () => {
+        dialog().close();
+        open(this.#chat, room);
+      };
+      return h("button", { type: "button", class: "button", "data-testid": name, onclick }, label);
+    };
+    return h(
+      "div",
+      { class: "records" },
+      button("settings-audit", "Who did what", openAudit),
+      button("settings-bans", "Banned people", openBans),
+    );
   }
 
   async join(room) {

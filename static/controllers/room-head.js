@@ -2,8 +2,10 @@
 
 import { avatar } from "../lib/avatar.js";
 import { $, coalesce, testId } from "../lib/dom.js";
-import { ago } from "../lib/time.js";
+import { presenceText } from "../lib/presence.js";
 import { otherPerson } from "../models/rooms.js";
+
+const AGES_MS = 15_000; // how often "5 minutes ago" is looked at again
 
 export class RoomHead {
   #chat;
@@ -22,7 +24,14 @@ export class RoomHead {
     for (const model of [chat.rooms, chat.presence, chat.people, chat.members])
       model.on("change", this.#render);
     chat.presence.on("typing", this.#render);
-    chat.on("room", () => this.#draw());
+    chat.on("room", () => this.#entered());
+    setInterval(this.#render, AGES_MS);
+  }
+
+  #entered() {
+    const other = otherPerson(this.#chat.room, this.#chat.me);
+    if (other) this.#chat.findPresence(other.user_id);
+    this.#draw();
   }
 
   #draw() {
@@ -33,7 +42,7 @@ export class RoomHead {
     this.#title.textContent = room.name;
     this.#about.textContent = group ? aboutGroup(room) : this.#aboutPerson(other);
     this.#about.title = room.topic ?? "";
-    this.#settings.hidden = !(group && room.role === "admin");
+    this.#settings.hidden = !this.#chat.runs(room);
     this.#count.textContent = group ? this.#memberCount(room) || "" : "";
     this.#typing.textContent = this.#typists(room);
     this.#drawAvatar(room, group, other);
@@ -46,7 +55,7 @@ export class RoomHead {
   }
 
   #drawAvatar(room, group, other) {
-    const status = other ? this.#chat.presence.statusOf(other.user_id) : null;
+    const status = other && !other.deleted ? this.#chat.presence.statusOf(other.user_id) : null;
     const wanted = [room.id, room.name, status].join();
     if (wanted === this.#shown) return;
     this.#shown = wanted;
@@ -55,11 +64,9 @@ export class RoomHead {
 
   #aboutPerson(other) {
     if (!other) return "";
-    const status = this.#chat.presence.statusOf(other.user_id);
-    if (status === "online") return "Online";
-    if (status === "away") return "Away";
-    const seen = this.#chat.presence.lastSeen(other.user_id);
-    return seen ? `Last seen ${ago(seen)}` : `@${other.username}`;
+    if (other.deleted) return "This account was deleted";
+    const { presence } = this.#chat;
+    return presenceText(presence.statusOf(other.user_id), presence.lastSeen(other.user_id));
   }
 
   #typists(room) {

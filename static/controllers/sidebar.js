@@ -1,25 +1,23 @@
 // The list of my conversations: sorted by last activity, filtered by what is typed above it, walked
 // with the arrow keys. It also keeps the page's title, where the unread total is seen from afar.
 
-import { avatar } from "../lib/avatar.js";
+import { avatar, pictureOf } from "../lib/avatar.js";
 import { $, arrange, coalesce, h, testId } from "../lib/dom.js";
+import { upTo } from "../lib/count.js";
 import { brief, timeElement } from "../lib/time.js";
 import { otherPerson } from "../models/rooms.js";
-
-const BADGE_MOST = 99;
 
 export class Sidebar {
   #chat;
   #list = testId("room-list");
   #empty = $("[data-rooms-empty]");
   #filter = $("[data-room-filter]");
+  #markAllRead = testId("mark-all-read");
   #items = new Map(); // room id → { item, signature }
   #render = coalesce(() => this.#draw());
 
   constructor(chat) {
     this.#chat = chat;
-    const { dataset } = document.body;
-    $("[data-my-avatar]").replaceWith(avatar(dataset.userId, dataset.displayName));
     for (const model of [chat.rooms, chat.presence]) model.on("change", this.#render);
     chat.presence.on("typing", this.#render);
     chat.people.on("change", this.#render);
@@ -35,6 +33,7 @@ export class Sidebar {
   #draw() {
     const { rooms } = this.#chat;
     document.title = this.#title();
+    this.#markAllRead.hidden = rooms.unreadTotal() === 0;
     if (!rooms.loaded) return this.#list.replaceChildren(...skeleton());
     const wanted = this.#filter.value.trim().toLocaleLowerCase();
     const all = rooms.sorted();
@@ -77,10 +76,12 @@ export class Sidebar {
     const other = otherPerson(room, me);
     return {
       avatarOf: other?.user_id ?? room.id,
+      picture: other ? pictureOf(other.user_id) : null, // those that the filter hides are not on the page
       name: room.name,
       group: room.kind !== "direct",
-      status: other ? presence.statusOf(other.user_id) : null,
+      status: other && !other.deleted ? presence.statusOf(other.user_id) : null,
       unread: room.unread,
+      mentions: room.mentions,
       typing: this.#typists(room),
       preview: draft ? `Draft: ${oneLine(draft)}` : preview(room, me),
       at: room.last_message?.sent_at ?? null,
@@ -99,7 +100,7 @@ export class Sidebar {
   #title() {
     const { rooms, room } = this.#chat;
     const total = rooms.unreadTotal();
-    return `${total ? `(${badgeText(total)}) ` : ""}${room ? `${room.name} · ` : ""}Rookery`;
+    return `${total ? `(${upTo(total)}) ` : ""}${room ? `${room.name} · ` : ""}Rookery`;
   }
 
   #filterKey(event) {
@@ -152,9 +153,21 @@ function link(room, facts) {
         { class: facts.typing ? "room-preview is-typing" : "room-preview" },
         facts.typing || facts.preview,
       ),
-      facts.unread > 0 && h("span", { class: "badge" }, badgeText(facts.unread)),
-      facts.unread > 0 && h("span", { class: "sr-only" }, " unread"),
+      facts.unread > 0 && badges(facts),
     ),
+  );
+}
+
+/** How much is unread and, apart from that, how often it calls me. */
+function badges({ unread, mentions }) {
+  const called = mentions === 1 ? " mention, " : " mentions, ";
+  return h(
+    "span",
+    { class: "badges" },
+    mentions > 0 && h("span", { class: "mention-badge" }, `@${upTo(mentions)}`),
+    mentions > 0 && h("span", { class: "sr-only" }, called),
+    h("span", { class: "badge" }, upTo(unread)),
+    h("span", { class: "sr-only" }, " unread"),
   );
 }
 
@@ -169,10 +182,6 @@ function preview(room, me) {
 
 function oneLine(text) {
   return text.trim().replace(/\s+/g, " ").slice(0, 140);
-}
-
-function badgeText(count) {
-  return count > BADGE_MOST ? `${BADGE_MOST}+` : String(count);
 }
 
 function skeleton() {

@@ -1,5 +1,6 @@
 // Which room the address names (`/#ROOM`) is the one on the page. A room that is not mine may be a
-// public group to join; one that nobody knows leads back to the list.
+// public group to join; one that nobody knows leads back to the list. A few words are no rooms but
+// views of their own (`/#contacts`).
 
 import { api, path } from "../lib/api.js";
 import { avatar } from "../lib/avatar.js";
@@ -13,18 +14,21 @@ export class Stage {
   #dialogs;
   #outsider = $("[data-outsider]");
   #stages = [...document.querySelectorAll("[data-stage]")];
+  #views = new Map(); // what the address says → the view that is shown for it
+  #view = null; // the one that is shown now, by its address
   #tried = null; // the room not mine that was last asked about
 
   constructor(chat) {
     this.#chat = chat;
     addEventListener("hashchange", () => this.#route());
-    chat.on("connected", () => this.#route());
+    chat.on("connected", () => this.#route({ stays: true }));
     chat.on("room", () => this.#draw());
-    chat.on("gone", () => this.go(null, { replace: true }));
-    $(".back").addEventListener("click", (event) => {
-      event.preventDefault();
-      this.go(null);
-    });
+    chat.on("gone", () => this.#leave());
+    for (const back of document.querySelectorAll(".back"))
+      back.addEventListener("click", (event) => {
+        event.preventDefault();
+        this.go(null);
+      });
     testId("room-list").addEventListener("click", (event) => {
       // A link to the room that is open already changes no address, but may have to show it.
       if (event.target.closest("a")?.hash === location.hash) this.#route();
@@ -32,6 +36,11 @@ export class Stage {
     $("[data-skip]").addEventListener("click", () =>
       (chat.room ? testId("composer") : $(".stage")).focus(),
     );
+  }
+
+  /** A view with an address of its own; it is told by `show()` and `hide()` when it is on the page. */
+  addView(address, view) {
+    this.#views.set(address, view);
   }
 
   start(dialogs) {
@@ -44,12 +53,19 @@ export class Stage {
     const address = roomId === null ? location.pathname : `#${encodeURIComponent(roomId)}`;
     if (replace || roomId === null) {
       history[replace ? "replaceState" : "pushState"](null, "", address);
-      this.#route();
+      dispatchEvent(new Event("hashchange")); // as where the address is changed by a link
     } else if (roomId === this.#named()) {
       this.#route();
     } else {
       location.hash = address;
     }
+  }
+
+  /** The room that was open is there no more: whoever was in it is taken back to the list. */
+  #leave() {
+    const wasIn = $("[data-stage='room']").contains(document.activeElement);
+    this.go(null, { replace: true });
+    if (wasIn) $(".stage").focus({ preventScroll: true });
   }
 
   #named() {
@@ -60,17 +76,27 @@ export class Stage {
     }
   }
 
-  #route() {
-    const roomId = this.#named();
+  /** `stays`: nobody went anywhere, so a narrow screen shows what it showed. */
+  #route({ stays = false } = {}) {
+    const named = this.#named();
+    const roomId = this.#views.has(named) ? null : named;
     if (roomId !== this.#chat.roomId) this.#tried = null;
-    document.body.dataset.view = roomId ? "room" : "list";
+    if (!stays) document.body.dataset.view = named ? "room" : "list";
+    this.#show(roomId === named ? null : named);
     if (roomId !== this.#chat.roomId || this.#chat.room) this.#chat.open(roomId);
     if (roomId && !this.#chat.room && this.#chat.rooms.loaded) this.#visit(roomId);
   }
 
+  #show(view) {
+    if (view !== this.#view) this.#views.get(this.#view)?.hide();
+    this.#view = view;
+    this.#draw();
+    this.#views.get(view)?.show();
+  }
+
   #draw() {
     const { room, roomId } = this.#chat;
-    const stage = room ? "room" : roomId ? "outsider" : "welcome";
+    const stage = this.#view ?? (room ? "room" : roomId ? "outsider" : "welcome");
     if (!room) this.#outsider.replaceChildren();
     for (const section of this.#stages) section.hidden = section.dataset.stage !== stage;
   }
@@ -100,15 +126,27 @@ export class Stage {
       h("p", {}, [people(room.member_count), room.topic].filter(Boolean).join(" · ")),
       h(
         "p",
-        {},
+        { class: "placeholder-actions" },
         h(
           "button",
           { type: "button", class: "button primary", "data-testid": "join", onclick: join },
           "Join the group",
         ),
+        this.#chat.runs(room) && this.#settingsButton(room),
       ),
       h("p", {}, h("a", { href: "/" }, "Back to my conversations")),
     );
+  }
+
+  /** A hub admin runs public groups without being in them. */
+  #settingsButton(room) {
+    const again = () => {
+      this.#tried = null;
+      this.#route();
+    };
+    const open = () => this.#dialogs.settings(room, again);
+    const attributes = { type: "button", class: "button", "data-testid": "outside-settings" };
+    return h("button", { ...attributes, onclick: open }, "Group settings");
   }
 }
 
@@ -133,6 +171,11 @@ async function endLogin(chat) {
     chat.loggingOut = problem.status === 401;
     if (!chat.loggingOut) return chat.emit("notice", problem.detail);
   }
+  leave(chat);
+}
+
+/** Once the login is over. */
+export function leave(chat) {
   chat.outbox.clear();
   chat.drafts.clear();
   chat.composing.clear();

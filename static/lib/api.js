@@ -4,13 +4,14 @@
 const TIMEOUT_MS = 20_000;
 
 export class Problem extends Error {
-  constructor({ code, detail, status = 0, temporary = false }) {
+  constructor({ code, detail, status = 0, temporary = false, ...more }) {
     super(detail || code);
     this.name = "Problem";
     this.code = code;
     this.detail = detail || "Something went wrong. Please try again.";
     this.status = status;
     this.temporary = temporary;
+    this.more = more;
   }
 }
 
@@ -19,7 +20,9 @@ export const api = {
   post: (path, body) => request("POST", path, body ?? {}),
   put: (path, body) => request("PUT", path, body ?? {}),
   patch: (path, body) => request("PATCH", path, body ?? {}),
-  delete: (path) => request("DELETE", path),
+  delete: (path, body) => request("DELETE", path, body),
+  /** Sends a `Blob` as what it is. */
+  upload: (path, blob) => request("PUT", path, blob),
 };
 
 /** A path with every part escaped: path`/rooms/${id}/join`. */
@@ -28,13 +31,15 @@ export function path(strings, ...values) {
 }
 
 async function request(method, route, body) {
+  const raw = body instanceof Blob;
+  const type = raw ? body.type : "application/json";
   let response;
   try {
     response = await fetch("/api/v1" + route, {
       method,
       credentials: "same-origin",
-      headers: body === undefined ? {} : { "content-type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
+      headers: body === undefined ? {} : { "content-type": type },
+      body: raw || body === undefined ? body : JSON.stringify(body),
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
   } catch {

@@ -21,6 +21,12 @@ export function testId(name, root = document) {
   return root.querySelector(`[data-testid="${name}"]`);
 }
 
+/** Focuses the first of these that is on the page and takes it; the others stand in for what is gone. */
+export function focusFirst(...elements) {
+  const first = elements.find((element) => element?.checkVisibility() && !element.disabled);
+  first?.focus({ preventScroll: true });
+}
+
 const SVG = "http://www.w3.org/2000/svg";
 
 export function icon(name) {

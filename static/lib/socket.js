@@ -32,6 +32,7 @@ export class Socket extends Emitter {
   #url;
   #resumeFrom;
   #isLoggedIn;
+  #isAway;
   #backoff = new Backoff();
   #socket = null;
   #waiting = new Map(); // ref → { resolve, reject, timer }
@@ -41,12 +42,16 @@ export class Socket extends Emitter {
   #timers = { retry: 0, watch: 0, answer: 0 };
   state = "waiting";
 
-  /** `resumeFrom()` gives hello's `rooms`, or nothing; `isLoggedIn()` resolves to false after a logout. */
-  constructor({ url, resumeFrom, isLoggedIn }) {
+  /**
+   * `resumeFrom()` gives hello's `rooms`, or nothing; `isLoggedIn()` resolves to false after a logout;
+   * `isAway()` says whether nobody is at the page, so that coming back by itself is no sign of life.
+   */
+  constructor({ url, resumeFrom, isLoggedIn, isAway = () => false }) {
     super();
     this.#url = url;
     this.#resumeFrom = resumeFrom;
     this.#isLoggedIn = isLoggedIn;
+    this.#isAway = isAway;
     addEventListener("online", () => this.hurry());
     addEventListener("offline", () => this.#lost(1006));
     document.addEventListener("visibilitychange", () => {
@@ -99,7 +104,8 @@ export class Socket extends Emitter {
       this.#watch();
     };
     try {
-      await this.#ask("hello", rooms ? { rooms } : {}, answered);
+      const fields = { ...(rooms && { rooms }), ...(this.#isAway() && { away: true }) };
+      await this.#ask("hello", fields, answered);
     } catch (error) {
       if (socket !== this.#socket) return;
       this.#lost(error.code === "not_logged_in" ? LOGGED_OUT : 1006);

@@ -38,6 +38,17 @@ export function brief(iso, now = new Date()) {
   return (date.getFullYear() === now.getFullYear() ? dateFormat : dateYearFormat).format(date);
 }
 
+/** A moment soon or lately, as part of a sentence: "14:05", "Tue 14:05", "3 Dec, 14:05". */
+export function moment(iso, now = new Date()) {
+  const date = new Date(iso);
+  const days = Math.abs(daysBetween(date, now));
+  const time = clockFormat.format(date);
+  if (days === 0) return time;
+  if (days < 7) return `${weekdayFormat.format(date)} ${time}`;
+  const day = date.getFullYear() === now.getFullYear() ? dateFormat : dateYearFormat;
+  return `${day.format(date)}, ${time}`;
+}
+
 /** For the divider between two days. */
 export function dayName(iso, now = new Date()) {
   const date = new Date(iso);
@@ -48,12 +59,19 @@ export function dayName(iso, now = new Date()) {
   return (date.getFullYear() === now.getFullYear() ? dayFormat : dateYearFormat).format(date);
 }
 
+/** As one says it: "just now", "5 minutes ago", "yesterday at 14:05", "on 3 Nov". */
 export function ago(iso, now = Date.now()) {
-  const minutes = Math.floor((now - new Date(iso).getTime()) / 60_000);
+  const date = new Date(iso);
+  const minutes = Math.floor((now - date.getTime()) / 60_000);
   if (minutes < 1) return "just now";
-  if (minutes < 60) return `${minutes} min ago`;
-  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h ago`;
-  return brief(iso, new Date(now));
+  if (minutes < 60) return minutes === 1 ? "1 minute ago" : `${minutes} minutes ago`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 6) return hours === 1 ? "1 hour ago" : `${hours} hours ago`;
+  const days = daysBetween(date, new Date(now));
+  if (days === 0) return `today at ${clock(iso)}`;
+  if (days === 1) return `yesterday at ${clock(iso)}`;
+  if (days < 7) return `on ${longWeekdayFormat.format(date)} at ${clock(iso)}`;
+  return `on ${brief(iso, new Date(now))}`;
 }
 
 /** The local calendar day, to tell whether two times fall on the same one. */

@@ -5,21 +5,29 @@ import { path } from "../lib/api.js";
 import { Backoff, pause } from "../lib/backoff.js";
 import { Emitter } from "../lib/emitter.js";
 import { isLater } from "../lib/position.js";
+import { Contacts } from "./contacts.js";
 import { Composing } from "./composing.js";
 import { Drafts } from "./drafts.js";
 import { Members } from "./members.js";
+import { MUTED_NOW } from "./mutes.js";
 import { Outbox } from "./outbox.js";
 import { People } from "./people.js";
 import { Presence } from "./presence.js";
-import { ReadMarkers } from "./read-markers.js";
-import { Rooms } from "./rooms.js";
+import { Reading } from "./reading.js";
+import { Receipts } from "./receipts.js";
+import { Rooms, otherPerson, runs } from "./rooms.js";
 import { Timeline } from "./timeline.js";
 
 const TIMELINES = 20; // rooms whose lines are held; the one opened longest ago is let go first
 const LEAST_PAUSE_MS = 300; // before a room that could not be had is asked for again
+const MEMBERSHIP = new Set(["member_added", "member_removed"]); // a small room may become a large one
 const NO_ROOM_OF_MINE = new Set(["not_found", "not_a_member"]); // answers that leave no doubt
 
-/** Emits `room` (the open one changed), `event`, `notice` with a text, and `connected`. */
+/**
+ * Emits `room` (the open one changed), `event`, `notice` with a text, `connected`, `panel` with the
+ * name of the one that opens beside the conversation, `me` with my account as others see it,
+ * `unread` with a room's id that was marked so, and `read` when everything was.
+ */
 export class Chat extends Emitter {
   #api;
   #socket;
@@ -27,21 +35,32 @@ export class Chat extends Emitter {
   #seen = new Map(); // room id → the highest position seen: where to resume
   #named = new Set(); // rooms named in the hello under way: what they missed is yet to come
   #early = new Map(); // room id → events of a room that is being asked for
-  #markers;
+  #again = new Set(); // rooms that came into doubt again while they were asked for
+  #hubAdmin = false;
   roomId = null;
 
-  constructor({ me, username = "", api, makeSocket }) {
+  constructor({ me, username = "", displayName = username, receipts = {}, api, makeSocket }) {
     super();
     this.me = me;
     this.username = username;
+    this.displayName = displayName;
     this.loggingOut = false;
     this.#api = api;
     this.rooms = new Rooms(me);
     this.people = new People(api);
     this.presence = new Presence();
+    this.contacts = new Contacts({ api, presence: this.presence, me });
     this.members = new Members(api);
     this.mentionable = new Members(api);
     this.composing = new Composing({ me, storage: sessionStorage });
+    this.receipts = new Receipts({
+      me,
+      most: 0,
+      wanted: false,
+      ...receipts,
+      api,
+      people: this.people,
+    });
     this.drafts = new Drafts({ me, storage: sessionStorage });
     this.outbox = new Outbox({
       me,
@@ -52,9 +71,7 @@ export class Chat extends Emitter {
         return { ...message, client_id };
       },
     });
-    this.#markers = new ReadMarkers((room, position) =>
-      this.#socket.command("read", { room, position }),
-    );
+    this.reading = new Reading(this.rooms, (...command) => this.#socket.command(...command));
     this.#socket = makeSocket(() => this.#resumeFrom());
     this.#socket.on("open", (hello) => this.#welcome(hello));
     this.#socket.on("event", (event) => this.#receive(event));
@@ -62,11 +79,18 @@ export class Chat extends Emitter {
     this.outbox.on("refused", ({ room, code }) => {
       if (NO_ROOM_OF_MINE.has(code) && this.rooms.get(room)) this.#lookAt(room);
     });
-    this.rooms.on("uncertain", (room) => this.#lookAt(room));
+    this.rooms.on("uncertain", (room) => this.#lookAgain(room));
+    this.rooms.on("allRead", (room) => this.reading.release(room));
+    this.rooms.on("unread", (room) => this.#markedUnread(room));
   }
 
   get room() {
     return this.rooms.get(this.roomId);
+  }
+
+  /** Whether I administer this room. */
+  runs(room) {
+    return runs(room, this.#hubAdmin);
   }
 
   get connected() {
@@ -75,8 +99,10 @@ export class Chat extends Emitter {
 
   /** Shows this room (null: none). Its history is loaded the first time. */
   open(roomId) {
+    this.reading.opened(roomId);
     this.roomId = roomId;
     const { timeline } = this;
+    this.receipts.follow(this.room);
     if (timeline?.state === "empty" || timeline?.state === "failed") timeline.load();
     this.emit("room");
   }
@@ -114,9 +140,13 @@ export class Chat extends Emitter {
     return this.#do("react", { message, emoji, on });
   }
 
-  async #do(type, fields) {
+  #do(type, fields) {
+    return this.#try(this.#socket.command(type, fields));
+  }
+
+  async #try(done) {
     try {
-      await this.#socket.command(type, fields);
+      await done;
       return true;
     } catch (error) {
       this.emit("notice", whyNot(error));
@@ -124,14 +154,43 @@ export class Chat extends Emitter {
     }
   }
 
+  /** Asks how present somebody is of whom nothing was told yet: on a large hub not all are. */
+  async findPresence(userId) {
+    if (!this.connected || this.presence.knows(userId)) return;
+    const asked = this.#socket.command("presence", { users: [userId] });
+    await asked.then(({ users }) => this.presence.update(users)).catch(() => {});
+  }
+
   typing(room) {
     this.#socket.command("typing", { room }).catch(() => {});
   }
 
-  /** Read up to `position`; told to the server, which never goes back. */
+  /** Read up to `position`, if there is a connection; told to the server, which never goes back. */
   read(room, position) {
-    if (!this.connected || !this.rooms.markRead(room, position)) return;
-    this.#markers.move(room, position);
+    if (this.connected) this.reading.read(room, position);
+  }
+
+  readEverything() {
+    if (!this.connected) return;
+    for (const room of this.rooms.sorted()) this.reading.readAll(room.id);
+    this.emit("read");
+  }
+
+  /** A message of the open room, and all after it, are unread again; answers whether it was done. */
+  markUnread({ position }) {
+    return this.#try(this.reading.markUnread(this.roomId, position));
+  }
+
+  /** On this device or another. */
+  #markedUnread(room) {
+    if (room === this.roomId) this.reading.hold(room);
+    this.emit("unread", room);
+  }
+
+  /** Switches read receipts on or off, for others and for me. Rejects with a `Problem`. */
+  async switchReceipts(on) {
+    const { user } = await this.#api.patch("/me", { read_receipts: on });
+    this.receipts.switch(user.read_receipts, this.room);
   }
 
   /** A room as the server has it now; it becomes one of mine if I am a member. */
@@ -152,7 +211,7 @@ export class Chat extends Emitter {
     const room = this.rooms.remove(id);
     this.#timelines.delete(id);
     this.#seen.delete(id);
-    this.#markers.forget(id);
+    this.reading.forget(id);
     const unsent = this.outbox.of(id).length;
     if (unsent) this.outbox.fail(id, notice);
     if (room) this.emit("notice", unsent ? `${notice} ${notSent(unsent)}` : notice);
@@ -183,6 +242,7 @@ export class Chat extends Emitter {
 
   #welcome({ user, rooms }) {
     if (user.id !== this.me) return location.reload(); // someone else has logged in meanwhile
+    this.#hubAdmin = user.hub_admin === true;
     for (const room of rooms) {
       this.#learnFrom(room);
       // A named room's events from where it was are still to come: its place must not jump ahead.
@@ -190,15 +250,16 @@ export class Chat extends Emitter {
     }
     const missing = this.rooms.takeList(rooms);
     for (const room of missing) this.#lookAt(room.id);
-    for (const [room, position] of this.#markers.unsaid()) this.rooms.markRead(room, position);
+    this.reading.overlay();
     for (const [room, timeline] of this.#timelines) if (!this.#named.has(room)) timeline.load();
     this.emit("connected");
     this.open(this.roomId);
+    this.receipts.load();
     this.#socket
       .command("presence", { all: true })
       .then(({ users }) => this.presence.replaceAll(users))
       .catch(() => {});
-    this.#markers.resume();
+    this.reading.resume();
     this.outbox.flush();
   }
 
@@ -211,6 +272,8 @@ export class Chat extends Emitter {
     if (event.type === "presence") return this.presence.update(event.users);
     if (event.type === "typing") return this.#typed(event);
     if (event.type === "reset") return this.#reset(event);
+    if (event.type === "account") return this.receipts.switch(event.read_receipts, this.room);
+    if (event.type === "user_updated") return this.#updated(event.user);
     if (event.position) {
       // Positions only grow, so one that is not later was seen before.
       if (this.#seen.has(event.room) && !isLater(event.position, this.#seen.get(event.room)))
@@ -223,6 +286,7 @@ export class Chat extends Emitter {
     this.mentionable.apply(event);
     this.composing.apply(event);
     this.#timelines.get(event.room)?.apply(event);
+    this.receipts.apply(event);
     this.#applyToRooms(event);
     this.emit("event", event);
   }
@@ -232,7 +296,18 @@ export class Chat extends Emitter {
     const known = this.rooms.get(event.room);
     const news = !known || isLater(event.position, known.position);
     this.rooms.apply(event);
+    if (event.room === this.roomId && MEMBERSHIP.has(event.type)) this.receipts.follow(this.room);
     if (news) HANDLERS[event.type]?.call(this, event);
+  }
+
+  /** Somebody has another name or picture, or no account any more. */
+  #updated(user) {
+    this.people.take(user);
+    this.rooms.rename(user);
+    for (const members of [this.members, this.mentionable]) members.rename(user);
+    for (const timeline of this.#timelines.values()) timeline.rename(user);
+    if (user.id === this.me) this.emit("me", user);
+    if (otherPerson(this.room, this.me)?.user_id === user.id) this.emit("room");
   }
 
   #typed({ room, user_id }) {
@@ -244,22 +319,26 @@ export class Chat extends Emitter {
     this.#seen.set(room, position);
     this.#lookAt(room);
     this.#timelines.get(room)?.load();
+    if (this.receipts.room === room) this.receipts.load();
     for (const members of [this.members, this.mentionable])
       if (members.room === room) members.load(room);
   }
 
   #settle({ type, message }) {
     if (type !== "message") return;
+    if (message.sender.id === this.me) this.reading.release(message.room_id);
     this.people.learn(message.sender.id, message.sender.display_name);
     this.presence.stopped(message.room_id, message.sender.id);
     if (message.sender.id === this.me && message.client_id) this.outbox.settle(message.client_id);
   }
 
-  #takeRoom(room) {
+  #takeRoom(room, { anew = false } = {}) {
     this.#learnFrom(room);
-    this.rooms.put(room);
+    if (anew) this.rooms.recount(room);
+    else this.rooms.put(room);
     const early = this.#early.get(room.id)?.splice(0) ?? [];
     for (const event of early) this.#applyToRooms(event);
+    this.reading.overlay();
     if (room.id === this.roomId && this.room) this.open(room.id);
   }
 
@@ -274,13 +353,20 @@ export class Chat extends Emitter {
     if (!this.rooms.get(id)) this.#lookAt(id);
   }
 
+  /** Its counts are in doubt; if it is being asked for, the answer may not know why. */
+  #lookAgain(id) {
+    if (this.#early.has(id)) this.#again.add(id);
+    else this.#lookAt(id);
+  }
+
   /** Finds out whether this room is mine and how it is now, and keeps what happens meanwhile. */
   async #lookAt(id) {
     if (this.#early.has(id)) return;
     const room = await this.#askFor(id);
-    if (room?.role) this.#takeRoom(room);
+    if (room?.role) this.#takeRoom(room, { anew: true });
     else if (room) this.#noLongerIn(id);
     this.#early.delete(id);
+    if (this.#again.delete(id) && this.rooms.get(id)) this.#lookAt(id);
   }
 
   /** Asks until there is an answer or no connection; null is no answer. */
@@ -319,6 +405,7 @@ function whyNot({ code, detail, unknown }) {
   if (code === "not_connected")
     return "Not connected, so nothing was changed. Please try again later.";
   if (unknown) return "The connection was lost on the way. Please look whether it was changed.";
+  if (code === "muted") return MUTED_NOW;
   if (code === "message_deleted") return "This message was deleted meanwhile.";
   return detail;
 }

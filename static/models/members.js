@@ -53,6 +53,14 @@ export class Members extends Emitter {
     this.emit("change");
   }
 
+  /** Somebody is called otherwise. */
+  rename({ id, username, display_name, deleted }) {
+    const member = this.#members.get(id);
+    if (!member) return;
+    this.#members.set(id, { ...member, username, display_name, deleted });
+    this.emit("change");
+  }
+
   apply(event) {
     if (event.room !== this.room || !event.type.startsWith("member_")) return;
     this.since?.push(event);
@@ -62,7 +70,10 @@ export class Members extends Emitter {
 
   #take({ type, member }) {
     if (type === "member_removed") this.#members.delete(member.user_id);
-    else if (type !== "member_banned")
-      this.#members.set(member.user_id, { ...this.#members.get(member.user_id), ...member });
+    else if (type !== "member_banned") {
+      // Without `muted_until` they are not muted any more.
+      const known = { ...this.#members.get(member.user_id), muted_until: null };
+      this.#members.set(member.user_id, { ...known, ...member });
+    }
   }
 }

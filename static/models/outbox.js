@@ -6,6 +6,7 @@
 import { pause } from "../lib/backoff.js";
 import { Emitter } from "../lib/emitter.js";
 import { Stored } from "../lib/stored.js";
+import { MUTED_NOW } from "./mutes.js";
 
 const UNKNOWN_PAUSE_MS = 1_500; // before asking again after "outcome unknown"
 const FAST_PAUSE_MS = 1_000; // before going on after "too many messages"
@@ -108,7 +109,8 @@ export class Outbox extends Emitter {
       if (error.unknown) await pause(UNKNOWN_PAUSE_MS);
       else if (error.code === "too_many_messages") await pause(FAST_PAUSE_MS);
       else {
-        Object.assign(line, { state: "failed", detail: error.detail });
+        const detail = error.code === "muted" ? MUTED_NOW : error.detail;
+        Object.assign(line, { state: "failed", detail });
         this.#changed(line.room);
         this.emit("refused", { room: line.room, code: error.code });
       }

@@ -1,5 +1,5 @@
-// Who is online, as the server tells it; whoever was never mentioned is offline. With it goes what
-// is just as short-lived: who is typing where.
+// Who is online or away, as the server tells it; whoever was never mentioned is offline. With it goes
+// what is just as short-lived: who is typing where.
 
 import { Emitter } from "../lib/emitter.js";
 
@@ -15,6 +15,26 @@ export class Presence extends Emitter {
 
   lastSeen(userId) {
     return this.#users.get(userId)?.last_seen ?? null;
+  }
+
+  knows(userId) {
+    return this.#users.has(userId);
+  }
+
+  /** Everyone who is online or away, by id. */
+  present() {
+    const present = [...this.#users].filter(([, { status }]) => status !== "offline");
+    return present.map(([id]) => id);
+  }
+
+  /**
+   * From a list over HTTP: when those were last seen whom nobody has mentioned yet. Who comes and goes
+   * is told by events alone, since a list may be older than they.
+   */
+  learn(people) {
+    for (const { id, user_id = id, last_seen } of people)
+      if (last_seen && !this.knows(user_id))
+        this.#users.set(user_id, { status: "offline", last_seen });
   }
 
   /** After a new connection nothing known before is certain. */

@@ -2,27 +2,28 @@
 // again until the server has it, or the count would be back on every other device and after a reload.
 
 import { Backoff, pause } from "../lib/backoff.js";
-import { latest } from "../lib/position.js";
+import { compareMarkers } from "./markers.js";
 
 const LEAST_PAUSE_MS = 300;
 const LOST = new Set(["not_connected", "connection_lost"]); // said again by `resume`
 
 export class ReadMarkers {
   #say;
-  #unsaid = new Map(); // room id → position
+  #unsaid = new Map(); // room id → marker
   #busy = new Set(); // rooms whose marker is being said right now
 
-  /** `say(room, position)` resolves when the server has it, or rejects with a `CommandError`. */
+  /** `say(room, marker)` resolves when the server has it, or rejects with a `CommandError`. */
   constructor(say) {
     this.#say = say;
   }
 
-  move(room, position) {
-    this.#unsaid.set(room, latest(this.#unsaid.get(room), position));
+  move(room, marker) {
+    const unsaid = this.#unsaid.get(room);
+    if (!unsaid || compareMarkers(marker, unsaid) > 0) this.#unsaid.set(room, marker);
     this.#pump(room);
   }
 
-  /** What the server may not know yet: `[room, position]`. */
+  /** What the server may not know yet: `[room, marker]`. */
   unsaid() {
     return [...this.#unsaid];
   }
@@ -40,9 +41,9 @@ export class ReadMarkers {
     if (this.#busy.has(room)) return;
     this.#busy.add(room);
     const backoff = new Backoff();
-    for (let position; (position = this.#unsaid.get(room));) {
+    for (let marker; (marker = this.#unsaid.get(room));) {
       try {
-        await this.#say(room, position);
+        await this.#say(room, marker);
       } catch (error) {
         if (LOST.has(error.code)) break;
         if (error.temporary) {
@@ -50,7 +51,7 @@ export class ReadMarkers {
           continue;
         }
       }
-      if (this.#unsaid.get(room) === position) this.#unsaid.delete(room);
+      if (this.#unsaid.get(room) === marker) this.#unsaid.delete(room);
     }
     this.#busy.delete(room);
   }

@@ -11,16 +11,28 @@ const NONE = []; // always the same, since rows are compared by identity
 
 /**
  * `messages` in order, `waiting` the outbox's lines of the room, `unreadAfter` the position after
- * which lines count as new (or null). Each row has a `key` that stays the same when a waiting line
+ * which lines count as new (or null), `seen` the people who have read up to a message, by its id,
+ * and `direct` whether there can be but one. Each row has a `key` that stays the same when a waiting line
  * becomes a message.
  */
-export function rowsOf(messages, waiting, { me, username = "", unreadAfter }) {
+export function rowsOf(messages, waiting, { me, username = "", unreadAfter, seen, direct }) {
   const sent = new Set(messages.filter((m) => m.sender.id === me).map((m) => m.client_id));
   const lines = [
     ...messages.map((message) => messageLine(message, me, username)),
     ...waiting.filter((line) => !sent.has(line.clientId)).map((line) => waitingLine(line, me)),
   ];
-  return withDividers(lines, unreadAfter);
+  return withSeen(withDividers(lines, unreadAfter), seen, direct);
+}
+
+/** Below a line, who has read up to it. */
+function withSeen(rows, seen, direct = false) {
+  if (!seen?.size) return rows;
+  return rows.flatMap((row) => {
+    const people = row.kind === "line" && seen.get(row.id);
+    if (!people) return [row];
+    const names = people.map(({ id, name }) => `${id} ${name}`).join("\n");
+    return [row, { kind: "seen", key: `s:${row.id}`, people, names, direct }];
+  });
 }
 
 function messageLine(message, me, username) {

@@ -40,6 +40,15 @@ export class Timeline extends Emitter {
     return this.messages.at(-1);
   }
 
+  /** Whether there is something by others, this message or after it. */
+  hasOthersFrom({ position }) {
+    const byOthers = ({ sender, deleted }) => sender.id !== this.#me && !deleted;
+    return (
+      this.hasNewer ||
+      this.messages.some((message) => byOthers(message) && !isLater(position, message.position))
+    );
+  }
+
   find(id) {
     return this.#byId.get(id);
   }
@@ -105,13 +114,38 @@ export class Timeline extends Emitter {
     this.emit("change");
   }
 
-  /** Goes to where this message was said, unless it is held already. Rejects with a `Problem`. */
+  /**
+   * Goes to where this message was said, unless it is held already; a newest page that is under way
+   * is not waited for. Rejects with a `Problem`, and then shows what it would have shown.
+   */
   async seek(id) {
-    if (this.#byId.has(id) || this.state !== "ready") return;
+    if (this.#byId.has(id)) return;
+    const wasReady = this.state === "ready";
     const load = this.#begin();
-    const { message } = await this.#api.get(path`/messages/${id}`);
-    const page = await this.#page({ around: message.position });
+    try {
+      const { message } = await this.#api.get(path`/messages/${id}`);
+      await this.#seek(message.position, load);
+    } catch (problem) {
+      if (load === this.#load && !wasReady) this.load();
+      throw problem;
+    }
+  }
+
+  /** Goes to what was said around this position. Rejects with a `Problem`. */
+  async seekTo(position) {
+    if (this.state === "ready" && !this.reaches(position))
+      await this.#seek(position, this.#begin());
+  }
+
+  /** Whether the lines held go back to what was said after this position. */
+  reaches(position) {
+    return !this.hasOlder || compare(this.messages[0]?.position, position) <= 0;
+  }
+
+  async #seek(position, load) {
+    const page = await this.#page({ around: position });
     if (load !== this.#load) return;
+    this.state = "ready";
     this.messages = [];
     this.#byId.clear();
     this.olderFailed = this.newerFailed = false;
@@ -127,6 +161,20 @@ export class Timeline extends Emitter {
     this.#since?.push(event);
     this.#change(event);
     this.emit("change");
+  }
+
+  /** Somebody is called otherwise: so are those who said what is held. */
+  rename({ id, username, display_name }) {
+    const sender = { id, username, display_name };
+    let changed = false;
+    for (const message of this.messages) {
+      const [said, quoted] = [message.sender.id === id, message.quote?.sender.id === id];
+      if (!said && !quoted) continue;
+      const quote = quoted ? { ...message.quote, sender } : message.quote;
+      this.#replace(message, { ...message, sender: said ? sender : message.sender, quote });
+      changed = true;
+    }
+    if (changed) this.emit("change");
   }
 
   /** A message from the answer to a `send`. */

@@ -96,14 +96,14 @@ export class Hub {
   }
 }
 
-/** One hub with nothing beside it. */
-export async function embedded() {
+/** One hub with nothing beside it; `settings` are more of its environment. */
+export async function embedded(settings = {}) {
   const folder = await mkdtemp(path.join(os.tmpdir(), "rookery-"));
-  return started(folder, [new Hub("hub", await freePort(), folder, {})], async () => {});
+  return started(folder, [new Hub("hub", await freePort(), folder, settings)], async () => {});
 }
 
 /** Two hubs that share the services' broker and a database of their own. */
-export async function cluster() {
+export async function cluster(settings = {}) {
   const { ROOKERY_TEST_KAFKA, ROOKERY_TEST_MYSQL, ROOKERY_TEST_SERVICES } = process.env;
   if (!ROOKERY_TEST_KAFKA || !ROOKERY_TEST_MYSQL || !ROOKERY_TEST_SERVICES) {
     throw new Error('no services to test with: eval "$(tests/services/up)" first');
@@ -120,6 +120,7 @@ export async function cluster() {
     ROOKERY_LOG__KIND: "kafka",
     ROOKERY_LOG__TOPIC_PREFIX: fresh,
     ROOKERY_STORE__KIND: "mysql",
+    ...settings,
   };
   const folder = await mkdtemp(path.join(os.tmpdir(), "rookery-"));
   const hubs = [];

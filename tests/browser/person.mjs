@@ -5,7 +5,7 @@ import path from "node:path";
 
 import { top, until } from "./hub.mjs";
 
-const PASSWORD = "a heron stood in the reeds";
+export const PASSWORD = "a heron stood in the reeds";
 const PATIENCE = 15_000;
 
 // Each story has people of its own, so that none sees what another left behind.
@@ -33,6 +33,14 @@ export function cast(t, browser) {
       );
       people.push(person);
       return person;
+    },
+
+    /** The same person at a browser of another device, where they are not logged in. */
+    again(person) {
+      const other = new Person(person.username, person.display, browser, person.hub);
+      Object.assign(other, { id: person.id });
+      people.push(other);
+      return other;
     },
 
     /** Someone who has an account, is logged in, and sees the chat. */

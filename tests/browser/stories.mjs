@@ -1,5 +1,6 @@
 // What two people live through at two browsers. The same stories for one hub on its own and for two
-// hubs that share a log, where Alice is at the first and Bob at the second.
+// hubs that share a log, where Alice is at the first and Bob at the second. Those in files of their own
+// need one kind of hub only to be told, and take as long as all the others.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
@@ -7,8 +8,14 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { audit, launch } from "./chromium.mjs";
 import { until } from "./hub.mjs";
 import { cast, tell } from "./person.mjs";
+import { accountStories } from "./stories-account.mjs";
+import { searchStories } from "./stories-search.mjs";
+import { presenceStories } from "./stories-presence.mjs";
+import { readingStories } from "./stories-reading.mjs";
+import { standingStories } from "./stories-standing.mjs";
 
-export function stories(name, start) {
+export function stories(name, start, { everything }) {
+  if (everything) presenceStories(name, start);
   describe(name, { timeout: 900_000 }, () => {
     let world, browser;
 
@@ -36,6 +43,8 @@ export function stories(name, start) {
       await bob.enter(group);
       return { alice, bob, room, people };
     }
+
+    if (everything) standingStories(together, () => ({ world, browser }));
 
     test("alice signs up, logs out and logs in again", async (t) => {
       const alice = cast(t, browser).stranger("alice", world.first);
@@ -754,6 +763,9 @@ export function stories(name, start) {
       assert.ok(width <= 390, `nothing sticks out to the side (${width} px)`);
     });
 
+    if (everything)
+      searchStories({ world: () => world, together, someone: (t) => cast(t, browser) });
+
     for (const colorScheme of ["light", "dark"]) {
       test(`nothing that axe knows keeps anybody out (${colorScheme})`, async (t) => {
         const people = cast(t, browser);
@@ -799,5 +811,8 @@ export function stories(name, start) {
         }
       });
     }
+
+    if (everything) readingStories(() => ({ world, browser, together }));
+    if (everything) accountStories(() => ({ world, browser }));
   });
 }

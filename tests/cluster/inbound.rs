@@ -73,10 +73,12 @@ async fn who_was_let_in_a_moment_ago_may_post() {
 async fn what_is_refused_or_unreadable_goes_to_quarantine_with_the_reason() {
     let world = World::cluster().await;
     let topics = Topics::new(world.services().await);
-    let [alice, mallory, nobody, silent] =
-        world.people(["alice", "mallory", "nobody", "silent"]).await;
+    let [alice, mallory, nobody, silent, muted] =
+        world.people(["alice", "mallory", "nobody", "silent", "muted"]).await;
     // In two groups, and has said nothing in either.
-    let group = alice.group("Private", &[&silent]).await;
+    let group = alice.group("Private", &[&silent, &muted]).await;
+    let mute = format!("/rooms/{group}/members/{}/mute", muted.id);
+    alice.put(&mute, json!({"minutes": 5})).await.expect(200);
     let open = alice.public_group("Public", &[]).await;
     let other = alice.group("Other", &[&silent]).await;
     let line = |user: &str, message: &str| json!({"user_id": user, "message": message}).to_string();
@@ -98,6 +100,7 @@ async fn what_is_refused_or_unreadable_goes_to_quarantine_with_the_reason() {
         (key, Some(line(&alice.id, &"x".repeat(4_001))), "invalid_message: "),
         (key, Some(own("é")), "invalid_client_id: "),
         (key, Some(line("999999999", "x")), "unknown_user: "),
+        (key, Some(line(&muted.id, "x")), "muted: "),
         (key, Some(line(&mallory.id, "x")), "not_found: "),
         (Some(open.as_bytes()), Some(line(&mallory.id, "x")), "not_a_member: "),
         (Some(b"999999999"), Some(line(&alice.id, "x")), "not_found: "),

@@ -173,7 +173,8 @@ pub async fn readers_and_writers_of_one_room_do_not_fail_each_other(place: &Plac
             while store.next_offset(PARTITION).await.unwrap() < 401 {
                 assert!(Instant::now() < deadline);
                 let position = Position(i64::MAX);
-                let mark = |user: &Person| ReadMark { room, user: user.id, position };
+                let mark =
+                    |user: &Person| ReadMark { room, user: user.id, position, version: None };
                 store.set_read(&users.iter().map(mark).collect::<Vec<_>>()).await.unwrap();
                 let seen: Vec<_> = users.iter().map(|user| (user.id, Timestamp(9))).collect();
                 store.set_last_seen(&seen).await.unwrap();

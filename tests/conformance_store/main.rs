@@ -8,6 +8,7 @@ mod changes;
 mod faults;
 mod history;
 mod log;
+mod reading;
 mod rooms;
 mod upgrade;
 mod world;
@@ -42,14 +43,20 @@ stories! {
     accounts:
         a_name_belongs_to_one_person_whatever_its_case,
         the_directory_takes_a_query_literally,
+        some_people_come_in_pages_whichever_way_they_are_found,
         a_login_lives_until_it_is_ended,
         a_new_password_ends_the_other_logins,
         a_disabled_person_is_out_at_once,
+        a_hub_admin_is_one_until_it_is_taken_back,
         logins_that_are_over_are_told_with_the_reason,
         last_seen_never_goes_back,
-        many_people_are_found_at_once;
+        many_people_are_found_at_once,
+        a_login_knows_where_it_was_used_last,
+        a_deleted_account_leaves_an_id_alone;
     rooms:
         a_written_fold_comes_back_as_it_was,
+        a_mute_outlives_leaving_and_ends_with_the_room,
+        the_audit_says_what_a_hub_admin_did_as_one,
         random_days_come_back_as_they_were,
         a_room_lived_through_in_one_batch_leaves_a_tombstone,
         a_deleted_room_leaves_nothing,
@@ -60,6 +67,9 @@ stories! {
         a_direct_room_is_named_after_the_other,
         public_rooms_are_listed_in_the_order_they_were_made,
         a_full_window_says_that_there_was_more;
+    reading:
+        a_marker_that_is_set_back_has_a_higher_version,
+        receipts_are_for_small_rooms_and_of_those_who_want;
     history:
         pages_have_edges,
         a_page_around_a_message_has_both_sides,

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use rookery::core::recent::WINDOW;
 use rookery::core::record::{Action, Changes};
-use rookery::core::room::{Event, Status};
-use rookery::core::types::{Position, Role, RoomId, Timestamp, UserId, Visibility};
+use rookery::core::room::{Doer, Event, Refusal, Status};
+use rookery::core::types::{Person, Position, Role, RoomId, Timestamp, UserId, Visibility};
 use rookery::store::{PageOf, ReadMark};
 
 use crate::world::{PARTITION, Place, World};
@@ -42,11 +42,74 @@ pub async fn a_written_fold_comes_back_as_it_was(place: &Place) {
     let members = world.store.members(room).await.unwrap();
     let expected = world.rooms[&room].members.values().cloned();
     let seen = [None, Some(Timestamp(5)), None];
+    let members: Vec<_> =
+        members.into_iter().map(|listed| (listed.member, listed.last_seen)).collect();
     assert_eq!(members, expected.zip(seen).collect::<Vec<_>>());
 
     let absent = world.store.snapshot(RoomId::Group(99), PARTITION).await.unwrap();
     assert_eq!(absent.room.status, Status::Absent);
     assert_eq!(absent.next, world.batch.from);
+}
+
+pub async fn a_mute_outlives_leaving_and_ends_with_the_room(place: &Place) {
+    let mut world = World::new(place).await;
+    let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+    let carol = world.person("carol").await;
+    let room = world.group("Rooks", Visibility::Public, &[&ann, &bob, &carol]).await;
+    let mutes = async |world: &World| -> BTreeMap<UserId, Timestamp> {
+        world.store.mutes(room).await.unwrap().into_iter().collect()
+    };
+    let mute = |person: &Person, until| Action::MemberMuted {
+        member: person.clone(),
+        until: Timestamp(until),
+    };
+    world.act(room, &ann, mute(&bob, 50_000)).unwrap();
+    world.act(room, &ann, mute(&carol, 60_000)).unwrap();
+    world.write().await;
+    world.assert_restored(room).await;
+    let view = world.store.room_view(room, bob.id).await.unwrap().unwrap();
+    assert_eq!(view.muted_until, Some(Timestamp(50_000)));
+    assert_eq!(view.clone().at(Timestamp(49_999)).muted_until, Some(Timestamp(50_000)));
+    assert_eq!(view.at(Timestamp(50_000)).muted_until, None, "it is over");
+
+    world.remove(room, &ann, &bob, false);
+    world.act(room, &ann, mute(&carol, 70_000)).unwrap();
+    world.write().await;
+    world.assert_restored(room).await;
+    let both = [(bob.id, Timestamp(50_000)), (carol.id, Timestamp(70_000))];
+    assert_eq!(mutes(&world).await, BTreeMap::from(both));
+    world.add(room, &ann, &bob);
+    assert!(matches!(world.say_as(room, &bob, "hi", None), Err(Refusal::Muted(_))));
+    world.act(room, &ann, Action::MemberUnmuted { member: bob.clone() }).unwrap();
+    let admin = Action::MemberSet { member: carol.clone(), role: Role::Admin };
+    world.act(room, &ann, admin).unwrap();
+    world.write().await;
+    world.assert_restored(room).await;
+    assert_eq!(mutes(&world).await, BTreeMap::new());
+
+    world.act(room, &ann, mute(&bob, 80_000)).unwrap();
+    world.write().await;
+    world.act(room, &ann, Action::RoomDeleted).unwrap();
+    world.write().await;
+    assert_eq!(mutes(&world).await, BTreeMap::new());
+}
+
+pub async fn the_audit_says_what_a_hub_admin_did_as_one(place: &Place) {
+    let mut world = World::new(place).await;
+    let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+    let room = world.group("Rooks", Visibility::Public, &[&ann]).await;
+    let rude = world.say(room, &ann, "rude");
+    let hub_admin = Doer { user: bob.id, hub_admin: true };
+    let add = Action::MemberSet { member: bob.clone(), role: Role::Admin };
+    world.act_as(room, hub_admin, Action::Deleted { message: rude.original() }).unwrap();
+    world.act_as(room, hub_admin, add).unwrap();
+    world.act(room, &bob, Action::MemberRemoved { member: ann.clone(), ban: true }).unwrap();
+    world.write().await;
+    let deeds = world.store.audit(room, Position(i64::MAX), 10).await.unwrap();
+    let by: Vec<_> = deeds.iter().map(|deed| (deed.by, deed.hub_admin)).collect();
+    assert_eq!(by, [(bob.id, false), (bob.id, true), (bob.id, true), (ann.id, false)]);
+    let banned = world.store.banned(room).await.unwrap();
+    assert_eq!(banned, [ann]);
 }
 
 /// People and rooms at random, in batches of random sizes; `ROOKERY_TEST_SEED` repeats one.
@@ -117,6 +180,8 @@ async fn assert_views(world: &World, room: RoomId) {
             | Event::Reaction { .. }
             | Event::RoomUpdated { .. }
             | Event::MemberUpdated { .. }
+            | Event::MemberMuted { .. }
+            | Event::MemberUnmuted { .. }
             | Event::MemberBanned { .. } => {}
         }
     }
@@ -222,7 +287,7 @@ pub async fn unread_is_what_others_said_since(place: &Place) {
     world.write().await;
     assert_eq!((world.unread(room, ann.id).await, world.unread(room, bob.id).await), (0, 3));
 
-    let mark = ReadMark { room, user: bob.id, position: two.position };
+    let mark = ReadMark { room, user: bob.id, position: two.position, version: None };
     assert_eq!(world.store.set_read(&[mark]).await.unwrap(), []);
     assert_eq!(world.unread(room, bob.id).await, 1);
 
@@ -245,7 +310,7 @@ pub async fn read_markers_only_grow(place: &Place) {
     world.write().await;
     let store = world.store.clone();
     let read = async || store.read_position(room, bob.id).await.unwrap().unwrap();
-    let mark = |position| ReadMark { room, user: bob.id, position };
+    let mark = |position| ReadMark { room, user: bob.id, position, version: None };
 
     assert_eq!(world.store.set_read(&[mark(second), mark(first)]).await.unwrap(), []);
     assert_eq!(read().await, second);
@@ -258,8 +323,9 @@ pub async fn read_markers_only_grow(place: &Place) {
     assert_eq!(read().await, second);
 
     // Neither strangers nor rooms that are not there get a row.
-    let stranger = ReadMark { room, user: eve.id, position: first };
-    let nowhere = ReadMark { room: RoomId::Group(99), user: bob.id, position: first };
+    let stranger = ReadMark { room, user: eve.id, position: first, version: None };
+    let nowhere =
+        ReadMark { room: RoomId::Group(99), user: bob.id, position: first, version: None };
     assert_eq!(world.store.set_read(&[stranger, nowhere]).await.unwrap(), []);
     assert_eq!(world.store.read_position(room, eve.id).await.unwrap(), None);
     assert_eq!(place.count("members").await, 2);
@@ -281,7 +347,7 @@ pub async fn a_mention_counts_once(place: &Place) {
     world.write().await;
     let view = world.store.room_view(room, bob.id).await.unwrap().unwrap();
     assert_eq!((view.unread, view.mentions), (Some(3), Some(2)));
-    let mark = ReadMark { room, user: bob.id, position: last.position };
+    let mark = ReadMark { room, user: bob.id, position: last.position, version: None };
     world.store.set_read(&[mark]).await.unwrap();
     let view = world.store.room_view(room, bob.id).await.unwrap().unwrap();
     assert_eq!((view.unread, view.mentions), (Some(0), Some(0)));

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use mysql_async::prelude::Queryable;
 use rookery::core::batch::{Batch, Change};
-use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat, VERSION};
-use rookery::core::room::{Event, Message, Refusal, Room};
+use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat};
+use rookery::core::room::{Doer, Event, Message, Refusal, Room};
 use rookery::core::types::{
     Person, Place as LogPlace, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility,
 };
@@ -129,9 +129,13 @@ impl World {
 
     /// Appends a record to the log, at an offset of its own even if it is refused.
     pub fn act(&mut self, room: RoomId, by: &Person, action: Action) -> Result<Event, Refusal> {
+        self.act_as(room, by.id.into(), action)
+    }
+
+    pub fn act_as(&mut self, room: RoomId, by: Doer, action: Action) -> Result<Event, Refusal> {
         let offset = self.batch.next;
         let at = Timestamp(1_000 + offset);
-        let record = Record { action, v: VERSION, room, by: by.id, at, id: Uuid::nil() };
+        let record = Record::new(action, room, by, at, Uuid::nil());
         let place = LogPlace { epoch: self.epoch, partition: PARTITION, offset };
         let fold = self.rooms.entry(room).or_insert_with(|| Room::absent(room));
         let result = fold.apply(&record, place);
@@ -139,6 +143,7 @@ impl World {
             room,
             position: place.position(),
             at,
+            hub_admin: record.hub_admin,
             event: event.clone(),
         });
         self.changes.extend(change.clone());

@@ -45,6 +45,7 @@ pub async fn admins_see_who_did_what(world: &World) {
     );
     assert_eq!(entries[3]["member"]["role"], "admin");
     assert_eq!(entries[4]["info"]["topic"], "Poems");
+    assert_eq!(entries[4]["changes"], json!({"topic": "Poems"}));
 
     let newest = audit(&alice, &room, "?limit=2").await;
     assert_eq!((actions(&newest), &newest["has_older"]), (all[..2].to_vec(), &json!(true)));

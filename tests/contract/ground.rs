@@ -245,7 +245,7 @@ pub async fn strangers_hear_of_that_before_anything_else(world: &World) {
 pub async fn a_wrong_method_is_told_the_right_ones(world: &World) {
     let alice = world.person("alice").await;
     for (method, path, allowed) in [
-        (Method::DELETE, "/api/v1/me", ["GET", "PATCH"].as_slice()),
+        (Method::PUT, "/api/v1/me", ["DELETE", "GET", "PATCH"].as_slice()),
         (Method::PUT, "/api/v1/rooms", &["GET", "POST"]),
         (Method::POST, "/api/v1/rooms/1", &["DELETE", "GET", "PATCH"]),
         (Method::GET, "/api/v1/sessions", &["POST"]),

@@ -2,21 +2,31 @@
 
 pub mod accounts;
 pub mod audit;
+pub mod avatars;
+pub mod away;
 pub mod changes;
+pub mod curl;
+pub mod deletion;
 pub mod ground;
+pub mod hub_admins;
 pub mod instances;
+pub mod logins;
 pub mod members;
 pub mod messages;
+pub mod mutes;
 pub mod operations;
 pub mod parting;
 pub mod presence;
 pub mod reading;
+pub mod receipts;
+pub mod refusals;
 pub mod resume;
 pub mod rights;
 pub mod rooms;
 pub mod search;
 pub mod simple;
 pub mod socket;
+pub mod unread;
 
 /// One test for each story, in a world of that kind. A story that is not listed here is never
 /// called, which the compiler remarks upon.
@@ -49,6 +59,29 @@ macro_rules! each_story {
             audit:
                 admins_see_who_did_what,
                 the_audit_is_for_admins;
+            avatars:
+                a_picture_is_made_small_and_shown_everywhere,
+                only_pictures_are_taken,
+                open_pages_hear_of_names_and_pictures,
+                some_people_can_be_asked_for_at_once;
+            deletion:
+                a_deleted_account_is_gone,
+                what_was_said_stays_under_no_name,
+                the_audit_still_says_by_what_right_it_was_done,
+                a_conversation_with_nobody_can_be_read_alone,
+                the_only_admin_hands_over_first,
+                deleting_asks_for_the_password;
+            logins:
+                a_login_says_where_it_is_used_from,
+                a_login_can_be_ended_from_another,
+                all_others_can_be_ended_at_once;
+            away:
+                who_gives_no_input_is_away_and_back_at_once,
+                any_device_in_use_makes_one_online,
+                snapshots_show_who_is_away_and_changes_follow,
+                who_comes_back_by_itself_is_still_away,
+                a_line_of_the_simple_api_is_input,
+                the_directory_shows_who_is_here;
             changes:
                 an_edit_shows_everywhere,
                 one_message_can_be_asked_for,
@@ -76,6 +109,12 @@ macro_rules! each_story {
                 logging_in_from_another_site_is_refused_with_a_cookie,
                 under_https_the_cookie_is_kept_to_the_host,
                 what_is_not_there_is_not_found;
+            hub_admins:
+                the_operator_makes_hub_admins,
+                a_hub_admin_steps_in_and_the_audit_says_so,
+                a_group_keeps_an_admin,
+                what_is_made_private_is_closed_to_them,
+                who_is_demoted_is_like_others_at_once;
             instances:
                 accounts_are_known_everywhere_at_once,
                 rooms_are_known_everywhere_at_once,
@@ -108,6 +147,14 @@ macro_rules! each_story {
                 positions_at_the_ends_of_the_range_have_pages_too,
                 a_page_has_50_messages_and_at_most_100,
                 too_many_messages_are_refused_for_a_while;
+            mutes:
+                the_muted_read_and_react_but_do_not_write,
+                admins_mute_members_for_a_minute_up_to_30_days,
+                leaving_and_coming_back_ends_no_mute,
+                a_mute_ends_by_itself,
+                the_simple_api_and_its_socket_refuse_the_muted,
+                mutes_are_in_the_audit_and_outlive_a_restart,
+                the_banned_are_listed_for_admins;
             operations:
                 health_readiness_and_figures,
                 the_api_is_described,
@@ -143,6 +190,23 @@ macro_rules! each_story {
                 a_marker_is_a_position,
                 mentions_are_counted_until_read,
                 my_other_devices_hear_what_i_read;
+            receipts:
+                others_hear_how_far_i_have_read,
+                with_the_switch_off_nobody_hears_of_me_nor_i_of_them,
+                the_switch_is_mine_on_every_device,
+                large_rooms_have_none,
+                who_is_no_member_hears_nothing,
+                what_was_seen_stays_seen,
+                reading_fast_is_told_now_and_then,
+                my_account_has_two_things_to_change;
+            refusals:
+                a_body_of_another_type_or_too_large_says_which,
+                a_plain_request_is_no_socket,
+                one_socket_too_many_is_told_as_that,
+                hello_is_said_once_and_in_time,
+                people_that_are_too_many_or_too_few_are_refused,
+                a_message_has_twenty_different_emoji,
+                whatever_changes_something_has_a_rate;
             resume:
                 exactly_what_was_missed_in_order,
                 who_missed_nothing_gets_nothing,
@@ -173,6 +237,8 @@ macro_rules! each_story {
                 public_groups_are_listed_in_pages,
                 changes_have_a_rate_for_each_person,
                 what_is_too_large_for_kafka_is_refused_for_good;
+            curl:
+                the_documented_calls_work_by_curl;
             simple:
                 what_is_sent_is_listed_changed_and_deleted,
                 without_a_group_it_is_the_only_or_last_used_one,
@@ -214,6 +280,17 @@ macro_rules! each_story {
                 with_a_cookie_the_socket_is_for_our_pages,
                 a_user_has_so_many_sockets,
                 too_many_messages_end_the_socket;
+            unread:
+                from_a_message_on_it_is_unread_again,
+                it_never_marks_as_read,
+                my_devices_hear_it_with_a_higher_version,
+                what_was_read_before_does_not_undo_it,
+                what_was_sent_before_does_not_undo_it,
+                it_is_so_after_a_restart_and_a_crash,
+                counts_follow_edits_and_deletions,
+                events_name_those_who_are_called,
+                who_comes_back_begins_anew,
+                it_is_for_members_and_takes_a_position;
         }
     };
     ($world:path; $($file:ident: $($story:ident),+;)+) => {

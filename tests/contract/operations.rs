@@ -35,6 +35,10 @@ pub async fn the_api_is_described(world: &World) {
     assert!(described["paths"]["/api/v1/rooms/{room}"]["get"].is_object(), "{described}");
     let head = world.stranger().request(Method::HEAD, path).send().await;
     assert_eq!((head.status, head.text.as_str()), (200, ""));
+    let path = "/api/asyncapi.json";
+    let described = world.stranger().request(Method::GET, path).send().await.expect(200);
+    assert_eq!(described["asyncapi"], "3.0.0");
+    assert_eq!(described["channels"]["socket"]["address"], "/api/v1/socket");
 }
 
 pub async fn strangers_are_sent_to_the_login_page(world: &World) {

@@ -85,6 +85,21 @@ pub async fn rooms_of_others_are_as_closed_as_over_http(world: &World) {
         told.push((send["detail"].clone(), read["detail"].clone()));
     }
     assert!(told.iter().all(|one| *one == told[0]), "{told:?}");
+    // Not even whether a message is there can be found out by its id.
+    let hidden = alice.say(&private, "hidden").await;
+    let mut told = Vec::new();
+    for message in [hidden["id"].clone(), json!("99999999999")] {
+        for (command, mut fields) in [
+            ("edit", json!({"body": "mine"})),
+            ("delete", json!({})),
+            ("react", json!({"emoji": "👍", "on": true})),
+        ] {
+            fields["message"] = message.clone();
+            let error = socket.error(command, fields, "not_found").await;
+            told.push(error["detail"].clone());
+        }
+    }
+    assert!(told.iter().all(|one| *one == told[0]), "{told:?}");
     let send = json!({"room": public, "client_id": "1", "body": "hello"});
     socket.error("send", send, "not_a_member").await;
 }

@@ -140,6 +140,29 @@ async fn nobody_is_a_ghost_after_their_instance_is_gone() {
     }
 }
 
+/// Nobody is left to notice: what was noted while she was here has to do.
+#[tokio::test]
+async fn who_was_here_when_the_only_instance_was_killed_was_seen_then() {
+    let _turn = my_turn().await;
+    let mut hub = Hub::embedded().await;
+    let bases = [hub.base.clone()];
+    let ann = Person::sign_up(&bases, "ann").await;
+    let bob = Person::sign_up(&bases, "bob").await;
+    let socket = ann.socket().await;
+    let store = rusqlite::Connection::open(hub.dir().join("data/rookery.db")).expect("the store");
+    let last_seen = || {
+        let sql = "SELECT last_seen FROM users WHERE username = 'ann'";
+        store.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).expect("ann")
+    };
+    until("it to be noted that she is here", async || last_seen().map(drop)).await;
+    hub.kill9();
+    drop(socket);
+    hub.start().await;
+    let seen = bob.get(&format!("/users/{}", ann.id)).await.expect(200)["user"].clone();
+    assert_eq!(seen["status"], "offline", "{seen}");
+    assert!(seen["last_seen"].is_string(), "{seen}");
+}
+
 /// Waits until the socket was told that this person has this status.
 async fn status_of(socket: &mut Socket, person: &Person, status: &str) {
     let tells = |event: &serde_json::Value| {

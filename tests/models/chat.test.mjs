@@ -11,7 +11,7 @@ const ANN = { user_id: "1", username: "ann", display_name: "Ann", role: "admin" 
 const BOB = { user_id: "2", username: "bob", display_name: "Bob", role: "member" };
 const LOST = { code: "connection_lost", temporary: true, unknown: true };
 const BEHIND = { code: "unavailable", status: 503, temporary: true };
-const NO_ROOM = { code: "not_found", status: 404, detail: "there is no such room" };
+const NO_ROOM = { code: "not_found", status: 404, detail: "there is no such room or message" };
 
 beforeEach(() => {
   globalThis.sessionStorage = new Storage();

@@ -103,7 +103,7 @@ fn validator(key: &str, schema: &Value) -> Arc<Validator> {
 }
 
 /// Allows no fields but those that are named.
-fn close(value: &mut Value) {
+pub fn close(value: &mut Value) {
     if value.get("properties").is_some() && value.get("type") == Some(&json!("object")) {
         value["additionalProperties"] = json!(false);
     }

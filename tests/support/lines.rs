@@ -8,6 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::spoken;
 use super::{Close, Person, SOON};
 
 pub struct Lines {
@@ -48,6 +49,7 @@ impl Lines {
         let text = timeout(SOON, wait).await;
         let text = text.unwrap_or_else(|_| panic!("no line came after {:#?}", self.log));
         let line: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("no JSON: {text}"));
+        spoken::check_line(&line);
         self.log.push(line.clone());
         line
     }

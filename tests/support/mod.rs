@@ -13,6 +13,7 @@ mod hub;
 mod lines;
 mod person;
 mod socket;
+mod spoken;
 mod topics;
 mod world;
 

@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::Method;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use super::{Answer, Socket};
+use super::{Answer, Socket, described};
 
 /// Everybody's, so that tests can log in again.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -64,6 +65,11 @@ impl Person {
     pub fn at(&self, instance: usize) -> Person {
         let base = self.bases[instance % self.bases.len()].clone();
         Person { bases: vec![base], ..self.clone() }
+    }
+
+    /// The same login at these instances, in turn.
+    pub fn among(&self, bases: Vec<String>) -> Person {
+        Person { bases, ..self.clone() }
     }
 
     /// Whoever this token belongs to.
@@ -180,6 +186,11 @@ impl Person {
         self.put(&path, json!({"position": position})).await.expect(200)["room"].clone()
     }
 
+    pub async fn unread_from(&self, room: &str, position: &Value) -> Value {
+        let path = format!("/rooms/{room}/unread");
+        self.put(&path, json!({"position": position})).await.expect(200)["room"].clone()
+    }
+
     /// A socket on the next instance, greeted.
     pub async fn socket(&self) -> Socket {
         let mut socket = self.silent_socket().await;
@@ -212,6 +223,19 @@ fn ids(people: &[&Person]) -> Vec<String> {
 #[track_caller]
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} should be a string")).to_owned()
+}
+
+/// An answer that is no text.
+pub struct Raw {
+    pub status: u16,
+    headers: HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Raw {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
 }
 
 /// A request that is being put together.
@@ -254,6 +278,17 @@ impl Request {
     async fn handshake(self) -> reqwest::Response {
         let Request { asked, request } = self;
         request.send().await.unwrap_or_else(|error| panic!("{asked}: {error:?}"))
+    }
+
+    /// Sends a request whose answer is no text.
+    pub async fn bytes(self) -> Raw {
+        let Request { asked, request } = self;
+        let response = request.send().await.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let bytes = response.bytes().await.unwrap_or_else(|error| panic!("{asked}: {error:?}"));
+        let text = String::new();
+        described::check(&Answer { asked, status, headers: headers.clone(), text });
+        Raw { status, headers, bytes: bytes.to_vec() }
     }
 
     pub async fn send(self) -> Answer {

@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, O
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::spoken::Spoken;
 use super::{Person, Request, SOON};
 
 pub struct Socket {
@@ -25,6 +26,8 @@ pub struct Socket {
     pub log: Vec<Value>,
     /// Events that no one has asked for yet.
     waiting: VecDeque<Value>,
+    /// Holds both sides to the description of the socket.
+    spoken: Spoken,
 }
 
 /// How a socket ended: with a close frame's code, or `None` where the connection just broke.
@@ -43,7 +46,8 @@ impl Socket {
         let protocol = response.headers().get("sec-websocket-protocol");
         assert_eq!(protocol.and_then(|value| value.to_str().ok()), Some("rookery.v1"));
         let (log, waiting) = (Vec::new(), VecDeque::new());
-        Socket { ws, refs: 0, greeting: Value::Null, log, waiting }
+        let spoken = Spoken::default();
+        Socket { ws, refs: 0, greeting: Value::Null, log, waiting, spoken }
     }
 
     /// Says hello with these fields; keeps and returns the answer.
@@ -169,9 +173,13 @@ impl Socket {
             }
         };
         match timeout(SOON, wait).await {
-            Ok(Ok(text)) => serde_json::from_str(&text).unwrap_or_else(|error| {
-                panic!("a frame that is no JSON ({error}): {text}");
-            }),
+            Ok(Ok(text)) => {
+                let frame = serde_json::from_str(&text).unwrap_or_else(|error| {
+                    panic!("a frame that is no JSON ({error}): {text}");
+                });
+                self.spoken.heard(&frame);
+                frame
+            }
             Ok(Err(end)) => panic!("waited for {what}, got {end:?}; before: {:#?}", self.log),
             Err(_) => panic!("waited {SOON:?} for {what}; what came: {:#?}", self.log),
         }
@@ -207,6 +215,7 @@ impl Socket {
     }
 
     pub async fn send_text(&mut self, text: &str) {
+        self.spoken.said(text);
         self.send(Message::text(text)).await;
     }
 
@@ -221,6 +230,7 @@ impl Socket {
 
     /// A text message in as many frames as there are parts.
     pub async fn send_fragments(&mut self, parts: &[&[u8]]) {
+        self.spoken.said(&String::from_utf8_lossy(&parts.concat()));
         for (at, part) in parts.iter().enumerate() {
             let kind = if at == 0 { Data::Text } else { Data::Continue };
             self.send_frame(part, kind, at + 1 == parts.len()).await;

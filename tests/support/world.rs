@@ -109,6 +109,24 @@ impl World {
         self.hub.as_mut().expect("a world made by World::with")
     }
 
+    /// Runs a command of the operator's with the settings of the instances; returns what it
+    /// printed.
+    pub async fn command(&self, arguments: &[&str]) -> String {
+        self.command_with(arguments, "").await
+    }
+
+    /// As [`World::command`], with this on its standard input.
+    pub async fn command_with(&self, arguments: &[&str], input: &str) -> String {
+        if let Some(hub) = &self.hub {
+            return hub.command(arguments, input);
+        }
+        match &*RUNNING.lock().await {
+            Running::Embedded(hub) => hub.command(arguments, input),
+            Running::Cluster(cluster) => cluster.hubs[0].command(arguments, input),
+            Running::NotYet | Running::Failed => panic!("no hub runs"),
+        }
+    }
+
     pub fn bases(&self) -> Vec<String> {
         self.bases.clone()
     }

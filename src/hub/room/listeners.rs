@@ -11,10 +11,11 @@ use actix::prelude::*;
 use bytes::Bytes;
 
 use super::RoomActor;
+use crate::core::erasure;
 use crate::core::follow::SessionId;
 use crate::core::page::{Events, change};
 use crate::core::room::{Event, Mentions, Message as ChatMessage, Refusal, Standing};
-use crate::core::types::{Position, RoomId, UserId};
+use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
 use crate::hub::Hub;
 use crate::hub::outbound::{Ending, Outbound, text_frame};
@@ -147,6 +148,18 @@ impl Kept {
                     *mentions = Mentions::default();
                 }
                 let frame = text_frame(&wire::event(message.room_id, kept.position, &event));
+                self.bytes = self.bytes + frame.len() - kept.frame.len();
+                (kept.event, kept.frame) = (Arc::new(event), frame);
+            }
+        }
+    }
+
+    /// Puts a person's names in place of those in everything that is kept.
+    pub fn rename(&mut self, room: RoomId, to: &Person) {
+        for kept in &mut self.events {
+            let mut event = (*kept.event).clone();
+            if erasure::rename(&mut event, to) {
+                let frame = text_frame(&wire::event(room, kept.position, &event));
                 self.bytes = self.bytes + frame.len() - kept.frame.len();
                 (kept.event, kept.frame) = (Arc::new(event), frame);
             }
@@ -420,7 +433,7 @@ impl Handler<Watch> for RoomActor {
         let members = &self.room.members;
         if let Err(refusal) = self.room.require_member(watch.by) {
             let reference = &watch.follow.reference;
-            let error = wire::error(reference, refusal.code(), explain(refusal), false);
+            let error = wire::refusal(reference, refusal, &explain(refusal));
             watch.outbound.push(text_frame(&error));
             return;
         }

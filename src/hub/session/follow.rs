@@ -4,8 +4,9 @@ use actix::prelude::*;
 
 use super::super::Hub;
 use super::super::presence::{Follow, Scope};
+use super::super::reading::refusal_of_outsider;
 use super::super::room::Watch;
-use super::{Session, refusal_of_outsider};
+use super::Session;
 use crate::core::room::Refusal;
 use crate::core::types::{RoomId, Timestamp, UserId};
 use crate::core::wire::Ref;

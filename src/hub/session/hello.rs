@@ -8,10 +8,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::Hub;
 use super::super::registry::SessionHandle;
 use super::super::reply::Trouble;
 use super::super::room::Join;
+use super::super::{Hub, now};
 use crate::core::types::{Position, RoomId, UserId};
 use crate::store::RoomView;
 
@@ -29,6 +29,8 @@ pub type Known = HashMap<String, Position>;
 pub async fn list(hub: &Hub, user: UserId) -> Result<(Vec<RoomView>, bool), Trouble> {
     let current = tokio::time::timeout(LIST_WITHIN, hub.store_up_to_date()).await;
     let rooms = hub.store.rooms_of(user).await?;
+    let now = now();
+    let rooms = rooms.into_iter().map(|room| room.at(now)).collect();
     Ok((rooms, matches!(current, Ok(Ok(())))))
 }
 

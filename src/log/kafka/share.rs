@@ -77,6 +77,8 @@ struct Held {
     waiting: VecDeque<Share>,
     /// The store did not say where to go on: start again.
     failed: bool,
+    /// The group may not have heard how far the store is, since the partitions changed hands.
+    untold: bool,
 }
 
 fn consume(sharing: &Arc<Sharing>) -> KafkaResult<()> {
@@ -204,8 +206,10 @@ impl Sharing {
         positions.fit(consumer, topic)?;
         consumer.assign(&positions.assignment(topic)?)?;
         tracing::info!(?partitions, "the store is written for these partitions here");
+        lock(&self.shared.progress).extend(&positions.next);
         let mut held = lock(&self.held);
         held.positions = positions;
+        held.untold = true;
         if !partitions.is_empty() {
             held.waiting.push_back(Share::Assigned(partitions));
         }
@@ -263,6 +267,7 @@ impl ConsumerContext for Member {
         if let Err(error) = result {
             // Only what the tools show; the next one comes soon.
             tracing::debug!(%error, "the group's offsets");
+            lock(&self.0.held).untold = true;
         }
     }
 }
@@ -284,7 +289,10 @@ impl Progress {
 
     fn commit_now(&mut self, sharing: &Sharing, consumer: &BaseConsumer<Member>) {
         let reached = lock(&sharing.shared.progress).clone();
-        let held = lock(&sharing.held);
+        let mut held = lock(&sharing.held);
+        if std::mem::take(&mut held.untold) {
+            self.shown.clear();
+        }
         let mut list = TopicPartitionList::new();
         for (partition, next) in reached {
             let ours = held.positions.next.contains_key(&partition);
