@@ -15,6 +15,7 @@ mod verdict;
 mod view;
 
 pub use history::History;
+pub use service::recoveries;
 pub use verdict::{Judgement, Promise, Verdict};
 
 use truth::Truth;
