@@ -173,8 +173,21 @@ pub async fn create_session(
     }
 }
 
+/// Passes who knows their own password; 403 `wrong_password`, 429 where too many were wrong.
+pub(super) async fn require_password(
+    hub: &Hub,
+    edge: &Edge,
+    viewer: &Viewer,
+    password: String,
+    source: Source,
+) -> Result<(), Problem> {
+    let username = &viewer.account.person.username;
+    let tried = try_password(hub, edge, username, password, source).await?;
+    tried.map(drop).ok_or_else(wrong_password)
+}
+
 /// Whose password this is, if it is the right one; 429 where too many were wrong.
-pub(super) async fn try_password(
+async fn try_password(
     hub: &Hub,
     edge: &Edge,
     username: &str,
@@ -206,7 +219,7 @@ async fn check_password(
     Ok(credentials.filter(|_| right))
 }
 
-pub(super) fn wrong_password() -> Problem {
+fn wrong_password() -> Problem {
     let detail = "the current password is wrong";
     Problem::new(StatusCode::FORBIDDEN, "wrong_password", detail)
 }
@@ -291,10 +304,7 @@ pub async fn set_password(
     let person = &viewer.account.person;
     text::password(&form.new, &[&person.username, &person.display_name])?;
     let source = source_of(&request, &hub);
-    let tried = try_password(&hub, &edge, &person.username, form.current, source).await?;
-    if tried.is_none() {
-        return Err(wrong_password());
-    }
+    require_password(&hub, &edge, &viewer, form.current, source).await?;
     let hash = passwords::hash(form.new, source).await?;
     let ended = hub.store.set_password(viewer.id(), &hash, Some(viewer.login)).await?;
     Signal::logout(viewer.id(), &ended).tell(&*hub.bus);
