@@ -26,7 +26,7 @@ impl From<passwords::Busy> for Problem {
 }
 
 /// The person as they see themselves.
-pub(super) fn own_json(account: &Account) -> Value {
+fn own_json(account: &Account) -> Value {
     let mut own = json!({
         "id": account.person.id,
         "username": account.person.username,
@@ -132,9 +132,7 @@ pub async fn sign_up(
         user => user?,
     };
     tracing::info!(%user, "signed up");
-    let account =
-        hub.store.user(user).await.map_err(|error| Problem::from(error).after_change())?;
-    let account = account.ok_or_else(Problem::internal)?;
+    let account = as_changed(&hub, user).await?;
     let (answer, _) =
         log_in(&request, &hub, &edge, &account).await.map_err(Problem::after_change)?;
     Ok(answer)
@@ -242,7 +240,7 @@ pub async fn delete_session(hub: Shared, edge: web::Data<Edge>, viewer: Viewer) 
 }
 
 pub async fn me(viewer: Viewer) -> Answer {
-    Ok(HttpResponse::Ok().json(json!({"user": own_json(&viewer.account)})))
+    Ok(own(&viewer.account))
 }
 
 #[derive(Deserialize)]
@@ -272,17 +270,31 @@ pub async fn update_me(
         hub.store.set_read_receipts(viewer.id(), on).await?;
         Signal::Receipts { user: viewer.id(), on }.tell(&*hub.bus);
     }
-    let account =
-        hub.store.user(viewer.id()).await.map_err(|error| Problem::from(error).after_change())?;
-    let account = account.ok_or_else(Problem::not_logged_in)?;
-    if name.is_some() {
-        tell_others(&hub, &account);
+    match name {
+        Some(_) => seen_changed(&hub, viewer.id()).await,
+        None => Ok(own(&as_changed(&hub, viewer.id()).await?)),
     }
-    Ok(HttpResponse::Ok().json(json!({"user": own_json(&account)})))
 }
 
-/// What others see of a person has changed: tells those who have a page open.
-pub(super) fn tell_others(hub: &Hub, account: &Account) {
+/// The account as a change to it has left it.
+async fn as_changed(hub: &Hub, user: UserId) -> Result<Account, Problem> {
+    let account =
+        hub.store.user(user).await.map_err(|error| Problem::from(error).after_change())?;
+    account.ok_or_else(Problem::not_logged_in)
+}
+
+/// The answer to a change of what others see of a person; tells those who have a page open.
+pub(super) async fn seen_changed(hub: &Hub, user: UserId) -> Answer {
+    let account = as_changed(hub, user).await?;
+    tell_others(hub, &account);
+    Ok(own(&account))
+}
+
+fn own(account: &Account) -> HttpResponse {
+    HttpResponse::Ok().json(json!({"user": own_json(account)}))
+}
+
+fn tell_others(hub: &Hub, account: &Account) {
     let Person { id, username, display_name } = account.person.clone();
     let avatar = avatars::address_of(account);
     let changed = Signal::Profile { user: id, display_name, username: Some(username), avatar };
