@@ -1,5 +1,6 @@
 //! Accounts and logins: sign up, log in, log out, and who am I.
 
+use actix::{Handler, Message};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -14,7 +15,7 @@ use crate::core::presence::Status;
 use crate::core::text;
 use crate::core::types::{Person, Timestamp, UserId};
 use crate::hub::pace::Weight;
-use crate::hub::presence::{Ask, AskWhoIsHere};
+use crate::hub::presence::{Ask, AskWhoIsHere, PresenceActor};
 use crate::hub::signals::Signal;
 use crate::hub::{Hub, now};
 use crate::store::{Account, Credentials, LoginId, StoreError};
@@ -63,16 +64,22 @@ pub async fn ask_presence(
     hub: &Hub,
     people: Vec<(UserId, Option<Timestamp>)>,
 ) -> Result<Vec<crate::core::wire::Seen>, Problem> {
-    let stopping = || Problem::unavailable("this instance is starting or stopping");
-    let presence = hub.presence().ok_or_else(stopping)?;
-    presence.send(Ask(people)).await.map_err(|_| stopping())
+    ask(hub, Ask(people)).await
 }
 
 /// Everyone who is online or away.
 pub(super) async fn here_now(hub: &Hub) -> Result<Vec<(UserId, Status)>, Problem> {
+    ask(hub, AskWhoIsHere).await
+}
+
+async fn ask<M>(hub: &Hub, question: M) -> Result<M::Result, Problem>
+where
+    M: Message<Result: Send> + Send + 'static,
+    PresenceActor: Handler<M>,
+{
     let stopping = || Problem::unavailable("this instance is starting or stopping");
     let presence = hub.presence().ok_or_else(stopping)?;
-    presence.send(AskWhoIsHere).await.map_err(|_| stopping())
+    presence.send(question).await.map_err(|_| stopping())
 }
 
 async fn log_in(
