@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::errors::Answer;
-use super::extract::{LoggedIn, Query, Shared, Viewer, page_limit, path_id};
+use super::extract::{LoggedIn, Query, Shared, page_limit, path_id};
 use super::members::require_admin;
 use crate::core::types::{Position, RoomId};
 use crate::core::wire;
