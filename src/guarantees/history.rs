@@ -32,7 +32,7 @@ pub struct Bounds {
     /// after a crash.
     pub ghost: Millis,
     pub ghost_of_crash: Millis,
-    /// From the end of a fault to the next message acknowledged.
+    /// From the end of a fault to the next message acknowledged, by each instance.
     pub recovery: Millis,
     /// Until any send has an answer, or its connection has ended.
     pub answer: Millis,
@@ -171,11 +171,14 @@ pub struct Count {
     pub unread: usize,
 }
 
-/// The life of one socket, from the answer to its hello.
+/// The life of one socket.
 #[derive(Debug, Clone)]
 pub struct Socket {
     pub user: String,
-    pub opened_at: Millis,
+    /// Its hello was sent: from then on its owner may be seen.
+    pub begun_at: Millis,
+    /// Its hello was answered, if it was: from then on its owner has to be seen.
+    pub opened_at: Option<Millis>,
     /// `None` while it lives.
     pub ended: Option<(Millis, End)>,
 }
@@ -211,4 +214,6 @@ pub struct Memory {
 pub struct Fault {
     pub name: String,
     pub ended_at: Millis,
+    /// Those that have to work again soon after it, each of them.
+    pub instances: Vec<String>,
 }

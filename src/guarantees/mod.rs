@@ -16,6 +16,7 @@ mod view;
 mod witness;
 
 pub use history::History;
+pub use service::recoveries;
 pub use verdict::{Judgement, Promise, Verdict};
 
 use truth::Truth;

@@ -205,7 +205,7 @@ impl Calm {
         let (base, connections) = (20 << 20, 8);
         let instance = INSTANCES[0].to_owned();
         self.history.memory.push(Memory { instance, connections, base, resident: base + 1_000 });
-        self.history.faults.push(Fault { name: "a pause".to_owned(), ended_at: 100 });
+        self.history.faults.push(fault("a pause", 100));
     }
 
     fn count(&mut self, room: usize, viewer: &str) {
@@ -221,8 +221,10 @@ impl Calm {
 
     /// Ann comes and goes, and comes again; Bob's instance is killed.
     fn presence(&mut self) {
-        let socket =
-            |user: &str, opened_at, ended| Socket { user: user.to_owned(), opened_at, ended };
+        let socket = |user: &str, begun_at, ended| {
+            let (user, opened_at) = (user.to_owned(), Some(begun_at + 20));
+            Socket { user, begun_at, opened_at, ended }
+        };
         let sockets = [
             socket("ann", 0, Some((1_000, End::Orderly))),
             socket("ann", 3_000, None),
@@ -242,6 +244,11 @@ impl Calm {
             self.history.sightings.push(Sighting { observer, user, at, online });
         }
     }
+}
+
+fn fault(name: &str, ended_at: Millis) -> Fault {
+    let instances = INSTANCES.map(str::to_owned).into();
+    Fault { name: name.to_owned(), ended_at, instances }
 }
 
 fn position_of(heard: &Heard) -> Option<i64> {
@@ -270,7 +277,7 @@ fn last_send(history: &mut History) -> &mut Send {
 
 type Bug = (&'static str, Promise, fn(&mut History));
 
-const BUGS: [Bug; 18] = [
+const BUGS: [Bug; 19] = [
     ("acknowledge before publish", Promise::ExactlyOnce, |history| {
         let mut send = last_send(history).clone();
         send.body = "never published".to_owned();
@@ -352,7 +359,10 @@ const BUGS: [Bug; 18] = [
     }),
     ("memory that grows", Promise::Memory, |history| history.memory[0].resident <<= 4),
     ("an outage without end", Promise::Outages, |history| {
-        history.faults.push(Fault { name: "cut".to_owned(), ended_at: 1_000_000 });
+        history.faults.push(fault("cut", 1_000_000));
+    }),
+    ("one instance stays dead", Promise::Outages, |history| {
+        history.faults[0].instances.push("four".to_owned());
     }),
 ];
 

@@ -26,11 +26,12 @@ fn may_be_seen(socket: &Socket, sighting: &Sighting, bounds: &Bounds) -> bool {
         Some((at, End::Orderly)) => at + bounds.ghost,
         Some((at, End::Crash)) => at + bounds.ghost_of_crash,
     };
-    socket.opened_at <= sighting.at && sighting.at <= until
+    socket.begun_at <= sighting.at && sighting.at <= until
 }
 
 /// It had been open for long enough, and still was.
 fn must_be_seen(socket: &Socket, sighting: &Sighting, bounds: &Bounds) -> bool {
     let still_open = socket.ended.is_none_or(|(at, _)| sighting.at < at);
-    socket.opened_at + bounds.ghost <= sighting.at && still_open
+    let is_news = |opened_at| sighting.at < opened_at + bounds.ghost;
+    still_open && !socket.opened_at.is_none_or(is_news)
 }
