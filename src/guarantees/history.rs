@@ -32,6 +32,8 @@ pub struct Bounds {
     /// after a crash.
     pub ghost: Millis,
     pub ghost_of_crash: Millis,
+    /// The same where the instance heard of no end: its pings, and some time for the answer.
+    pub ghost_of_silence: Millis,
     /// From the end of a fault to the next message acknowledged, by each instance.
     pub recovery: Millis,
     /// Until any send has an answer, or its connection has ended.
@@ -45,6 +47,7 @@ impl Default for Bounds {
         Bounds {
             ghost: 1_000,
             ghost_of_crash: 5_000,
+            ghost_of_silence: 40_000,
             recovery: 10_000,
             answer: 30_000,
             connection_bytes: 1024 * 1024,
@@ -188,13 +191,16 @@ pub enum End {
     Orderly,
     /// Its instance was killed, or the network broke.
     Crash,
+    /// The network fell silent, and its client gave up: the instance cannot tell so soon.
+    Silence,
 }
 
-/// What somebody was told of somebody's presence.
+/// What somebody was told of somebody's presence: how it was at some time from `asked_at` to `at`.
 #[derive(Debug, Clone)]
 pub struct Sighting {
     pub observer: String,
     pub user: String,
+    pub asked_at: Millis,
     pub at: Millis,
     pub online: bool,
 }

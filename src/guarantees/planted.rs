@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::dice::Dice;
 use super::history::*;
 use super::truth::acknowledgements;
 use super::{Promise, check};
@@ -13,23 +14,6 @@ const INSTANCES: [&str; 3] = ["one", "two", "three"];
 /// Is removed from the first room half-way.
 const REMOVED: &str = "dan";
 const STEPS: u64 = 80;
-
-/// Numbers that are the same for the same seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    }
-
-    fn one_of<'a>(&mut self, names: &[&'a str]) -> &'a str {
-        names[self.below(names.len())]
-    }
-}
 
 /// A hub that does everything right, and what is seen of it.
 struct Calm {
@@ -50,7 +34,7 @@ impl Calm {
                 history.streams.push(Stream { client, user, room, heard, to_the_end: true });
             }
         }
-        Calm { dice: Dice(seed), now: 0, next: 1, rooms: vec![Vec::new(); 2], history }
+        Calm { dice: Dice::new(seed), now: 0, next: 1, rooms: vec![Vec::new(); 2], history }
     }
 
     fn run(mut self) -> History {
@@ -85,7 +69,7 @@ impl Calm {
     fn send(&mut self, step: u64) {
         let room = self.dice.below(2);
         let members = self.members(room);
-        let (sender, body) = (self.dice.one_of(&members).to_owned(), format!("line {step}"));
+        let (sender, body) = ((*self.dice.one_of(&members)).to_owned(), format!("line {step}"));
         let line = Line {
             position: self.next,
             id: self.next.to_string(),
@@ -105,7 +89,7 @@ impl Calm {
     }
 
     fn try_of(&mut self, outcome: Outcome) -> Try {
-        let instance = self.dice.one_of(&INSTANCES).to_owned();
+        let instance = (*self.dice.one_of(&INSTANCES)).to_owned();
         Try { instance, at: self.now, answered_at: self.now + 5, outcome }
     }
 
@@ -166,7 +150,7 @@ impl Calm {
     }
 
     fn ask(&mut self) {
-        let (room, instance) = (self.dice.below(2), self.dice.one_of(&INSTANCES));
+        let (room, instance) = (self.dice.below(2), *self.dice.one_of(&INSTANCES));
         let viewer = Some(PEOPLE[0].to_owned());
         self.page(Source::Instance(instance.to_owned()), room, viewer, false);
         if !self.is_member(REMOVED, 0) {
@@ -241,7 +225,7 @@ impl Calm {
         ];
         for (user, at, online) in seen {
             let (observer, user) = ("cat".to_owned(), user.to_owned());
-            self.history.sightings.push(Sighting { observer, user, at, online });
+            self.history.sightings.push(Sighting { observer, user, asked_at: at - 5, at, online });
         }
     }
 }
