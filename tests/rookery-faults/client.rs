@@ -39,6 +39,7 @@ const SEND_WITHIN: Millis = 20_000;
 /// than there, since runs are short.
 const BACKOFF: Millis = 600;
 const LONGEST_BACKOFF: Millis = 5_000;
+const GOODBYE_WITHIN: Duration = Duration::from_millis(800);
 /// A connection that lived so long was a good one.
 const STEADY: Millis = 5_000;
 
@@ -415,10 +416,18 @@ impl Client {
 
     async fn close(&mut self, ws: &mut Ws) {
         let goodbye = CloseFrame { code: 1000.into(), reason: "".into() };
-        // Whether it still gets there or not: we are gone.
-        let closing = tokio::time::timeout(Duration::from_secs(1), ws.close(Some(goodbye))).await;
-        let end = if matches!(closing, Ok(Ok(()))) { End::Orderly } else { End::Silence };
-        self.socket_ended(end);
+        let left_at = self.now();
+        let closing = async {
+            ws.close(Some(goodbye)).await.ok()?;
+            while let Some(Ok(_)) = ws.next().await {}
+            Some(())
+        };
+        // Whether it is heard or not: we are gone.
+        let answered = tokio::time::timeout(GOODBYE_WITHIN, closing).await;
+        let end = if matches!(answered, Ok(Some(()))) { End::Orderly } else { End::Silence };
+        if let Some(socket) = self.sockets.last_mut() {
+            socket.ended = Some((left_at, end));
+        }
     }
 
     /// Asks whether anyone is there when it was quiet for long, and gives up when nobody says so.
@@ -586,7 +595,12 @@ impl Client {
     fn note_change(&mut self, room: &str, member: &Value, position: i64, is_member: bool) {
         let user = text(&member["user_id"]);
         if user == self.login.id {
-            self.views.entry(room.to_owned()).or_default().is_mine = is_member;
+            let view = self.views.entry(room.to_owned()).or_default();
+            let was_mine = std::mem::replace(&mut view.is_mine, is_member);
+            // What was said while we were out, or knew nothing of the room, is not for us.
+            if is_member && !was_mine {
+                view.heard.push(Heard::From(position - 1));
+            }
         }
         let room = room.to_owned();
         // Whoever made the change knows when it was answered.

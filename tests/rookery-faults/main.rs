@@ -20,13 +20,14 @@ mod run;
 mod world;
 
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use futures_util::FutureExt;
 use report::{Report, Told};
+use rookery::guarantees::History;
 use rows::Row;
 
 /// Breaks things on purpose, and checks that the hub keeps its promises all the same.
@@ -52,6 +53,9 @@ struct Arguments {
     /// Appends what each run came to as a line of JSON.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Writes what was seen in a run that failed into this folder.
+    #[arg(long)]
+    dump: Option<PathBuf>,
     /// Runs nothing: prints the table of what such files hold.
     #[arg(long)]
     table: Vec<PathBuf>,
@@ -101,6 +105,9 @@ async fn play(arguments: &Arguments, rows: &[Row]) -> Report {
             let told = match ran {
                 Ok((ran, there)) => {
                     world = Some(there);
+                    if let (Some(folder), true) = (&arguments.dump, ran.verdict.violations() > 0) {
+                        dump(folder, row, seed, &ran.history);
+                    }
                     Told::of(row, seed, ran)
                 }
                 // It said why.
@@ -114,6 +121,12 @@ async fn play(arguments: &Arguments, rows: &[Row]) -> Report {
         }
     }
     report
+}
+
+fn dump(folder: &Path, row: &Row, seed: u64, history: &History) {
+    let file = folder.join(format!("{}-{seed}.txt", row.name.replace([' ', ','], "-")));
+    std::fs::write(&file, format!("{history:#?}")).expect("the folder of --dump");
+    println!("   what was seen: {}", file.display());
 }
 
 fn made_up() -> u64 {

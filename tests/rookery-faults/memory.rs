@@ -9,6 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::asking::{Asking, Place};
 
+/// What caches take that fill with time, whatever anybody does.
+const CACHES: u64 = 16 << 20;
 const EVERY: Duration = Duration::from_millis(500);
 
 /// The processes of the instances, in their order; none where one is not running.
@@ -23,7 +25,9 @@ impl MemoryWatch {
     /// From now on. What each instance takes now is what it takes when nothing is wrong.
     pub fn start(asking: Asking, places: Vec<Place>, processes: Processes) -> MemoryWatch {
         let stop = CancellationToken::new();
-        let watching = tokio::spawn(sample(asking, places, processes, stop.clone()));
+        let bases = (0..places.len()).map(|index| process(&processes, index).and_then(resident));
+        let bases = bases.map(|base| base.map(|base| base + CACHES)).collect();
+        let watching = tokio::spawn(sample(asking, places, (processes, bases), stop.clone()));
         MemoryWatch { stop, watching }
     }
 
@@ -36,19 +40,17 @@ impl MemoryWatch {
 async fn sample(
     asking: Asking,
     places: Vec<Place>,
-    processes: Processes,
+    (processes, bases): (Processes, Vec<Option<u64>>),
     stop: CancellationToken,
 ) -> History {
-    let process = |index: usize| processes.lock().expect("nobody panics here")[index];
-    let bases: Vec<_> = (0..places.len()).map(|index| process(index).and_then(resident)).collect();
     let mut history = History::default();
     // The allocator does not give back at once what sockets took that are gone.
     let mut most = vec![0; places.len()];
     while !stop.is_cancelled() {
         for (index, place) in places.iter().enumerate() {
             let sockets = asking.metric(&place.base, "rookery_sockets").await;
-            let (Some(base), Some(resident)) = (bases[index], process(index).and_then(resident))
-            else {
+            let process = process(&processes, index);
+            let (Some(base), Some(resident)) = (bases[index], process.and_then(resident)) else {
                 continue;
             };
             most[index] = most[index].max(sockets.unwrap_or_default() as u64);
@@ -58,6 +60,10 @@ async fn sample(
         tokio::time::sleep(EVERY).await;
     }
     history
+}
+
+fn process(processes: &Processes, instance: usize) -> Option<u32> {
+    processes.lock().expect("nobody panics here")[instance]
 }
 
 /// The resident memory of a process, in bytes.

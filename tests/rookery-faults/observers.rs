@@ -46,13 +46,14 @@ impl Watch {
     pub async fn presence(self, place: Place, login: Login, users: Vec<String>) -> History {
         let mut history = History::default();
         let path = format!("/presence?users={}", users.join(","));
-        let mut was_ready = false;
         while self.next(SEEN_EVERY).await {
+            if !self.asking.is_ready(&place.base).await {
+                continue;
+            }
             let asked_at = self.clock.now();
             let told = self.asking.get(&place.base, &login, &path).await;
             let at = self.clock.now();
-            let is_ready = self.asking.is_ready(&place.base).await;
-            if let (Some((200, told)), true, true) = (told, was_ready, is_ready) {
+            if let Some((200, told)) = told {
                 let seen = told["users"].as_array().into_iter().flatten();
                 history.sightings.extend(seen.map(|seen| Sighting {
                     observer: place.name.clone(),
@@ -62,7 +63,6 @@ impl Watch {
                     online: seen["status"] != "offline",
                 }));
             }
-            was_ready = is_ready;
         }
         history
     }

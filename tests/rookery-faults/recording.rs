@@ -32,6 +32,7 @@ pub fn merge(all: &mut History, part: History) {
     all.sightings.extend(part.sightings);
     all.memory.extend(part.memory);
     all.faults.extend(part.faults);
+    all.cut_off.extend(part.cut_off);
 }
 
 /// A message as every answer and event gives it.

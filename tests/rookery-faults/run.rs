@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rookery::guarantees::dice::Dice;
-use rookery::guarantees::history::{Fault, Line, Millis};
+use rookery::guarantees::history::{Fault, History, Line, Millis};
 use rookery::guarantees::{Verdict, check};
 
 use crate::asking::Asking;
@@ -30,6 +30,8 @@ const AFTER: Duration = Duration::from_secs(3);
 /// Until everything has an answer, and until everybody has heard everything.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 const HEARD_WITHIN: Duration = Duration::from_secs(30);
+/// Until an instance that was cut off has been heard of again, and its people with it.
+const BEATS: Millis = 3_000;
 const READY_WITHIN: Duration = Duration::from_secs(40);
 /// Until the presence of those who left was looked at for long enough.
 const LAST_LOOK: Duration = Duration::from_millis(2_000);
@@ -38,6 +40,7 @@ const LAST_LOOK: Duration = Duration::from_millis(2_000);
 pub struct Ran {
     pub verdict: Verdict,
     pub figures: Figures,
+    pub history: History,
 }
 
 /// What a row of faults has to work with.
@@ -49,6 +52,7 @@ pub struct Stage {
     pub cast: Cast,
     pub processes: Processes,
     faults: Vec<Fault>,
+    cut_off: Vec<(Millis, Millis)>,
 }
 
 impl Stage {
@@ -57,14 +61,19 @@ impl Stage {
         let cast = Cast::gather(&mut world, &mut dice).await;
         let processes = world.hubs().iter_mut().map(|hub| hub.is_running().then(|| hub.pid()));
         let processes = Arc::new(Mutex::new(processes.collect()));
-        let (asking, faults) = (Asking::new(), Vec::new());
-        Stage { world, clock, dice, asking, cast, processes, faults }
+        let (asking, faults, cut_off) = (Asking::new(), Vec::new(), Vec::new());
+        Stage { world, clock, dice, asking, cast, processes, faults, cut_off }
     }
 
     /// Something that was broken works again from now on, on every instance.
     pub fn mended(&mut self, name: &str) {
         let instances = self.cast.places.iter().map(|place| place.name.clone()).collect();
         self.faults.push(Fault { name: name.to_owned(), ended_at: self.clock.now(), instances });
+    }
+
+    /// From then until a little after now some instance could not be told from a dead one.
+    pub fn was_cut_off(&mut self, from: Millis) {
+        self.cut_off.push((from, self.clock.now() + BEATS));
     }
 
     /// Waits for a time between these two, in milliseconds.
@@ -138,11 +147,12 @@ pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, W
     }
     merge(&mut history, memory.stop().await);
     history.faults.extend(stage.faults);
+    history.cut_off.extend(stage.cut_off);
     match_up(&mut history, &answers);
     history.bounds = row.bounds();
     let verdict = check(&history);
     let figures = Figures::of(&history, &crowd.tally, (calm, broken, mended));
-    (Ran { verdict, figures }, stage.world)
+    (Ran { verdict, figures, history }, stage.world)
 }
 
 /// Waits until each instance is ready again; if it never is, the checker says so.

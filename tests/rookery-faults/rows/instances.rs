@@ -70,8 +70,10 @@ async fn rolling_restart(stage: &mut Stage) {
 
 async fn pause(stage: &mut Stage) {
     let instance = stage.dice.below(stage.cast.places.len());
+    let from = stage.clock.now();
     stage.world.hub(instance).signal(libc::SIGSTOP);
     tokio::time::sleep(Duration::from_secs(12)).await;
     stage.world.hub(instance).signal(libc::SIGCONT);
+    stage.was_cut_off(from);
     stage.mended("paused");
 }
