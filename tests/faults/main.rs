@@ -9,10 +9,18 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../rookery-faults/balancer.rs"]
+mod balancer;
+#[path = "../rookery-faults/links.rs"]
+mod links;
+#[path = "../rookery-faults/proxy.rs"]
+mod proxy;
+
 mod behind;
 mod crash;
 mod crowd;
 mod inbound;
+mod network;
 mod outage;
 mod places;
 mod slow;
