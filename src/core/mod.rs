@@ -8,6 +8,8 @@ pub mod batch;
 pub mod erasure;
 pub mod event;
 pub mod follow;
+pub mod gather;
+pub mod kept;
 pub mod markup;
 pub mod message;
 pub mod mute;

@@ -32,7 +32,9 @@ pub struct Bounds {
     /// after a crash.
     pub ghost: Millis,
     pub ghost_of_crash: Millis,
-    /// From the end of a fault to the next message acknowledged.
+    /// The same where the instance heard of no end: its pings, and some time for the answer.
+    pub ghost_of_silence: Millis,
+    /// From the end of a fault to the next message acknowledged, by each instance.
     pub recovery: Millis,
     /// Until any send has an answer, or its connection has ended.
     pub answer: Millis,
@@ -45,6 +47,7 @@ impl Default for Bounds {
         Bounds {
             ghost: 1_000,
             ghost_of_crash: 5_000,
+            ghost_of_silence: 40_000,
             recovery: 10_000,
             answer: 30_000,
             connection_bytes: 1024 * 1024,
@@ -171,11 +174,14 @@ pub struct Count {
     pub unread: usize,
 }
 
-/// The life of one socket, from the answer to its hello.
+/// The life of one socket.
 #[derive(Debug, Clone)]
 pub struct Socket {
     pub user: String,
-    pub opened_at: Millis,
+    /// Its hello was sent: from then on its owner may be seen.
+    pub begun_at: Millis,
+    /// Its hello was answered, if it was: from then on its owner has to be seen.
+    pub opened_at: Option<Millis>,
     /// `None` while it lives.
     pub ended: Option<(Millis, End)>,
 }
@@ -185,13 +191,16 @@ pub enum End {
     Orderly,
     /// Its instance was killed, or the network broke.
     Crash,
+    /// The network fell silent, and its client gave up: the instance cannot tell so soon.
+    Silence,
 }
 
-/// What somebody was told of somebody's presence.
+/// What somebody was told of somebody's presence: how it was at some time from `asked_at` to `at`.
 #[derive(Debug, Clone)]
 pub struct Sighting {
     pub observer: String,
     pub user: String,
+    pub asked_at: Millis,
     pub at: Millis,
     pub online: bool,
 }
@@ -211,4 +220,6 @@ pub struct Memory {
 pub struct Fault {
     pub name: String,
     pub ended_at: Millis,
+    /// Those that have to work again soon after it, each of them.
+    pub instances: Vec<String>,
 }

@@ -4,6 +4,7 @@
 //! and at last what every instance and the store have. [`check`] is a pure function of it: no hub, no
 //! socket, no clock. What it finds is a [`Verdict`], a table with a line for each promise.
 
+pub mod dice;
 pub mod history;
 mod lines;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod verdict;
 mod view;
 
 pub use history::History;
+pub use service::recoveries;
 pub use verdict::{Judgement, Promise, Verdict};
 
 use truth::Truth;

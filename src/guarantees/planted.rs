@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::dice::Dice;
 use super::history::*;
 use super::truth::acknowledgements;
 use super::{Promise, check};
@@ -13,23 +14,6 @@ const INSTANCES: [&str; 3] = ["one", "two", "three"];
 /// Is removed from the first room half-way.
 const REMOVED: &str = "dan";
 const STEPS: u64 = 80;
-
-/// Numbers that are the same for the same seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) % limit as u64) as usize
-    }
-
-    fn one_of<'a>(&mut self, names: &[&'a str]) -> &'a str {
-        names[self.below(names.len())]
-    }
-}
 
 /// A hub that does everything right, and what is seen of it.
 struct Calm {
@@ -50,7 +34,7 @@ impl Calm {
                 history.streams.push(Stream { client, user, room, heard, to_the_end: true });
             }
         }
-        Calm { dice: Dice(seed), now: 0, next: 1, rooms: vec![Vec::new(); 2], history }
+        Calm { dice: Dice::new(seed), now: 0, next: 1, rooms: vec![Vec::new(); 2], history }
     }
 
     fn run(mut self) -> History {
@@ -85,7 +69,7 @@ impl Calm {
     fn send(&mut self, step: u64) {
         let room = self.dice.below(2);
         let members = self.members(room);
-        let (sender, body) = (self.dice.one_of(&members).to_owned(), format!("line {step}"));
+        let (sender, body) = ((*self.dice.one_of(&members)).to_owned(), format!("line {step}"));
         let line = Line {
             position: self.next,
             id: self.next.to_string(),
@@ -105,7 +89,7 @@ impl Calm {
     }
 
     fn try_of(&mut self, outcome: Outcome) -> Try {
-        let instance = self.dice.one_of(&INSTANCES).to_owned();
+        let instance = (*self.dice.one_of(&INSTANCES)).to_owned();
         Try { instance, at: self.now, answered_at: self.now + 5, outcome }
     }
 
@@ -166,7 +150,7 @@ impl Calm {
     }
 
     fn ask(&mut self) {
-        let (room, instance) = (self.dice.below(2), self.dice.one_of(&INSTANCES));
+        let (room, instance) = (self.dice.below(2), *self.dice.one_of(&INSTANCES));
         let viewer = Some(PEOPLE[0].to_owned());
         self.page(Source::Instance(instance.to_owned()), room, viewer, false);
         if !self.is_member(REMOVED, 0) {
@@ -205,7 +189,7 @@ impl Calm {
         let (base, connections) = (20 << 20, 8);
         let instance = INSTANCES[0].to_owned();
         self.history.memory.push(Memory { instance, connections, base, resident: base + 1_000 });
-        self.history.faults.push(Fault { name: "a pause".to_owned(), ended_at: 100 });
+        self.history.faults.push(fault("a pause", 100));
     }
 
     fn count(&mut self, room: usize, viewer: &str) {
@@ -221,8 +205,10 @@ impl Calm {
 
     /// Ann comes and goes, and comes again; Bob's instance is killed.
     fn presence(&mut self) {
-        let socket =
-            |user: &str, opened_at, ended| Socket { user: user.to_owned(), opened_at, ended };
+        let socket = |user: &str, begun_at, ended| {
+            let (user, opened_at) = (user.to_owned(), Some(begun_at + 20));
+            Socket { user, begun_at, opened_at, ended }
+        };
         let sockets = [
             socket("ann", 0, Some((1_000, End::Orderly))),
             socket("ann", 3_000, None),
@@ -239,9 +225,14 @@ impl Calm {
         ];
         for (user, at, online) in seen {
             let (observer, user) = ("cat".to_owned(), user.to_owned());
-            self.history.sightings.push(Sighting { observer, user, at, online });
+            self.history.sightings.push(Sighting { observer, user, asked_at: at - 5, at, online });
         }
     }
+}
+
+fn fault(name: &str, ended_at: Millis) -> Fault {
+    let instances = INSTANCES.map(str::to_owned).into();
+    Fault { name: name.to_owned(), ended_at, instances }
 }
 
 fn position_of(heard: &Heard) -> Option<i64> {
@@ -270,7 +261,7 @@ fn last_send(history: &mut History) -> &mut Send {
 
 type Bug = (&'static str, Promise, fn(&mut History));
 
-const BUGS: [Bug; 18] = [
+const BUGS: [Bug; 19] = [
     ("acknowledge before publish", Promise::ExactlyOnce, |history| {
         let mut send = last_send(history).clone();
         send.body = "never published".to_owned();
@@ -352,7 +343,10 @@ const BUGS: [Bug; 18] = [
     }),
     ("memory that grows", Promise::Memory, |history| history.memory[0].resident <<= 4),
     ("an outage without end", Promise::Outages, |history| {
-        history.faults.push(Fault { name: "cut".to_owned(), ended_at: 1_000_000 });
+        history.faults.push(fault("cut", 1_000_000));
+    }),
+    ("one instance stays dead", Promise::Outages, |history| {
+        history.faults[0].instances.push("four".to_owned());
     }),
 ];
 

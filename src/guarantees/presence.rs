@@ -11,7 +11,7 @@ pub fn is_that_of_the_sockets(history: &History, verdict: &mut Verdict) {
             false => !theirs().any(|socket| must_be_seen(socket, sighting, &history.bounds)),
         };
         verdict.case(Promise::Presence, right, || {
-            let Sighting { observer, user, at, online } = sighting;
+            let Sighting { observer, user, at, online, .. } = sighting;
             let is = if *online { "a ghost" } else { "here, but not seen" };
             let sockets: Vec<_> = theirs().collect();
             format!("{observer} at {at} ms: {user} is {is}; the sockets: {sockets:?}")
@@ -25,12 +25,14 @@ fn may_be_seen(socket: &Socket, sighting: &Sighting, bounds: &Bounds) -> bool {
         None => Millis::MAX,
         Some((at, End::Orderly)) => at + bounds.ghost,
         Some((at, End::Crash)) => at + bounds.ghost_of_crash,
+        Some((at, End::Silence)) => at + bounds.ghost_of_silence,
     };
-    socket.opened_at <= sighting.at && sighting.at <= until
+    socket.begun_at <= sighting.at && sighting.asked_at <= until
 }
 
 /// It had been open for long enough, and still was.
 fn must_be_seen(socket: &Socket, sighting: &Sighting, bounds: &Bounds) -> bool {
     let still_open = socket.ended.is_none_or(|(at, _)| sighting.at < at);
-    socket.opened_at + bounds.ghost <= sighting.at && still_open
+    let is_news = |opened_at| sighting.asked_at < opened_at + bounds.ghost;
+    still_open && !socket.opened_at.is_none_or(is_news)
 }

@@ -1,5 +1,7 @@
 //! Promises 7 and 8: memory is bounded whatever clients do, and outages end.
 
+use std::collections::HashMap;
+
 use super::history::{Fault, History, Memory, Millis, Outcome};
 use super::truth::acknowledgements;
 use super::verdict::{Promise, Verdict};
@@ -23,14 +25,14 @@ pub fn outages_are_survived(history: &History, verdict: &mut Verdict) {
             });
         }
     }
-    for Fault { name, ended_at } in &history.faults {
-        let recovered = first_acknowledged_after(history, *ended_at);
-        let in_time = recovered.is_some_and(|at| at - ended_at <= history.bounds.recovery);
+    for (fault, instance, recovered) in recoveries(history) {
+        let in_time = recovered.is_some_and(|time| time <= history.bounds.recovery);
+        let name = &fault.name;
         verdict.case(Promise::Outages, in_time, || match recovered {
-            Some(at) => {
-                format!("{name}: nothing was acknowledged for {} ms after it", at - ended_at)
+            Some(time) => {
+                format!("{name}: {instance} acknowledged nothing for {time} ms after it")
             }
-            None => format!("{name}: nothing was acknowledged after it"),
+            None => format!("{name}: {instance} acknowledged nothing after it"),
         });
     }
     for send in &history.sends {
@@ -43,11 +45,23 @@ pub fn outages_are_survived(history: &History, verdict: &mut Verdict) {
     }
 }
 
-/// Of the sends that were begun after the fault's end.
-fn first_acknowledged_after(history: &History, ended_at: Millis) -> Option<Millis> {
-    let tries = history.sends.iter().flat_map(|send| &send.tries);
-    tries
-        .filter(|one| one.at >= ended_at && matches!(one.outcome, Outcome::Acknowledged(_)))
-        .map(|one| one.answered_at)
-        .min()
+/// For each fault and each instance that has to recover from it, how long it took to acknowledge
+/// a message that was sent after the fault's end; `None` where it never did.
+pub fn recoveries(history: &History) -> Vec<(&Fault, &str, Option<Millis>)> {
+    let mut acknowledged: HashMap<&str, Vec<(Millis, Millis)>> = HashMap::new();
+    for one in history.sends.iter().flat_map(|send| &send.tries) {
+        if matches!(one.outcome, Outcome::Acknowledged(_)) {
+            acknowledged.entry(&one.instance).or_default().push((one.at, one.answered_at));
+        }
+    }
+    let mut recoveries = Vec::new();
+    for fault in &history.faults {
+        for instance in &fault.instances {
+            let tries = acknowledged.get(instance.as_str()).map_or(&[][..], Vec::as_slice);
+            let later = tries.iter().filter(|(at, _)| *at >= fault.ended_at);
+            let first = later.map(|(_, answered_at)| answered_at - fault.ended_at).min();
+            recoveries.push((fault, instance.as_str(), first));
+        }
+    }
+    recoveries
 }

@@ -65,6 +65,15 @@ impl Verdict {
         self.judgements.iter().map(|judgement| judgement.violations).sum()
     }
 
+    /// What several checks found, one after the other.
+    pub fn add(&mut self, other: &Verdict) {
+        for (judgement, other) in self.judgements.iter_mut().zip(&other.judgements) {
+            judgement.cases += other.cases;
+            judgement.violations += other.violations;
+            judgement.first = judgement.first.take().or_else(|| other.first.clone());
+        }
+    }
+
     /// Counts a case; the violation, if it is one, is put into words only where it is the first.
     pub(super) fn case(&mut self, promise: Promise, holds: bool, violation: impl Fn() -> String) {
         let judgement = &mut self.judgements[promise as usize];

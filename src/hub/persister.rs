@@ -14,15 +14,11 @@ use tokio::sync::mpsc;
 
 use super::Hub;
 use super::bridge::TailOf;
-use crate::core::batch::{Batch, Change};
+use crate::core::gather::{Gathering, OutOfStep};
 use crate::core::record::Record;
-use crate::core::room::Room;
-use crate::core::types::{Place, RoomId};
 use crate::log::{Entry, LogError, Share, StoredOffsets};
 use crate::store::{Store, StoreError};
 
-/// Rooms whose state is kept between batches; past it all are read anew.
-const ROOMS_KEPT: usize = 2_000;
 /// Between tries while the store does not take a batch.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
 /// How often it is looked up how far the store has come, by other instances' hands.
@@ -143,7 +139,7 @@ async fn write_tail(hub: &Arc<Hub>, partition: u16) {
     let Some(bridge) = hub.bridge() else { return };
     let Ok(Some(tail)) = bridge.send(TailOf { partition, from, most }).await else { return };
     let mut writer = Writer::new(hub.clone(), Owned::default());
-    writer.partitions.insert(partition, Partition::starting_at(partition, from));
+    writer.partitions.insert(partition, Gathering::starting_at(partition, from));
     for entry in &tail {
         if writer.fold(entry).await.is_err() {
             return;
@@ -159,29 +155,11 @@ fn lock(owned: &Owned) -> MutexGuard<'_, BTreeSet<u16>> {
     owned.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The fold of one partition, and the batch that is being gathered.
-struct Partition {
-    batch: Batch,
-    rooms: HashMap<RoomId, Room>,
-    /// Entries of the batch that nobody could read, with the reason.
-    unreadable: Vec<(Entry, String)>,
-}
-
-impl Partition {
-    fn starting_at(partition: u16, from: i64) -> Partition {
-        let batch = Batch::starting_at(partition, from);
-        Partition { batch, rooms: HashMap::new(), unreadable: Vec::new() }
-    }
-}
-
 struct Writer {
     hub: Arc<Hub>,
     owned: Owned,
-    partitions: HashMap<u16, Partition>,
+    partitions: HashMap<u16, Gathering>,
 }
-
-/// The store and this fold disagree about how far it has come: start again from the store.
-struct OutOfStep;
 
 impl Writer {
     fn new(hub: Arc<Hub>, owned: Owned) -> Writer {
@@ -213,17 +191,16 @@ impl Writer {
     }
 
     fn gathered(&self) -> usize {
-        self.partitions.values().map(|partition| partition.batch.len()).sum()
+        self.partitions.values().map(|partition| partition.batch().len()).sum()
     }
 
     async fn take_in(&mut self, share: Share) -> Result<(), OutOfStep> {
         match share {
             Share::Assigned(partitions) => {
                 for partition in partitions {
-                    let from = self
-                        .retry("read its offset", || self.hub.store.next_offset(partition))
-                        .await?;
-                    self.partitions.insert(partition, Partition::starting_at(partition, from));
+                    let read = || self.hub.store.next_offset(partition);
+                    let from = retry(&self.hub, "read its offset", read).await?;
+                    self.partitions.insert(partition, Gathering::starting_at(partition, from));
                     lock(&self.owned).insert(partition);
                 }
             }
@@ -243,137 +220,93 @@ impl Writer {
     }
 
     async fn fold(&mut self, entry: &Entry) -> Result<(), OutOfStep> {
-        let Some(partition) = self.partitions.get(&entry.partition) else { return Ok(()) };
-        if entry.offset < partition.batch.next {
+        let Entry { partition: index, offset, .. } = *entry;
+        let Some(partition) = self.partitions.get_mut(&index) else { return Ok(()) };
+        if partition.has(offset) {
             return Ok(());
         }
-        if !partition.batch.expects(entry.offset) {
+        if !partition.batch().expects(offset) {
             // Kafka dropped old entries before they were stored, or its offsets have gaps.
             tracing::warn!(
-                partition = entry.partition,
-                expected = partition.batch.next,
-                found = entry.offset,
+                partition = index,
+                expected = partition.batch().next,
+                found = offset,
                 "entries are missing from the log"
             );
         }
-        let mut unreadable = None;
-        let change = match Record::decode(&entry.key, &entry.value) {
-            Ok(record) => self.apply(&record, entry).await?,
+        let record = match Record::decode(&entry.key, &entry.value) {
+            Ok(record) => record,
             Err(error) => {
                 tracing::warn!(
-                    partition = entry.partition, offset = entry.offset, %error,
+                    partition = index, offset, %error,
                     "an unreadable record goes to quarantine"
                 );
-                unreadable = Some((entry.clone(), error.to_string()));
-                None
+                partition.pass_over(entry, error.to_string());
+                return Ok(());
             }
         };
-        if let Some(partition) = self.partitions.get_mut(&entry.partition) {
-            partition.batch.push(entry.offset, change);
-            partition.unreadable.extend(unreadable);
+        if !partition.knows(record.room) {
+            let read = || self.hub.store.snapshot(record.room, index);
+            let snapshot = retry(&self.hub, "read a room", read).await?;
+            partition.learn(snapshot)?;
+        }
+        if let Some(refusal) = partition.take_in(&record, self.hub.place(index, offset)) {
+            tracing::debug!(room = %record.room, offset, ?refusal, "refused");
         }
         Ok(())
-    }
-
-    async fn apply(&mut self, record: &Record, entry: &Entry) -> Result<Option<Change>, OutOfStep> {
-        let known = |writer: &Writer| {
-            let partition = writer.partitions.get(&entry.partition);
-            partition.is_some_and(|partition| partition.rooms.contains_key(&record.room))
-        };
-        if !known(self) {
-            // Nothing of it is in the batch that is being gathered, or it would be known: so the
-            // store's state of it is the state before this entry.
-            let read = || self.hub.store.snapshot(record.room, entry.partition);
-            let snapshot = self.retry("read a room", read).await?;
-            let Some(partition) = self.partitions.get_mut(&entry.partition) else {
-                return Ok(None);
-            };
-            if snapshot.next != partition.batch.from {
-                return Err(OutOfStep);
-            }
-            partition.rooms.insert(record.room, snapshot.room);
-        }
-        let Some(partition) = self.partitions.get_mut(&entry.partition) else { return Ok(None) };
-        let Some(room) = partition.rooms.get_mut(&record.room) else { return Ok(None) };
-        let place =
-            Place { epoch: self.hub.epoch, partition: entry.partition, offset: entry.offset };
-        Ok(match room.apply(record, place) {
-            Ok(event) => {
-                let position = place.position();
-                let Record { room, at, hub_admin, .. } = *record;
-                Some(Change { room, position, at, hub_admin, event })
-            }
-            Err(refusal) => {
-                tracing::debug!(room = %record.room, offset = entry.offset, ?refusal, "refused");
-                None
-            }
-        })
     }
 
     /// Writes what was gathered. While the store is away it waits here, and the log holds the rest.
     async fn write(&mut self) -> Result<(), OutOfStep> {
-        let partitions: Vec<u16> = self.partitions.keys().copied().collect();
-        for index in partitions {
-            let Some(partition) = self.partitions.get(&index) else { continue };
-            if partition.batch.is_empty() {
+        let hub = &self.hub;
+        for (&index, partition) in &mut self.partitions {
+            let batch = partition.batch();
+            if batch.is_empty() {
                 continue;
             }
-            let (batch, started) = (&partition.batch, Instant::now());
-            let next = match self.retry("write a batch", || self.hub.store.write(batch)).await {
+            let started = Instant::now();
+            let next = match retry(hub, "write a batch", || hub.store.write(batch)).await {
                 Ok(()) => {
                     metrics::histogram!("rookery_store_write_seconds").record(started.elapsed());
                     metrics::counter!("rookery_stored_total").increment(batch.changes.len() as u64);
                     // Only now: of several who fold an entry, one writes it, and copies it once.
-                    for (entry, reason) in &partition.unreadable {
+                    for (entry, reason) in partition.unreadable() {
                         metrics::counter!("rookery_quarantined_total").increment(1);
-                        self.hub.log.quarantine(entry, reason);
+                        hub.log.quarantine(entry, reason);
                     }
                     batch.next
                 }
-                Err(out_of_step) => self.overtaken(index, out_of_step).await?,
-            };
-            self.hub.stored.advance(index, next);
-            self.hub.log.stored(index, next);
-            if let Some(partition) = self.partitions.get_mut(&index) {
-                let overtaken = partition.batch.next != next;
-                partition.batch = Batch::starting_at(index, next);
-                partition.unreadable.clear();
-                if overtaken || partition.rooms.len() > ROOMS_KEPT {
-                    partition.rooms.clear();
+                // Another instance wrote. Where it wrote all of this batch, or more, there is
+                // nothing to make up for: go on from there.
+                Err(OutOfStep) => {
+                    retry(hub, "read its offset", || hub.store.next_offset(index)).await?
                 }
-            }
+            };
+            partition.stored(next)?;
+            hub.stored.advance(index, next);
+            hub.log.stored(index, next);
         }
         Ok(())
     }
+}
 
-    /// Another instance wrote this batch. Where it wrote all of it, or more, there is nothing to
-    /// make up for: go on from there.
-    async fn overtaken(&self, index: u16, out_of_step: OutOfStep) -> Result<i64, OutOfStep> {
-        let next = self.retry("read its offset", || self.hub.store.next_offset(index)).await?;
-        match self.partitions.get(&index) {
-            Some(partition) if next >= partition.batch.next => Ok(next),
-            _ => Err(out_of_step),
-        }
-    }
-
-    /// Tries until the store answers. Fenced, or broken, is out of step.
-    async fn retry<T, F>(&self, what: &str, attempt: impl Fn() -> F) -> Result<T, OutOfStep>
-    where
-        F: Future<Output = Result<T, StoreError>>,
-    {
-        let mut complained = false;
-        loop {
-            match attempt().await {
-                Ok(value) => return Ok(value),
-                Err(StoreError::Fenced) => return Err(OutOfStep),
-                Err(_) if self.hub.is_draining() => return Err(OutOfStep),
-                Err(error) => {
-                    if !std::mem::replace(&mut complained, true) {
-                        tracing::warn!(%error, "cannot {what}; trying again");
-                    }
-                    metrics::counter!("rookery_store_retries_total").increment(1);
-                    tokio::time::sleep(RETRY_EVERY).await;
+/// Tries until the store answers. Fenced, or broken, is out of step.
+async fn retry<T, F>(hub: &Hub, what: &str, attempt: impl Fn() -> F) -> Result<T, OutOfStep>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let mut complained = false;
+    loop {
+        match attempt().await {
+            Ok(value) => return Ok(value),
+            Err(StoreError::Fenced) => return Err(OutOfStep),
+            Err(_) if hub.is_draining() => return Err(OutOfStep),
+            Err(error) => {
+                if !std::mem::replace(&mut complained, true) {
+                    tracing::warn!(%error, "cannot {what}; trying again");
                 }
+                metrics::counter!("rookery_store_retries_total").increment(1);
+                tokio::time::sleep(RETRY_EVERY).await;
             }
         }
     }

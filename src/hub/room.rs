@@ -21,6 +21,7 @@ use super::registry::Dialect;
 use super::reply::{Outcome, Reply, Trouble};
 use super::signals::Signal;
 use super::{Hub, now};
+use crate::core::kept::Kept;
 use crate::core::page::Events;
 use crate::core::recent::First;
 use crate::core::record::{Action, Record};
@@ -29,8 +30,8 @@ use crate::core::simple;
 use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{AppendError, Entry};
+use listeners::Listener;
 pub use listeners::{Join, Subscribe, Watch, Welcome};
-use listeners::{Kept, Listener};
 pub use receipts::ReceiptHeard;
 use receipts::Told;
 
@@ -136,7 +137,9 @@ impl RoomActor {
             key: id.to_string().into(),
             room: Room::absent(id),
             listeners: Vec::new(),
-            kept: Kept::new(most),
+            kept: Kept::new(id, most, |room, position, event| {
+                text_frame(&wire::event(room, position, event))
+            }),
             told: Told::default(),
             pending: HashMap::new(),
             looking_up: HashMap::new(),
@@ -235,8 +238,7 @@ impl RoomActor {
 
     /// Encodes once; the same bytes go to every listener.
     fn announce(&mut self, position: Position, event: &Arc<Event>) {
-        let frame = text_frame(&wire::event(self.id, position, event));
-        self.kept.push(position, event.clone(), frame.clone());
+        let frame = self.kept.push(position, event.clone());
         match &**event {
             Event::RoomCreated { members, .. } => {
                 for user in members.iter().map(|member| member.person.id) {
@@ -512,7 +514,7 @@ impl Handler<Forget> for RoomActor {
 
     fn handle(&mut self, Forget(person): Forget, _: &mut Self::Context) {
         self.room.rename(&person);
-        self.kept.rename(self.id, &person);
+        self.kept.rename(&person);
     }
 }
 

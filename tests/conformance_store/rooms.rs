@@ -6,6 +6,7 @@ use rookery::core::recent::WINDOW;
 use rookery::core::record::{Action, Changes};
 use rookery::core::room::{Doer, Event, Refusal, Status};
 use rookery::core::types::{Person, Position, Role, RoomId, Timestamp, UserId, Visibility};
+use rookery::guarantees::dice::Dice;
 use rookery::store::{PageOf, ReadMark};
 
 use crate::world::{PARTITION, Place, World};
@@ -120,7 +121,7 @@ pub async fn random_days_come_back_as_they_were(place: &Place) {
         people.push(world.person(name).await);
     }
     let mut rooms = Vec::new();
-    let mut dice = Dice::thrown();
+    let mut dice = thrown();
     for _ in 0..400 {
         let by = people[dice.below(5)].clone();
         let whom = people[dice.below(5)].clone();
@@ -451,20 +452,10 @@ pub async fn a_full_window_says_that_there_was_more(place: &Place) {
     world.assert_restored(room).await;
 }
 
-/// Numbers that look random, and are the same for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn thrown() -> Dice {
-        let given = std::env::var("ROOKERY_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
-        let seed = given.unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1);
-        eprintln!("ROOKERY_TEST_SEED={seed}");
-        Dice(seed)
-    }
-
-    fn below(&mut self, sides: usize) -> usize {
-        self.0 =
-            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % sides
-    }
+/// Prints the seed, so that a failure names it.
+fn thrown() -> Dice {
+    let given = std::env::var("ROOKERY_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
+    let seed = given.unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1);
+    eprintln!("ROOKERY_TEST_SEED={seed}");
+    Dice::new(seed)
 }

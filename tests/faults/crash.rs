@@ -7,12 +7,12 @@ use serde_json::json;
 use crate::crowd::{Crowd, FAST};
 use crate::places::{mysql_rows, sqlite_rows};
 use crate::support::{Cluster, Hub, Person, Socket, until};
-use crate::{Dice, my_turn};
+use crate::{dice, my_turn};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_embedded_hub_is_killed_again_and_again() {
     let _turn = my_turn().await;
-    let mut dice = Dice::new("kill -9, embedded");
+    let mut dice = dice("kill -9, embedded");
     let mut hub = Hub::embedded_with(&FAST).await;
     let mut crowd = Crowd::gather(std::slice::from_ref(&hub.base), 20, 5).await;
     crowd.speak(400).await;
@@ -29,7 +29,7 @@ async fn an_embedded_hub_is_killed_again_and_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_embedded_hub_stops_in_order_while_everyone_speaks() {
     let _turn = my_turn().await;
-    let mut dice = Dice::new("SIGTERM, embedded");
+    let mut dice = dice("SIGTERM, embedded");
     let mut hub = Hub::embedded_with(&FAST).await;
     let mut crowd = Crowd::gather(std::slice::from_ref(&hub.base), 12, 3).await;
     crowd.speak(400).await;
@@ -57,7 +57,7 @@ async fn an_embedded_hub_stops_in_order_while_everyone_speaks() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_instances_of_a_cluster_are_killed_one_after_another() {
     let _turn = my_turn().await;
-    let mut dice = Dice::new("kill -9, cluster");
+    let mut dice = dice("kill -9, cluster");
     let mut cluster = Cluster::start_with(2, &FAST).await;
     let mut crowd = Crowd::gather(&cluster.bases(), 20, 5).await;
     crowd.speak(250).await;
@@ -78,7 +78,7 @@ async fn the_instances_of_a_cluster_are_killed_one_after_another() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instance_of_a_cluster_stops_in_order_while_everyone_speaks() {
     let _turn = my_turn().await;
-    let mut dice = Dice::new("SIGTERM, cluster");
+    let mut dice = dice("SIGTERM, cluster");
     let mut cluster = Cluster::start_with(2, &FAST).await;
     let mut crowd = Crowd::gather(&cluster.bases(), 12, 3).await;
     crowd.speak(250).await;

@@ -27,6 +27,7 @@ mod slow;
 mod start;
 mod stop;
 
+use rookery::guarantees::dice::Dice;
 use tokio::sync::{Mutex, MutexGuard};
 
 /// One test at a time: they stop what the others need, and measure time.
@@ -35,25 +36,10 @@ async fn my_turn() -> MutexGuard<'static, ()> {
     TURN.lock().await
 }
 
-/// Numbers that are the same for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    /// Prints the seed, so that a failure names it.
-    fn new(test: &str) -> Dice {
-        let given = std::env::var("ROOKERY_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
-        let seed =
-            given.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64);
-        println!("{test}: ROOKERY_TEST_SEED={seed}");
-        Dice(seed)
-    }
-
-    /// A number from the range, by splitmix64.
-    fn between(&mut self, from: usize, to: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        from + ((z ^ (z >> 31)) % (to - from) as u64) as usize
-    }
+/// Prints the seed, so that a failure names it.
+fn dice(test: &str) -> Dice {
+    let given = std::env::var("ROOKERY_TEST_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed = given.unwrap_or_else(|| std::time::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64);
+    println!("{test}: ROOKERY_TEST_SEED={seed}");
+    Dice::new(seed)
 }

@@ -3,7 +3,7 @@
 //! The rule: one turn of the actor hands over what was missed and adds the listener. What this
 //! actor has seen since it woke is kept for that; what is older is replayed from the store.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,11 +11,10 @@ use actix::prelude::*;
 use bytes::Bytes;
 
 use super::RoomActor;
-use crate::core::erasure;
 use crate::core::follow::SessionId;
-use crate::core::page::{Events, change};
-use crate::core::room::{Event, Mentions, Message as ChatMessage, Refusal, Standing};
-use crate::core::types::{Person, Position, RoomId, UserId};
+use crate::core::kept::Entrance;
+use crate::core::room::{Event, Refusal, Standing};
+use crate::core::types::{Position, RoomId, UserId};
 use crate::core::wire;
 use crate::hub::Hub;
 use crate::hub::outbound::{Ending, Outbound, text_frame};
@@ -26,8 +25,6 @@ use crate::store::{Replay, StoreError};
 
 /// Bytes of one replay at the most; past it the client is told to reload.
 const REPLAY_BYTES: usize = 256 * 1024;
-/// Bytes that a room keeps for those who resume; past it the oldest are dropped.
-const KEPT_BYTES: usize = 1024 * 1024;
 
 /// A socket that hears what happens in the room.
 pub struct Listener {
@@ -70,127 +67,6 @@ pub struct Watch {
     pub follow: Follow,
 }
 
-struct KeptEvent {
-    position: Position,
-    event: Arc<Event>,
-    frame: Bytes,
-}
-
-/// The accepted events since the actor woke, the newest `most` of them.
-pub struct Kept {
-    events: VecDeque<KeptEvent>,
-    bytes: usize,
-    most: usize,
-    /// Every accepted event from this offset on is here.
-    from: i64,
-}
-
-impl Kept {
-    pub fn new(most: usize) -> Kept {
-        Kept { events: VecDeque::new(), bytes: 0, most, from: i64::MAX }
-    }
-
-    pub fn begin(&mut self, from: i64) {
-        self.from = from;
-    }
-
-    pub fn push(&mut self, position: Position, event: Arc<Event>, frame: Bytes) {
-        self.bytes += frame.len();
-        self.events.push_back(KeptEvent { position, event, frame });
-        while self.events.len() > self.most || self.bytes > KEPT_BYTES {
-            let Some(oldest) = self.events.pop_front() else { break };
-            self.bytes -= oldest.frame.len();
-            self.from = oldest.position.offset() + 1;
-        }
-    }
-
-    /// After the room was deleted: only the record of that is left to tell.
-    pub fn forget_messages(&mut self) {
-        self.events.retain(|kept| matches!(&*kept.event, Event::RoomDeleted { .. }));
-        self.bytes = self.events.iter().map(|kept| kept.frame.len()).sum();
-    }
-
-    /// The message at a position, if it is kept.
-    pub fn message(&self, position: Position) -> Option<ChatMessage> {
-        let at = self.events.binary_search_by_key(&position, |kept| kept.position).ok()?;
-        match &*self.events[at].event {
-            Event::Message { message, .. } => Some(message.clone()),
-            _ => None,
-        }
-    }
-
-    /// The events from an offset on, or `None` where not all of them are kept.
-    pub fn events_from(&self, from: i64) -> Option<Events> {
-        let events = self.events.iter().filter(|kept| kept.position.offset() >= from);
-        let events = events.map(|kept| (kept.position, kept.event.clone()));
-        (self.from <= from).then(|| events.collect())
-    }
-
-    /// Takes the text of a deleted message out of everything that is kept: nobody gets it now.
-    pub fn redact(&mut self, deleted: &ChatMessage) {
-        for kept in &mut self.events {
-            let (Event::Message { message, .. } | Event::Edited { message, .. }) = &*kept.event
-            else {
-                continue;
-            };
-            if message.id != deleted.id && message.reply_to != Some(deleted.id) {
-                continue;
-            }
-            let mut event = (*kept.event).clone();
-            if let Event::Message { message, mentions } | Event::Edited { message, mentions } =
-                &mut event
-            {
-                change(
-                    message,
-                    &Event::Deleted { message: deleted.clone(), by: deleted.sender.id },
-                );
-                if message.deleted {
-                    *mentions = Mentions::default();
-                }
-                let frame = text_frame(&wire::event(message.room_id, kept.position, &event));
-                self.bytes = self.bytes + frame.len() - kept.frame.len();
-                (kept.event, kept.frame) = (Arc::new(event), frame);
-            }
-        }
-    }
-
-    /// Puts a person's names in place of those in everything that is kept.
-    pub fn rename(&mut self, room: RoomId, to: &Person) {
-        for kept in &mut self.events {
-            let mut event = (*kept.event).clone();
-            if erasure::rename(&mut event, to) {
-                let frame = text_frame(&wire::event(room, kept.position, &event));
-                self.bytes = self.bytes + frame.len() - kept.frame.len();
-                (kept.event, kept.frame) = (Arc::new(event), frame);
-            }
-        }
-    }
-
-    /// Whether everything after a position is kept.
-    fn reaches_back_to(&self, since: Position, epoch: u16) -> bool {
-        since.epoch() == epoch && self.from <= since.offset() + 1
-    }
-
-    fn after(&self, since: Position) -> impl Iterator<Item = &KeptEvent> {
-        let at = self.events.partition_point(|kept| kept.position <= since);
-        self.events.range(at..)
-    }
-
-    fn frames_after(
-        &self,
-        since: Position,
-        viewer: UserId,
-        room: RoomId,
-    ) -> impl Iterator<Item = Bytes> {
-        self.after(since).map(move |kept| {
-            match wire::viewers_apart(&kept.event).contains(&viewer) {
-                true => text_frame(&wire::event_for(viewer, room, kept.position, &kept.event)),
-                false => kept.frame.clone(),
-            }
-        })
-    }
-}
-
 impl RoomActor {
     fn join(&mut self, join: Join, ctx: &mut Context<Self>) {
         let Join { session, since } = join;
@@ -205,21 +81,16 @@ impl RoomActor {
             }
             return;
         }
-        if since == self.room.position {
-            return self.listen(session, since);
-        }
-        if since > self.room.position {
-            // From a log that was made anew, or made up: what it knows is not ours.
-            return self.reset(session);
-        }
-        match self.kept.reaches_back_to(since, self.hub.epoch) {
-            true => self.replay_kept(session, since),
-            false => self.replay_stored(session, since, ctx),
+        match self.kept.entrance(since, self.room.position, self.hub.epoch) {
+            Entrance::AtOnce => self.listen(session, since),
+            Entrance::Kept => self.replay_kept(session, since),
+            Entrance::Stored => self.replay_stored(session, since, ctx),
+            Entrance::Anew => self.reset(session),
         }
     }
 
     fn replay_kept(&mut self, session: SessionHandle, since: Position) {
-        let frames = self.kept.frames_after(since, session.user, self.id).collect();
+        let frames = self.frames_kept(since, session.user).collect();
         self.hand_over(session, since, frames);
     }
 
@@ -241,14 +112,22 @@ impl RoomActor {
 
     /// The turn in which a replay from the store meets what this actor kept since.
     fn hand_over_stored(&mut self, session: SessionHandle, since: Position, replay: Replay) {
-        let no_gap = self.kept.from <= replay.next;
-        if replay.too_much || !no_gap {
+        if replay.too_much || !self.kept.goes_on_from(replay.next) {
             return self.reset(session);
         }
         let last = replay.events.last().map_or(since, |(position, _)| *position);
         let mut frames = frames_for(session.user, self.id, &replay.events);
-        frames.extend(self.kept.frames_after(last, session.user, self.id));
+        frames.extend(self.frames_kept(last, session.user));
         self.hand_over(session, since, frames);
+    }
+
+    fn frames_kept(&self, since: Position, viewer: UserId) -> impl Iterator<Item = Bytes> {
+        self.kept.after(since).map(move |kept| {
+            match wire::viewers_apart(&kept.event).contains(&viewer) {
+                true => text_frame(&wire::event_for(viewer, self.id, kept.position, &kept.event)),
+                false => kept.frame.clone(),
+            }
+        })
     }
 
     fn hand_over(&mut self, session: SessionHandle, since: Position, frames: Vec<Bytes>) {
@@ -446,37 +325,5 @@ impl Handler<Watch> for RoomActor {
         if let Some(presence) = self.hub.presence() {
             presence.do_send(watch.follow);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn event() -> Arc<Event> {
-        Arc::new(Event::RoomDeleted { by: UserId(1), members: Vec::new() })
-    }
-
-    #[test]
-    fn what_is_kept_is_bounded_and_knows_how_far_it_reaches_back() {
-        let mut kept = Kept::new(3);
-        kept.begin(10);
-        for offset in [10, 12, 15] {
-            kept.push(Position::new(0, offset), event(), Bytes::from_static(b"x"));
-        }
-        let after = |kept: &Kept, offset| kept.after(Position::new(0, offset)).count();
-        assert_eq!((after(&kept, 9), after(&kept, 12), after(&kept, 15)), (3, 1, 0));
-        assert!(kept.reaches_back_to(Position::new(0, 9), 0));
-        assert!(!kept.reaches_back_to(Position::new(0, 8), 0));
-        assert!(!kept.reaches_back_to(Position::new(0, 9), 1));
-
-        kept.push(Position::new(0, 16), event(), Bytes::from_static(b"x"));
-        assert!(kept.reaches_back_to(Position::new(0, 10), 0));
-        assert!(!kept.reaches_back_to(Position::new(0, 9), 0));
-        assert_eq!(kept.events_from(10), None);
-        assert_eq!(kept.events_from(11).map(|events| events.len()), Some(3));
-
-        kept.push(Position::new(0, 17), event(), vec![0; KEPT_BYTES].into());
-        assert_eq!(after(&kept, 0), 1);
     }
 }
