@@ -96,7 +96,7 @@ async fn a_send_whose_answer_is_lost_is_never_sent_again_by_the_balancer() {
     let door = Links::door(address(&hub)).await;
     let balancer = Balancer::start(&[door.address()]).await;
     until_up(&balancer, 1).await;
-    let direct = Person::sign_up(&[hub.base.clone()], "ann").await;
+    let direct = Person::sign_up(std::slice::from_ref(&hub.base), "ann").await;
     let room = direct.group("hall", &[]).await;
     let ann = direct.among(vec![balancer.base()]);
     // So that there is time between the request and its answer.
