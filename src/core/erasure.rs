@@ -54,6 +54,7 @@ fn replace(person: &mut Person, to: &Person) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::message::example;
     use crate::core::record::Changes;
     use crate::core::room::{Info, Member, Mentions};
     use crate::core::types::*;
@@ -76,25 +77,9 @@ mod tests {
             member_count: 2,
             people: vec![person(1), person(2)],
         };
-        let message = Message {
-            id: MessageId(1),
-            room_id: info.id,
-            position: Position(1),
-            sender: person(1),
-            body: Some("hello".into()),
-            sent_at: Timestamp(0),
-            edited_at: None,
-            deleted: false,
-            reply_to: Some(MessageId(0)),
-            quote: Some(Quote {
-                id: MessageId(0),
-                sender: person(2),
-                body: Some("hi".into()),
-                deleted: false,
-            }),
-            reactions: Vec::new(),
-            client_id: None,
-        };
+        let sender = person(2);
+        let quote = Quote { id: MessageId(0), sender, body: Some("hi".into()), deleted: false };
+        let message = Message { quote: Some(quote), ..example(MessageId(1), Position(1)) };
         let by = UserId(2);
         let members = vec![member(1), member(2)];
         let events = [

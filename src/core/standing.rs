@@ -24,6 +24,16 @@ pub struct Doer {
     pub hub_admin: bool,
 }
 
+impl Doer {
+    /// Whether they run a room like this, where they have this role: as one of its admins, or with
+    /// the right of a hub admin where that counts: in public groups alone, since what is private
+    /// stays private.
+    pub fn runs(self, kind: RoomKind, visibility: Visibility, role: Option<Role>) -> bool {
+        let is_public_group = kind == RoomKind::Group && visibility == Visibility::Public;
+        role == Some(Role::Admin) || self.hub_admin && is_public_group
+    }
+}
+
 /// Somebody with no right but what the room itself gives them.
 impl From<UserId> for Doer {
     fn from(user: UserId) -> Doer {
@@ -66,13 +76,9 @@ impl Room {
         }
     }
 
-    /// Whether this is one of the room's admins, or somebody with the right of a hub admin where
-    /// that counts: in public groups alone, since what is private stays private.
+    /// As [`Doer::runs`]; nobody runs a room that is gone.
     pub(super) fn is_run_by(&self, by: Doer) -> bool {
-        let is_public_group = self.status == Status::Live
-            && self.kind == RoomKind::Group
-            && self.visibility == Visibility::Public;
-        let is_its_admin = self.standing(by.user) == Standing::Member(Role::Admin);
-        is_its_admin || by.hub_admin && is_public_group
+        let role = self.members.get(&by.user).map(|member| member.role);
+        self.status == Status::Live && by.runs(self.kind, self.visibility, role)
     }
 }

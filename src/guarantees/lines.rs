@@ -2,32 +2,30 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::history::{Count, Heard, History, Line, Outcome, Page, Send, State, Stream};
+use super::history::{Count, Heard, History, Line, Outcome, Send, State};
 use super::truth::{Truth, acknowledgements, refused};
 use super::verdict::{Promise, Verdict};
-use super::view::{Stretch, View};
+use super::view::Stretch;
+use super::witness::{Witness, listener, whose};
 
 /// Promise 1. An acknowledged message is in every entitled view and in the store exactly once, a
 /// refused one nowhere, and a repeat is answered with the first.
-pub fn exactly_once(history: &History, truth: &Truth, verdict: &mut Verdict) {
+pub fn exactly_once(
+    history: &History,
+    witnesses: &[Witness],
+    truth: &Truth,
+    verdict: &mut Verdict,
+) {
     history.sends.iter().for_each(|send| one_answer(send, verdict));
     let refused = refused(history);
-    for page in history.pages.iter().filter(|page| page.is_final) {
-        let whose = whose(page);
-        let lines: Vec<&Line> = page.lines.iter().collect();
-        let missing = |_: i64| true;
-        holds_once(&whose, &page.room, &lines, missing, truth, verdict);
-        invents_nothing(&whose, &page.room, &lines, &refused, truth, verdict);
-    }
-    for stream in &history.streams {
-        let (whose, view) = (listener(stream), View::of(stream));
-        for stretch in &view.stretches {
-            let entitled = entitled(stream, stretch, truth);
-            holds_once(&whose, &stream.room, &stretch.lines, entitled, truth, verdict);
-            invents_nothing(&whose, &stream.room, &stretch.lines, &refused, truth, verdict);
+    for witness in witnesses {
+        for stretch in &witness.view.stretches {
+            holds_once(witness, stretch, truth, verdict);
+            invents_nothing(witness, stretch, &refused, truth, verdict);
         }
+        let Witness { whose, room, view, .. } = witness;
         verdict.case(Promise::ExactlyOnce, view.repeats.is_empty(), || {
-            format!("{whose}, room {}: {:?} came twice", stream.room, view.repeats[0])
+            format!("{whose}, room {room}: {:?} came twice", view.repeats[0])
         });
     }
 }
@@ -45,39 +43,29 @@ fn one_answer(send: &Send, verdict: &mut Verdict) {
     }
 }
 
-fn holds_once(
-    whose: &str,
-    room: &str,
-    lines: &[&Line],
-    entitled: impl Fn(i64) -> bool,
-    truth: &Truth,
-    verdict: &mut Verdict,
-) {
+fn holds_once(witness: &Witness, stretch: &Stretch, truth: &Truth, verdict: &mut Verdict) {
     let mut times: HashMap<&Line, usize> = HashMap::new();
-    lines.iter().for_each(|line| *times.entry(line).or_default() += 1);
-    let sends = truth.sends.values().filter(|send| send.room == room);
-    for line in sends.flat_map(|send| acknowledgements(send)) {
-        if entitled(line.position) {
-            let seen = times.get(line).copied().unwrap_or(0);
-            verdict.case(Promise::ExactlyOnce, seen == 1, || {
-                format!("{whose}, room {room}: {line:?} is there {seen} times")
-            });
-        }
+    stretch.lines.iter().for_each(|line| *times.entry(line).or_default() += 1);
+    for line in witness.acknowledged(stretch, truth) {
+        let seen = times.get(line).copied().unwrap_or(0);
+        verdict.case(Promise::ExactlyOnce, seen == 1, || {
+            let Witness { whose, room, .. } = witness;
+            format!("{whose}, room {room}: {line:?} is there {seen} times")
+        });
     }
 }
 
 fn invents_nothing(
-    whose: &str,
-    room: &str,
-    lines: &[&Line],
+    Witness { whose, room, .. }: &Witness,
+    stretch: &Stretch,
     refused: &BTreeSet<&str>,
     truth: &Truth,
     verdict: &mut Verdict,
 ) {
     let mut bodies = HashSet::new();
-    for line in lines {
+    for line in &stretch.lines {
         let once = bodies.insert(line.body.as_str());
-        let meant = truth.sends.get(line.body.as_str()).is_some_and(|send| send.room == room);
+        let meant = truth.sends.get(line.body.as_str()).is_some_and(|send| send.room == *room);
         let was_refused = refused.contains(line.body.as_str());
         verdict.case(Promise::ExactlyOnce, once && meant && !was_refused, || {
             let wrong = match (once, meant) {
@@ -91,19 +79,12 @@ fn invents_nothing(
 }
 
 /// Promise 2. Every view and the store have the same order, and who resumes has no gap.
-pub fn one_order(history: &History, truth: &Truth, verdict: &mut Verdict) {
-    for page in history.pages.iter().filter(|page| page.is_final) {
-        let lines: Vec<&Line> = page.lines.iter().collect();
-        agrees(&whose(page), &page.room, &lines, |_| true, truth, verdict);
-    }
-    for stream in &history.streams {
-        let (whose, view) = (listener(stream), View::of(stream));
-        for stretch in &view.stretches {
-            let entitled = entitled(stream, stretch, truth);
-            agrees(&whose, &stream.room, &stretch.lines, entitled, truth, verdict);
-        }
+pub fn one_order(history: &History, witnesses: &[Witness], truth: &Truth, verdict: &mut Verdict) {
+    for witness in witnesses {
+        let Witness { whose, room, view, .. } = witness;
+        view.stretches.iter().for_each(|stretch| agrees(witness, stretch, truth, verdict));
         verdict.case(Promise::OneOrder, view.steps_back.is_empty(), || {
-            format!("{whose}, room {}: {:?} came late", stream.room, view.steps_back[0])
+            format!("{whose}, room {room}: {:?} came late", view.steps_back[0])
         });
     }
     let mut first: BTreeMap<&str, &State> = BTreeMap::new();
@@ -115,32 +96,23 @@ pub fn one_order(history: &History, truth: &Truth, verdict: &mut Verdict) {
 }
 
 /// The lines are those of the truth, in its order, and none that is entitled to be there is missing.
-fn agrees(
-    whose: &str,
-    room: &str,
-    lines: &[&Line],
-    entitled: impl Fn(i64) -> bool,
-    truth: &Truth,
-    verdict: &mut Verdict,
-) {
+fn agrees(witness: &Witness, stretch: &Stretch, truth: &Truth, verdict: &mut Verdict) {
+    let (Witness { whose, room, .. }, lines) = (witness, &stretch.lines);
     for two in lines.windows(2) {
         verdict.case(Promise::OneOrder, two[0].position < two[1].position, || {
             format!("{whose}, room {room}: {:?} comes before {:?}", two[0], two[1])
         });
     }
     let there: HashSet<&Line> = lines.iter().copied().collect();
-    let nothing = BTreeMap::new();
-    let truth = truth.rooms.get(room).unwrap_or(&nothing);
-    for (position, line) in truth {
-        if entitled(*position) {
-            verdict.case(Promise::OneOrder, there.contains(line), || {
-                format!("{whose}, room {room}: {line:?} is missing")
-            });
-        }
+    for line in witness.due(stretch, truth) {
+        verdict.case(Promise::OneOrder, there.contains(line), || {
+            format!("{whose}, room {room}: {line:?} is missing")
+        });
     }
+    let truth = truth.rooms.get(room);
     for line in lines {
-        verdict.case(Promise::OneOrder, truth.get(&line.position) == Some(line), || {
-            let other = truth.get(&line.position);
+        let other = truth.and_then(|lines| lines.get(&line.position));
+        verdict.case(Promise::OneOrder, other == Some(line), || {
             format!("{whose}, room {room}: {line:?} is there, where others have {other:?}")
         });
     }
@@ -225,18 +197,4 @@ pub fn unread(history: &History, truth: &Truth, verdict: &mut Verdict) {
             format!("{instance}, room {room}: {viewer} is told {unread}, and has {expected}")
         });
     }
-}
-
-/// What a client has to have of the room in one stretch.
-fn entitled(stream: &Stream, stretch: &Stretch, truth: &Truth) -> impl Fn(i64) -> bool {
-    let Stream { room, user, .. } = stream;
-    move |position| stretch.covers(position) && truth.may_hear(room, user, position)
-}
-
-fn whose(page: &Page) -> String {
-    format!("{:?}", page.source)
-}
-
-fn listener(Stream { client, user, .. }: &Stream) -> String {
-    format!("client {client} of {user}")
 }

@@ -14,19 +14,22 @@ mod service;
 mod truth;
 mod verdict;
 mod view;
+mod witness;
 
 pub use history::History;
 pub use service::recoveries;
 pub use verdict::{Judgement, Promise, Verdict};
 
 use truth::Truth;
+use witness::Witness;
 
 /// Decides every promise.
 pub fn check(history: &History) -> Verdict {
     let mut verdict = Verdict::default();
     let truth = Truth::of(history, &mut verdict);
-    lines::exactly_once(history, &truth, &mut verdict);
-    lines::one_order(history, &truth, &mut verdict);
+    let witnesses = Witness::all(history);
+    lines::exactly_once(history, &witnesses, &truth, &mut verdict);
+    lines::one_order(history, &witnesses, &truth, &mut verdict);
     lines::nothing_after_removal(history, &truth, &mut verdict);
     lines::read_your_writes(history, &truth, &mut verdict);
     lines::unread(history, &truth, &mut verdict);

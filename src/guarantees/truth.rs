@@ -11,6 +11,8 @@ pub struct Truth<'a> {
     pub rooms: BTreeMap<&'a str, BTreeMap<i64, &'a Line>>,
     /// By body, what was meant.
     pub sends: HashMap<&'a str, &'a Send>,
+    /// By room, what was acknowledged, by position; what was answered twice is there twice.
+    acknowledged: HashMap<&'a str, Vec<&'a Line>>,
     /// By room and person, the changes of membership in the order of their records.
     memberships: HashMap<&'a str, HashMap<&'a str, Vec<&'a Change>>>,
 }
@@ -20,6 +22,7 @@ impl<'a> Truth<'a> {
         let mut truth = Truth {
             rooms: BTreeMap::new(),
             sends: history.sends.iter().map(|send| (send.body.as_str(), send)).collect(),
+            acknowledged: HashMap::new(),
             memberships: HashMap::new(),
         };
         for page in last_word(history).into_values() {
@@ -31,6 +34,7 @@ impl<'a> Truth<'a> {
                 truth.acknowledge(&send.room, line, verdict);
             }
         }
+        truth.acknowledged.values_mut().for_each(|lines| lines.sort_by_key(|line| line.position));
         for change in &history.changes {
             let people = truth.memberships.entry(&change.room).or_default();
             people.entry(&change.user).or_default().push(change);
@@ -44,10 +48,16 @@ impl<'a> Truth<'a> {
     /// What was acknowledged is there, whatever the store says; two lines in one place are one too
     /// many.
     fn acknowledge(&mut self, room: &'a str, line: &'a Line, verdict: &mut Verdict) {
+        self.acknowledged.entry(room).or_default().push(line);
         let there = *self.rooms.entry(room).or_default().entry(line.position).or_insert(line);
         verdict.case(Promise::OneOrder, there == line, || {
             format!("room {room}: {line:?} was acknowledged, but {there:?} has its place")
         });
+    }
+
+    /// In the order of their positions.
+    pub fn acknowledged(&self, room: &str) -> &[&'a Line] {
+        self.acknowledged.get(room).map_or(&[], Vec::as_slice)
     }
 
     /// Who was never added or removed in the run is a member throughout.

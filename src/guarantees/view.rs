@@ -1,8 +1,9 @@
 //! One client's view of one room: what it heard, folded as a good client folds it.
 
 use std::collections::HashSet;
+use std::ops::Bound;
 
-use super::history::{Heard, Line, Stream};
+use super::history::{Heard, Line, Page, Stream};
 
 /// A stretch for which a client has everything: after `from`, and up to `to`.
 #[derive(Debug)]
@@ -21,8 +22,9 @@ impl<'a> Stretch<'a> {
         Stretch { from, to: from, lines, loaded_to: i64::MIN, known }
     }
 
-    pub fn covers(&self, position: i64) -> bool {
-        self.from < position && position <= self.to
+    /// The positions that it covers.
+    pub fn range(&self) -> (Bound<i64>, Bound<i64>) {
+        (Bound::Excluded(self.from), Bound::Included(self.to.max(self.from)))
     }
 }
 
@@ -44,6 +46,13 @@ impl<'a> View<'a> {
         stream.heard.iter().for_each(|heard| view.hear(heard));
         view.close(if stream.to_the_end { i64::MAX } else { view.cursor });
         view
+    }
+
+    /// All of a room in one stretch.
+    pub fn of_page(page: &'a Page) -> View<'a> {
+        let lines = page.lines.iter().collect();
+        let whole = Stretch { to: i64::MAX, lines, ..Stretch::begin(i64::MIN) };
+        View { stretches: vec![whole], ..View::default() }
     }
 
     fn hear(&mut self, heard: &'a Heard) {

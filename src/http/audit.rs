@@ -4,30 +4,17 @@ use actix_web::{HttpRequest, HttpResponse};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::errors::{Answer, Problem};
-use super::extract::{LoggedIn, Query, Shared, Viewer, page_limit, path_id};
-use super::rooms::view;
-use crate::core::room::Refusal;
+use super::errors::Answer;
+use super::extract::{LoggedIn, Query, Shared, page_limit, path_id};
+use super::members::require_admin;
 use crate::core::types::{Position, RoomId};
 use crate::core::wire;
-use crate::hub::Hub;
 use crate::store::Deed;
 
 #[derive(Deserialize)]
 pub struct Which {
     before: Option<Position>,
     limit: Option<i64>,
-}
-
-/// Passes those who run a room; tells members 403, outsiders of a public group, too, and strangers
-/// 404.
-pub async fn require_admin(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<(), Problem> {
-    let view = view(hub, room, viewer.id()).await?;
-    match view.role {
-        _ if viewer.runs(&view) => Ok(()),
-        Some(_) => Err(Refusal::Forbidden.into()),
-        None => Err(Refusal::NotAMember.into()),
-    }
 }
 
 /// For those who run a group, the newest first.

@@ -8,12 +8,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{self, EntityTag};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
 use serde::Deserialize;
-use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::errors::{Answer, Problem};
 use super::extract::{LoggedIn, Query, Shared, Viewer, body_bytes, path_id};
-use super::users::{own_json, tell_others};
+use super::users::seen_changed;
 use crate::core::avatar::{self, Avatar, NoPicture};
 use crate::core::types::UserId;
 use crate::hub::pace::Weight;
@@ -79,13 +78,13 @@ pub async fn put(hub: Shared, LoggedIn(viewer, image): LoggedIn<Image>) -> Answe
         Err(StoreError::Fenced) => return Err(Problem::not_logged_in()),
         set => set?,
     }
-    changed(&hub, viewer.id()).await
+    seen_changed(&hub, viewer.id()).await
 }
 
 pub async fn delete(hub: Shared, viewer: Viewer) -> Answer {
     hub.pace.count(viewer.id(), Weight::ONE)?;
     hub.store.delete_avatar(viewer.id()).await?;
-    changed(&hub, viewer.id()).await
+    seen_changed(&hub, viewer.id()).await
 }
 
 /// Off the threads that events run on, and not too many at once.
@@ -99,15 +98,6 @@ async fn make(image: Image) -> Result<Avatar, Problem> {
         avatar::make(image.format, &image.bytes)
     });
     Ok(made.await.map_err(|_| Problem::internal())??)
-}
-
-/// Tells everybody who has a page open, and answers with the account.
-async fn changed(hub: &Shared, user: UserId) -> Answer {
-    let account =
-        hub.store.user(user).await.map_err(|error| Problem::from(error).after_change())?;
-    let account = account.ok_or_else(Problem::not_logged_in)?;
-    tell_others(hub, &account);
-    Ok(HttpResponse::Ok().json(json!({"user": own_json(&account)})))
 }
 
 #[derive(Deserialize)]

@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::{Value, json};
 
-use super::audit::require_admin;
 use super::errors::Answer;
 use super::extract::{Shared, Viewer, path_id};
+use super::members::require_admin;
 use crate::core::types::{Person, RoomId};
 
 /// For those who run a group, by user name.

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::Edge;
 use super::errors::{Answer, Problem};
 use super::extract::{Body, LoggedIn, Shared, Viewer, source_of};
-use super::users::{try_password, wrong_password};
+use super::users::require_password;
 use crate::auth;
 use crate::core::record::Action;
 use crate::core::room::Refusal;
@@ -39,10 +39,7 @@ pub async fn delete_me(
 ) -> Answer {
     hub.pace.count(viewer.id(), Weight::ONE)?;
     let source = source_of(&request, &hub);
-    let username = &viewer.account.person.username;
-    if try_password(&hub, &edge, username, form.password, source).await?.is_none() {
-        return Err(wrong_password());
-    }
+    require_password(&hub, &edge, &viewer, form.password, source).await?;
     leave_groups(&hub, &viewer).await?;
     hub.store.erase_from_events(viewer.id()).await?;
     let ended = hub.store.delete_account(viewer.id(), now()).await?;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 use super::errors::Problem;
 use crate::auth::{self, source::Source};
 use crate::core::room::Doer;
-use crate::core::types::{Role, RoomKind, UserId, Visibility};
+use crate::core::types::UserId;
 use crate::hub::Hub;
 use crate::hub::logins::note_use;
 use crate::store::{Account, ActiveLogin, Client, LoginId, RoomView};
@@ -164,8 +164,7 @@ impl Viewer {
 
     /// Whether they are an admin of this room, or a hub admin where that counts.
     pub fn runs(&self, room: &RoomView) -> bool {
-        let is_public_group = room.kind == RoomKind::Group && room.visibility == Visibility::Public;
-        room.role == Some(Role::Admin) || self.account.hub_admin && is_public_group
+        self.doer().runs(room.kind, room.visibility, room.role)
     }
 
     /// With the right of a hub admin, if that is what they are as the store has it now.

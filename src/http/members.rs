@@ -32,6 +32,17 @@ pub async fn require_reader(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<
     }
 }
 
+/// Passes those who run a room; tells members 403, outsiders of a public group, too, and strangers
+/// 404.
+pub async fn require_admin(hub: &Hub, room: RoomId, viewer: &Viewer) -> Result<(), Problem> {
+    let view = view(hub, room, viewer.id()).await?;
+    match view.role {
+        _ if viewer.runs(&view) => Ok(()),
+        Some(_) => Err(Refusal::Forbidden.into()),
+        None => Err(Refusal::NotAMember.into()),
+    }
+}
+
 /// The members with their presence, and until when those are muted who are.
 pub async fn members_json(
     hub: &Hub,

@@ -146,8 +146,7 @@ async fn enter(
 ) -> Result<SessionHandle, Problem> {
     let outbound = Outbound::new(hub.config.limits.outbound_bytes);
     let id = hub.sessions.next_id();
-    let handle = SessionHandle::new(id, dialect, account.person, login, outbound);
-    handle.set_hears_receipts(account.read_receipts);
+    let handle = SessionHandle::new(id, dialect, account, login, outbound);
     if !hub.sessions.add(handle.clone(), hub.config.limits.sockets_per_user) {
         let detail = "too many sockets are open; close another one first";
         return Err(Problem::too_many("too_many_sockets", detail, 5));

@@ -1,5 +1,6 @@
 //! Accounts and logins: sign up, log in, log out, and who am I.
 
+use actix::{Handler, Message};
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -14,7 +15,7 @@ use crate::core::presence::Status;
 use crate::core::text;
 use crate::core::types::{Person, Timestamp, UserId};
 use crate::hub::pace::Weight;
-use crate::hub::presence::{Ask, AskWhoIsHere};
+use crate::hub::presence::{Ask, AskWhoIsHere, PresenceActor};
 use crate::hub::signals::Signal;
 use crate::hub::{Hub, now};
 use crate::store::{Account, Credentials, LoginId, StoreError};
@@ -26,7 +27,7 @@ impl From<passwords::Busy> for Problem {
 }
 
 /// The person as they see themselves.
-pub(super) fn own_json(account: &Account) -> Value {
+fn own_json(account: &Account) -> Value {
     let mut own = json!({
         "id": account.person.id,
         "username": account.person.username,
@@ -63,16 +64,22 @@ pub async fn ask_presence(
     hub: &Hub,
     people: Vec<(UserId, Option<Timestamp>)>,
 ) -> Result<Vec<crate::core::wire::Seen>, Problem> {
-    let stopping = || Problem::unavailable("this instance is starting or stopping");
-    let presence = hub.presence().ok_or_else(stopping)?;
-    presence.send(Ask(people)).await.map_err(|_| stopping())
+    ask(hub, Ask(people)).await
 }
 
 /// Everyone who is online or away.
 pub(super) async fn here_now(hub: &Hub) -> Result<Vec<(UserId, Status)>, Problem> {
+    ask(hub, AskWhoIsHere).await
+}
+
+async fn ask<M>(hub: &Hub, question: M) -> Result<M::Result, Problem>
+where
+    M: Message<Result: Send> + Send + 'static,
+    PresenceActor: Handler<M>,
+{
     let stopping = || Problem::unavailable("this instance is starting or stopping");
     let presence = hub.presence().ok_or_else(stopping)?;
-    presence.send(AskWhoIsHere).await.map_err(|_| stopping())
+    presence.send(question).await.map_err(|_| stopping())
 }
 
 async fn log_in(
@@ -132,9 +139,7 @@ pub async fn sign_up(
         user => user?,
     };
     tracing::info!(%user, "signed up");
-    let account =
-        hub.store.user(user).await.map_err(|error| Problem::from(error).after_change())?;
-    let account = account.ok_or_else(Problem::internal)?;
+    let account = as_changed(&hub, user).await?;
     let (answer, _) =
         log_in(&request, &hub, &edge, &account).await.map_err(Problem::after_change)?;
     Ok(answer)
@@ -173,8 +178,21 @@ pub async fn create_session(
     }
 }
 
+/// Passes who knows their own password; 403 `wrong_password`, 429 where too many were wrong.
+pub(super) async fn require_password(
+    hub: &Hub,
+    edge: &Edge,
+    viewer: &Viewer,
+    password: String,
+    source: Source,
+) -> Result<(), Problem> {
+    let username = &viewer.account.person.username;
+    let tried = try_password(hub, edge, username, password, source).await?;
+    tried.map(drop).ok_or_else(wrong_password)
+}
+
 /// Whose password this is, if it is the right one; 429 where too many were wrong.
-pub(super) async fn try_password(
+async fn try_password(
     hub: &Hub,
     edge: &Edge,
     username: &str,
@@ -206,7 +224,7 @@ async fn check_password(
     Ok(credentials.filter(|_| right))
 }
 
-pub(super) fn wrong_password() -> Problem {
+fn wrong_password() -> Problem {
     let detail = "the current password is wrong";
     Problem::new(StatusCode::FORBIDDEN, "wrong_password", detail)
 }
@@ -229,7 +247,7 @@ pub async fn delete_session(hub: Shared, edge: web::Data<Edge>, viewer: Viewer) 
 }
 
 pub async fn me(viewer: Viewer) -> Answer {
-    Ok(HttpResponse::Ok().json(json!({"user": own_json(&viewer.account)})))
+    Ok(own(&viewer.account))
 }
 
 #[derive(Deserialize)]
@@ -259,17 +277,31 @@ pub async fn update_me(
         hub.store.set_read_receipts(viewer.id(), on).await?;
         Signal::Receipts { user: viewer.id(), on }.tell(&*hub.bus);
     }
-    let account =
-        hub.store.user(viewer.id()).await.map_err(|error| Problem::from(error).after_change())?;
-    let account = account.ok_or_else(Problem::not_logged_in)?;
-    if name.is_some() {
-        tell_others(&hub, &account);
+    match name {
+        Some(_) => seen_changed(&hub, viewer.id()).await,
+        None => Ok(own(&as_changed(&hub, viewer.id()).await?)),
     }
-    Ok(HttpResponse::Ok().json(json!({"user": own_json(&account)})))
 }
 
-/// What others see of a person has changed: tells those who have a page open.
-pub(super) fn tell_others(hub: &Hub, account: &Account) {
+/// The account as a change to it has left it.
+async fn as_changed(hub: &Hub, user: UserId) -> Result<Account, Problem> {
+    let account =
+        hub.store.user(user).await.map_err(|error| Problem::from(error).after_change())?;
+    account.ok_or_else(Problem::not_logged_in)
+}
+
+/// The answer to a change of what others see of a person; tells those who have a page open.
+pub(super) async fn seen_changed(hub: &Hub, user: UserId) -> Answer {
+    let account = as_changed(hub, user).await?;
+    tell_others(hub, &account);
+    Ok(own(&account))
+}
+
+fn own(account: &Account) -> HttpResponse {
+    HttpResponse::Ok().json(json!({"user": own_json(account)}))
+}
+
+fn tell_others(hub: &Hub, account: &Account) {
     let Person { id, username, display_name } = account.person.clone();
     let avatar = avatars::address_of(account);
     let changed = Signal::Profile { user: id, display_name, username: Some(username), avatar };
@@ -291,10 +323,7 @@ pub async fn set_password(
     let person = &viewer.account.person;
     text::password(&form.new, &[&person.username, &person.display_name])?;
     let source = source_of(&request, &hub);
-    let tried = try_password(&hub, &edge, &person.username, form.current, source).await?;
-    if tried.is_none() {
-        return Err(wrong_password());
-    }
+    require_password(&hub, &edge, &viewer, form.current, source).await?;
     let hash = passwords::hash(form.new, source).await?;
     let ended = hub.store.set_password(viewer.id(), &hash, Some(viewer.login)).await?;
     Signal::logout(viewer.id(), &ended).tell(&*hub.bus);

@@ -36,13 +36,8 @@ pub async fn doer(hub: &Hub, user: UserId, action: &Action) -> Result<Doer, Trou
     if !matches!(action, Action::Deleted { .. }) {
         return Ok(user.into());
     }
-    Ok(Doer { user, hub_admin: is_hub_admin(hub, user).await? })
-}
-
-/// As the store has it now.
-pub async fn is_hub_admin(hub: &Hub, user: UserId) -> Result<bool, Trouble> {
     let account = hub.store.user(user).await?;
-    Ok(account.is_some_and(|account| account.hub_admin))
+    Ok(Doer { user, hub_admin: account.is_some_and(|account| account.hub_admin) })
 }
 
 /// Why a message cannot be replied to.

@@ -16,7 +16,7 @@ use super::outbound::{Ending, Outbound};
 use super::room::RoomActor;
 use crate::core::follow::SessionId;
 use crate::core::types::{Person, RoomId, UserId};
-use crate::store::LoginId;
+use crate::store::{Account, LoginId};
 
 /// The rooms that someone needs here now, each an actor.
 #[derive(Default)]
@@ -95,6 +95,9 @@ pub struct SessionHandle {
     pub user: UserId,
     pub login: LoginId,
     pub outbound: Arc<Outbound>,
+    /// Whether the person was a hub admin when the socket was opened, as the answer to `hello`
+    /// says. It is no right: that may have changed since, and is asked anew for each deed.
+    pub was_hub_admin: bool,
     person: Arc<Mutex<Person>>,
     greeted: Arc<AtomicBool>,
     hears_receipts: Arc<AtomicBool>,
@@ -104,13 +107,21 @@ impl SessionHandle {
     pub fn new(
         id: SessionId,
         dialect: Dialect,
-        person: Person,
+        account: Account,
         login: LoginId,
         outbound: Arc<Outbound>,
     ) -> Self {
-        let (user, person) = (person.id, Arc::new(Mutex::new(person)));
-        let (greeted, hears_receipts) = (Arc::default(), Arc::default());
-        SessionHandle { id, dialect, user, login, outbound, person, greeted, hears_receipts }
+        SessionHandle {
+            id,
+            dialect,
+            user: account.person.id,
+            login,
+            outbound,
+            was_hub_admin: account.hub_admin,
+            person: Arc::new(Mutex::new(account.person)),
+            greeted: Arc::default(),
+            hears_receipts: Arc::new(AtomicBool::new(account.read_receipts)),
+        }
     }
 
     /// It has said hello: from now on it hears of rooms that its person comes into.
@@ -122,7 +133,7 @@ impl SessionHandle {
         self.greeted.load(Ordering::SeqCst)
     }
 
-    /// Whether the person hears how far others have read; at first they do not.
+    /// Whether the person hears how far others have read.
     pub fn set_hears_receipts(&self, on: bool) {
         self.hears_receipts.store(on, Ordering::Relaxed);
     }

@@ -319,12 +319,9 @@ impl Session {
         // From here on, rooms that this person comes into push their events behind the answer.
         self.handle.greet();
         let (hub, user) = (self.hub.clone(), self.user());
-        let list = async move {
-            let list = hello::list(&hub, user).await?;
-            Ok((list, messages::is_hub_admin(&hub, user).await?))
-        };
+        let list = async move { hello::list(&hub, user).await };
         ctx.wait(list.into_actor(self).map(move |list, session, ctx| match list {
-            Ok((list, hub_admin)) => session.begin(reference, (list, hub_admin), known, ctx),
+            Ok(list) => session.begin(reference, list, known, ctx),
             Err(trouble) => session.trouble(&reference, trouble),
         }));
     }
@@ -332,12 +329,12 @@ impl Session {
     fn begin(
         &mut self,
         reference: Ref,
-        (list, hub_admin): ((Vec<RoomView>, bool), bool),
+        list: (Vec<RoomView>, bool),
         known: Known,
         ctx: &mut Context<Self>,
     ) {
         let mut person = json!(self.handle.person());
-        if hub_admin {
+        if self.handle.was_hub_admin {
             person["hub_admin"] = json!(true);
         }
         let ok = wire::ok(

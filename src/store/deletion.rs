@@ -1,8 +1,8 @@
 //! The end of an account. What was said stays, and has an author without a name.
 
 use super::database::{Row, Statement, values};
-use super::history::HUB_ADMIN;
-use super::{LoginId, Result, Store, StoreError};
+use super::history::{HUB_ADMIN, unreadable};
+use super::{LoginId, Result, Store};
 use crate::core::erasure;
 use crate::core::room::Event;
 use crate::core::types::{Person, Role, RoomId, Timestamp, UserId};
@@ -138,17 +138,15 @@ impl Store {
 
 /// An event without this person's names, if it had any. By what right it was done stays.
 fn erased(data: &str, nobody: &Person) -> Result<Option<String>> {
-    let broken = |error: serde_json::Error| {
-        StoreError::Broken(format!("an event that cannot be read: {error}"))
-    };
-    let before: serde_json::Value = serde_json::from_str(data).map_err(broken)?;
-    let mut event: Event = serde_json::from_str(data).map_err(broken)?;
+    let mut before: serde_json::Value = serde_json::from_str(data).map_err(unreadable)?;
+    let right = before.get_mut(HUB_ADMIN).map(serde_json::Value::take);
+    let mut event: Event = serde_json::from_value(before).map_err(unreadable)?;
     if !erasure::rename(&mut event, nobody) {
         return Ok(None);
     }
-    let mut after = serde_json::to_value(&event).map_err(broken)?;
-    if let Some(right) = before.get(HUB_ADMIN) {
-        after[HUB_ADMIN] = right.clone();
+    let mut after = serde_json::to_value(&event).map_err(unreadable)?;
+    if let Some(right) = right {
+        after[HUB_ADMIN] = right;
     }
     Ok(Some(after.to_string()))
 }

@@ -309,7 +309,7 @@ fn event(data: &str) -> Result<Event> {
     serde_json::from_str(data).map_err(unreadable)
 }
 
-fn unreadable(error: serde_json::Error) -> StoreError {
+pub(super) fn unreadable(error: serde_json::Error) -> StoreError {
     StoreError::Broken(format!("an event that cannot be read: {error}"))
 }
 

@@ -2,21 +2,19 @@
 //! README, run.
 
 use std::io::Write;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Topics, World, until_texts, within};
+use crate::support::{Topics, World, service_script, until_texts, within};
 
 /// Each tool is a Java machine that starts.
 const A_WHILE: Duration = Duration::from_secs(120);
 
 /// Runs one of the broker's own tools to its end, and returns what it printed.
 async fn tool(arguments: &[&str], input: &str) -> String {
-    let services = std::env::var("ROOKERY_TEST_SERVICES").expect("the services are up");
-    let mut command = Command::new(Path::new(&services).join("kafka/tool"));
+    let mut command = Command::new(service_script("kafka/tool"));
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let input = input.to_owned();
     let run = move || {

@@ -6,6 +6,7 @@ use std::process::Command;
 use mysql_async::prelude::Queryable;
 
 use crate::crowd::Line;
+use crate::support::service_script;
 
 /// The rows of a room in an embedded store.
 pub fn sqlite_rows(data: &Path, room: &str) -> Vec<Line> {
@@ -40,10 +41,7 @@ pub async fn mysql_rows(url: &str, room: &str) -> Vec<Line> {
 
 /// Runs one of the service scripts, as in `kafka/kill`.
 pub fn service(script: &str) {
-    let services = std::env::var("ROOKERY_TEST_SERVICES").unwrap_or_else(|_| {
-        panic!("ROOKERY_TEST_SERVICES is not set: start the services with  eval \"$(tests/services/up)\"")
-    });
-    let ended = Command::new(Path::new(&services).join(script)).status();
+    let ended = Command::new(service_script(script)).status();
     assert!(ended.is_ok_and(|status| status.success()), "{script} failed");
 }
 

@@ -81,12 +81,7 @@ describe("asking", () => {
   });
 
   test("an answer to what was asked before never replaces the later one", async () => {
-    const page = new Page();
-    page.search.ask("low", null);
-    await page.asks(1);
-    page.search.ask("tide", null);
-    await page.asks(2);
-    await page.answers(1, [said("2", "high tide")]);
+    const page = await overtaken();
     await page.answers(0, [said("1", "low water")]);
     assert.deepEqual(page.found(), ["high tide"]);
     page.search.ask("", null);
@@ -94,12 +89,7 @@ describe("asking", () => {
   });
 
   test("nor does the failure of one, nor an answer after the field was emptied", async () => {
-    const page = new Page();
-    page.search.ask("low", null);
-    await page.asks(1);
-    page.search.ask("tide", null);
-    await page.asks(2);
-    await page.answers(1, [said("2", "high tide")]);
+    const page = await overtaken();
     await page.fails(0);
     assert.deepEqual([page.search.state, page.found()], ["ready", ["high tide"]]);
     page.search.ask("tides", null);
@@ -123,10 +113,7 @@ describe("asking", () => {
   });
 
   test("in one conversation, and again where it is another", async () => {
-    const page = new Page();
-    page.search.ask("tide", "7");
-    await page.asks(1);
-    await page.answers(0, [said("1", "low tide")]);
+    const page = await found("tide", [said("1", "low tide")], { room: "7" });
     page.search.ask("tide", null);
     assert.deepEqual(page.found(), [], "what was found elsewhere is not shown meanwhile");
     await page.asks(2);
@@ -149,10 +136,7 @@ describe("asking", () => {
   });
 
   test("older ones follow page by page, also when the last one was deleted meanwhile", async () => {
-    const page = new Page();
-    page.search.ask("tide", null);
-    await page.asks(1);
-    await page.answers(0, [said("9", "tide 9"), said("8", "tide 8")], true);
+    const page = await found("tide", [said("9", "tide 9"), said("8", "tide 8")], { more: true });
     page.search.apply({ type: "deleted", room: "7", message: { id: "8", deleted: true } });
     page.search.loadOlder();
     page.search.loadOlder();
@@ -168,10 +152,7 @@ describe("asking", () => {
   });
 
   test("a page of what was asked before is not added to what was found since", async () => {
-    const page = new Page();
-    page.search.ask("low", null);
-    await page.asks(1);
-    await page.answers(0, [said("9", "low 9")], true);
+    const page = await found("low", [said("9", "low 9")], { more: true });
     page.search.loadOlder();
     await page.asks(2);
     page.search.ask("tide", null);
@@ -197,10 +178,7 @@ describe("looking anew", () => {
   });
 
   test("is done when a room goes in which the older ones were asked for", async () => {
-    const page = new Page();
-    page.search.ask("tide", null);
-    await page.asks(1);
-    await page.answers(0, [said("9", "tide 9")], true);
+    const page = await found("tide", [said("9", "tide 9")], { more: true });
     page.search.loadOlder();
     await page.asks(2);
     page.search.apply({ type: "room_deleted", room: said("9", "").room_id });
@@ -222,13 +200,8 @@ describe("looking anew", () => {
 });
 
 describe("what happens meanwhile", () => {
-  async function looking(room = null) {
-    const page = new Page();
-    page.search.ask("tide", room);
-    await page.asks(1);
-    await page.answers(0, [said("9", "high tide"), said("8", "low tide")]);
-    return page;
-  }
+  const looking = (room = null) =>
+    found("tide", [said("9", "high tide"), said("8", "low tide")], { room });
 
   test("a deleted line goes, an edited one is shown as it is now or goes", async () => {
     const page = await looking();
@@ -259,6 +232,26 @@ describe("what happens meanwhile", () => {
     assert.deepEqual(page.found(), []);
   });
 });
+
+/** A page on which this was asked and these were found. */
+async function found(text, hits, { room = null, more = false } = {}) {
+  const page = new Page();
+  page.search.ask(text, room);
+  await page.asks(1);
+  await page.answers(0, hits, more);
+  return page;
+}
+
+/** A page whose second question was answered before the first. */
+async function overtaken() {
+  const page = new Page();
+  page.search.ask("low", null);
+  await page.asks(1);
+  page.search.ask("tide", null);
+  await page.asks(2);
+  await page.answers(1, [said("2", "high tide")]);
+  return page;
+}
 
 function said(id, body, room_id = "7") {
   return { id, room_id, body, position: id, sender: { id: "1", display_name: "Ann" } };

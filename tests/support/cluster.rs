@@ -1,5 +1,6 @@
 //! Several instances on one Kafka and one MySQL, with a database and topics of their own.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mysql_async::prelude::Queryable;
@@ -140,6 +141,11 @@ impl Services {
             }
         }
     }
+}
+
+/// A script or tool of the services, as in `kafka/kill`.
+pub fn service_script(name: &str) -> PathBuf {
+    Path::new(&service("ROOKERY_TEST_SERVICES")).join(name)
 }
 
 fn service(name: &str) -> String {

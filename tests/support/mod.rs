@@ -21,7 +21,7 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 pub use answer::Answer;
-pub use cluster::{Cluster, Services};
+pub use cluster::{Cluster, Services, service_script};
 pub use hub::Hub;
 pub use lines::Lines;
 pub use person::{PASSWORD, Person, Request};
