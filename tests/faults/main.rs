@@ -11,6 +11,8 @@ mod support;
 
 #[path = "../rookery-faults/balancer.rs"]
 mod balancer;
+#[path = "../rookery-faults/disk.rs"]
+mod disk;
 #[path = "../rookery-faults/links.rs"]
 mod links;
 #[path = "../rookery-faults/proxy.rs"]
@@ -19,6 +21,7 @@ mod proxy;
 mod behind;
 mod crash;
 mod crowd;
+mod full;
 mod inbound;
 mod network;
 mod outage;
