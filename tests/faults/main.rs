@@ -15,6 +15,8 @@ mod balancer;
 mod disk;
 #[path = "../rookery-faults/links.rs"]
 mod links;
+#[path = "../rookery-faults/poison.rs"]
+mod poison;
 #[path = "../rookery-faults/proxy.rs"]
 mod proxy;
 
@@ -26,6 +28,7 @@ mod inbound;
 mod network;
 mod outage;
 mod places;
+mod poisoned;
 mod slow;
 mod start;
 mod stop;
