@@ -5,11 +5,16 @@ use super::verdict::{Promise, Verdict};
 
 pub fn is_that_of_the_sockets(history: &History, verdict: &mut Verdict) {
     for sighting in &history.sightings {
+        let mut bounds = history.bounds;
+        if is_cut_off(history, sighting) {
+            // The news of an orderly end does not get through: it is like a crash.
+            bounds.ghost = bounds.ghost_of_crash;
+        }
         let theirs = || history.sockets.iter().filter(|socket| socket.user == sighting.user);
         let right = match sighting.online {
-            true => theirs().any(|socket| may_be_seen(socket, sighting, &history.bounds)),
+            true => theirs().any(|socket| may_be_seen(socket, sighting, &bounds)),
             false if is_cut_off(history, sighting) => continue,
-            false => !theirs().any(|socket| must_be_seen(socket, sighting, &history.bounds)),
+            false => !theirs().any(|socket| must_be_seen(socket, sighting, &bounds)),
         };
         verdict.case(Promise::Presence, right, || {
             let Sighting { observer, user, at, online, .. } = sighting;

@@ -26,6 +26,11 @@ pub struct Place {
     pub base: String,
 }
 
+/// The first word of a message, which no other has.
+pub fn client_id(body: &str) -> &str {
+    body.split(' ').next().unwrap_or_default()
+}
+
 #[derive(Debug, Clone)]
 pub struct Asking {
     http: reqwest::Client,
@@ -77,10 +82,10 @@ impl Asking {
         line.split(' ').nth(1)?.parse().ok()
     }
 
-    /// Posts a message, with its text as `client_id`.
+    /// Posts a message.
     pub async fn post(&self, base: &str, login: &Login, room: &str, body: &str) -> Outcome {
         let path = format!("/rooms/{room}/messages");
-        let message = json!({"body": body, "client_id": body});
+        let message = json!({"body": body, "client_id": client_id(body)});
         match self.ask(base, login, Method::POST, &path, Some(message)).await {
             Some((200 | 201, answer)) => Outcome::Acknowledged(line_of(&answer["message"])),
             Some((status @ (400..=499 | 503), answer)) => {

@@ -24,7 +24,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::asking::{Asking, Login, Place};
+use crate::asking::{Asking, Login, Place, client_id};
 use crate::recording::{Clock, line_of, number};
 
 /// Sends that wait for an answer on the socket.
@@ -65,6 +65,8 @@ pub struct Temper {
     pub pace: Millis,
     /// Of its messages, in percent, by HTTP to any instance.
     pub by_http: usize,
+    /// Characters of a message, at least.
+    pub body: usize,
     /// Every message on the socket and by HTTP at once.
     pub twice: bool,
     /// Goes away in order now and then.
@@ -461,7 +463,10 @@ impl Client {
             return;
         }
         let room = (*self.dice.one_of(&rooms)).clone();
-        let body = format!("{}-{}", self.login.name, self.sends.len());
+        let mut body = format!("{}-{}", self.login.name, self.sends.len());
+        if self.temper.body > 0 {
+            body = format!("{body} {}", "x".repeat(self.temper.body));
+        }
         self.due.push((now, self.sends.len()));
         self.common.unsettled.fetch_add(1, Ordering::SeqCst);
         let sender = self.login.id.clone();
@@ -494,7 +499,8 @@ impl Client {
         self.waiting.insert(self.refs, (send, now));
         let Send { room, body, .. } = &self.sends[send];
         let command = json!({
-            "type": "send", "ref": self.refs, "room": room, "client_id": body, "body": body,
+            "type": "send", "ref": self.refs, "room": room,
+            "client_id": client_id(body), "body": body,
         });
         ws.send(Message::text(command.to_string())).await.map_err(drop)
     }

@@ -50,6 +50,7 @@ impl Crowd {
                 pace: row.pace as Millis,
                 by_http: 15,
                 twice: row.twice,
+                body: row.body,
                 naps: index % 3 == 0,
                 insists: index % 2 == 0,
             };

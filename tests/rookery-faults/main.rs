@@ -5,14 +5,19 @@
 mod support;
 
 mod asking;
+mod balancer;
 mod cast;
 mod client;
 mod crowd;
 mod figures;
 mod finale;
+mod herd;
+mod links;
 mod members;
 mod memory;
 mod observers;
+mod poison;
+mod proxy;
 mod recording;
 mod report;
 mod rows;

@@ -1,6 +1,8 @@
 //! The faults, a row of the table each.
 
+mod clients;
 mod instances;
+mod network;
 mod services;
 
 use futures_util::FutureExt;
@@ -25,6 +27,8 @@ pub struct Row {
     /// milliseconds and on the average.
     pub pace: usize,
     pub floats_every: Millis,
+    /// Characters of a message, at least.
+    pub body: usize,
     /// Every message is sent to two instances at once.
     pub twice: bool,
     ghost_of_crash: Option<Millis>,
@@ -40,6 +44,7 @@ impl Row {
             is_embedded: false,
             pace: 500,
             floats_every: 3_000,
+            body: 0,
             twice: false,
             ghost_of_crash: None,
         }
@@ -58,7 +63,7 @@ impl Row {
     pub async fn world(&self) -> World {
         match self.is_embedded {
             true => World::embedded().await,
-            false => World::cluster().await,
+            false => World::cluster(|_| Vec::new()).await,
         }
     }
 
@@ -80,5 +85,7 @@ pub fn all() -> Vec<Row> {
     ];
     rows.extend(instances::ROWS);
     rows.extend(services::ROWS);
+    rows.extend(network::ROWS);
+    rows.extend(clients::ROWS);
     rows
 }

@@ -2,27 +2,43 @@
 //! before them.
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use mysql_async::prelude::Queryable;
 use rookery::guarantees::history::Line;
 
 use crate::asking::Place;
-use crate::support::{Cluster, Hub};
+use crate::balancer::Balancer;
+use crate::links::Links;
+use crate::proxy::Proxy;
+use crate::support::{Cluster, Hub, Services};
 
 const NAMES: [&str; 3] = ["one", "two", "three"];
 
 /// Settings that let clients speak as fast as they like, and make some of them reload.
-const FAST: [(&str, &str); 3] = [
+const FAST: [(&str, &str); 4] = [
     ("ROOKERY_LIMITS__MESSAGES_PER_SECOND", "100000"),
     ("ROOKERY_LIMITS__MESSAGES_BURST", "100000"),
     // Who has missed more than this in a room is told to reload it.
     ("ROOKERY_LIMITS__RESUME_EVENTS", "60"),
+    // A few people are to hold thousands of them.
+    ("ROOKERY_LIMITS__SOCKETS_PER_USER", "10000"),
 ];
 
 pub enum World {
     Embedded(Box<Hub>),
-    Cluster(Box<Cluster>),
+    Cluster(Box<Site>),
+}
+
+/// Three instances behind a balancer, each with ways of its own to the services and to the
+/// balancer that can be broken.
+pub struct Site {
+    cluster: Cluster,
+    pub links: Links,
+    /// Between the balancer and each instance.
+    pub doors: Vec<Proxy>,
+    pub balancer: Balancer,
 }
 
 /// A room as the rows of the store have it.
@@ -37,20 +53,41 @@ impl World {
         World::Embedded(Box::new(Hub::embedded_with(&FAST).await))
     }
 
-    pub async fn cluster() -> World {
+    /// What the environment of an instance has besides, by its number.
+    pub async fn cluster(besides: impl Fn(usize) -> Vec<(String, String)>) -> World {
         let mut cluster = Cluster::start(0).await;
-        for name in NAMES {
-            let mut env = FAST.to_vec();
-            env.push(("ROOKERY_SERVER__INSTANCE", name));
+        let links = Links::up().await;
+        for (index, name) in NAMES.into_iter().enumerate() {
+            let database = links.database_url(index, &cluster.services.database);
+            let mut env = besides(index);
+            env.push(links.kafka_env(index));
+            env.push(("DATABASE_URL".to_owned(), database));
+            env.push(("ROOKERY_SERVER__INSTANCE".to_owned(), name.to_owned()));
+            let pairs = env.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+            let env: Vec<_> = FAST.into_iter().chain(pairs).collect();
             cluster.add(&env).await;
         }
-        World::Cluster(Box::new(cluster))
+        let mut doors = Vec::new();
+        for hub in &cluster.hubs {
+            doors.push(Links::door(address(hub)).await);
+        }
+        let instances: Vec<SocketAddr> = doors.iter().map(Proxy::address).collect();
+        let balancer = Balancer::start(&instances).await;
+        World::Cluster(Box::new(Site { cluster, links, doors, balancer }))
+    }
+
+    /// The ways that can be broken. Only a cluster has them.
+    pub fn site(&self) -> &Site {
+        match self {
+            World::Cluster(site) => site,
+            World::Embedded(_) => panic!("an embedded hub has no network"),
+        }
     }
 
     pub fn hubs(&mut self) -> &mut [Hub] {
         match self {
             World::Embedded(hub) => std::slice::from_mut(&mut **hub),
-            World::Cluster(cluster) => &mut cluster.hubs,
+            World::Cluster(site) => &mut site.cluster.hubs,
         }
     }
 
@@ -65,14 +102,17 @@ impl World {
 
     /// Where clients open their sockets.
     pub fn doors(&mut self) -> Vec<String> {
-        self.hubs().iter().map(|hub| hub.base.clone()).collect()
+        match self {
+            World::Embedded(hub) => vec![hub.base.clone()],
+            World::Cluster(site) => vec![site.balancer.base()],
+        }
     }
 
     pub async fn rows(&mut self, room: &str) -> Rows {
         match self {
             World::Embedded(hub) => sqlite_rows(&hub.dir().join("data"), room),
-            World::Cluster(cluster) => {
-                let mut database = cluster.database().await;
+            World::Cluster(site) => {
+                let mut database = site.cluster.database().await;
                 let rows = mysql_rows(&mut database, room).await;
                 // The rows are here; how the connection ends is of no interest.
                 let _ = database.disconnect().await;
@@ -80,6 +120,17 @@ impl World {
             }
         }
     }
+}
+
+impl Site {
+    /// Where Kafka and the database are, without a proxy in between.
+    pub fn services(&self) -> &Services {
+        &self.cluster.services
+    }
+}
+
+fn address(hub: &Hub) -> SocketAddr {
+    hub.base.trim_start_matches("http://").parse().expect("the address of a hub")
 }
 
 const NAME: &str = "SELECT name FROM rooms WHERE id = ?";

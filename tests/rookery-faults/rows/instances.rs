@@ -5,9 +5,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::Row;
+use crate::poison;
 use crate::run::Stage;
 
-pub const ROWS: [Row; 8] = [
+pub const ROWS: [Row; 9] = [
     Row::new("kill -9", "an instance every 10 s", |stage| kills(stage, 4).boxed_local()),
     Row::new("kill -9, once", "one instance", |stage| kills(stage, 1).boxed_local()).selected(),
     Row::new("kill -9 of all", "all instances at once", |stage| kill_all(stage).boxed_local()),
@@ -24,6 +25,10 @@ pub const ROWS: [Row; 8] = [
         pace: 200,
         ..Row::new("removals", "removals and returns race with messages", nothing)
     },
+    Row::new("poison", "records that no hub wrote, in every topic", |stage| {
+        poison(stage).boxed_local()
+    })
+    .selected(),
     Row::new("kill -9, embedded", "the only instance, again and again", |stage| {
         kills(stage, 3).boxed_local()
     })
@@ -76,4 +81,16 @@ async fn pause(stage: &mut Stage) {
     stage.world.hub(instance).signal(libc::SIGCONT);
     stage.was_cut_off(from);
     stage.mended("paused");
+}
+
+async fn poison(stage: &mut Stage) {
+    let rooms: Vec<String> = stage.cast.rooms.iter().map(|(room, _)| room.clone()).collect();
+    let services = stage.world.site().services().clone();
+    for _ in 0..3 {
+        let seed = stage.dice.throw();
+        let poisoned = poison::into(&services.brokers, &services.prefix, seed, &rooms).await;
+        println!("   {:?}", poisoned.counts);
+        stage.wait(1_000, 2_000).await;
+    }
+    stage.mended("poison");
 }

@@ -1,11 +1,13 @@
 //! Kafka and the database stop, crash and hang.
 
+use std::process::Command;
 use std::time::Duration;
 
 use futures_util::FutureExt;
 
 use super::Row;
 use crate::run::Stage;
+use crate::support::service_script;
 
 macro_rules! away {
     ($name:literal, $about:literal, $service:literal, $how:literal, $seconds:literal) => {
@@ -40,12 +42,8 @@ async fn away(stage: &mut Stage, name: &'static str, how: &'static str, seconds:
 
 /// The scripts wait, and nothing else is to.
 async fn script(name: &'static str, what: &'static str) {
-    let run = move || run_service(&format!("{name}/{what}"));
-    tokio::task::spawn_blocking(run).await.expect("the script");
-}
-
-fn run_service(script: &str) {
-    let services = std::env::var("ROOKERY_TEST_SERVICES").expect("ROOKERY_TEST_SERVICES");
-    let ended = std::process::Command::new(std::path::Path::new(&services).join(script)).status();
-    assert!(ended.is_ok_and(|status| status.success()), "{script} failed");
+    let script = service_script(&format!("{name}/{what}"));
+    let run = || Command::new(script).status();
+    let ended = tokio::task::spawn_blocking(run).await.expect("it does not panic");
+    assert!(ended.is_ok_and(|status| status.success()), "{name}/{what} failed");
 }

@@ -1,0 +1,67 @@
+//! Clients that are no good: they do not read, or come all at once.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+
+use super::Row;
+use crate::herd::{Deaf, Herd};
+use crate::run::Stage;
+
+/// Beside twenty that read: more than one in ten.
+const DEAF: usize = 6;
+const HERD: usize = 5_000;
+const SMALL_HERD: usize = 600;
+
+pub const ROWS: [Row; 3] = [
+    Row {
+        pace: 150,
+        body: 3_000,
+        ..Row::new("slow readers", "six sockets beside those of the crowd do not read", |stage| {
+            slow_readers(stage).boxed_local()
+        })
+    }
+    .selected(),
+    Row::new("5,000 dropped", "5,000 sockets end at once and come back", |stage| {
+        herd(stage, HERD).boxed_local()
+    }),
+    Row::new("600 dropped", "600 sockets end at once and come back", |stage| {
+        herd(stage, SMALL_HERD).boxed_local()
+    }),
+];
+
+async fn slow_readers(stage: &mut Stage) {
+    let mut deaf = Vec::new();
+    for number in 0..DEAF {
+        let place = &stage.cast.places[number % stage.cast.places.len()];
+        let address = place.base.trim_start_matches("http://").parse().expect("an address");
+        // People of the crowd, with a second device.
+        deaf.push(Deaf::begin(address, &stage.cast.people[number]).await);
+    }
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    stage.mended("slow readers");
+    let mut ended = 0;
+    for one in deaf {
+        ended += usize::from(one.was_ended().await);
+    }
+    println!("   {ended} of {DEAF} that did not read were ended by the hub");
+    assert!(ended == DEAF, "some that do not read were kept: the fault was none");
+}
+
+async fn herd(stage: &mut Stage, sockets: usize) {
+    let door = stage.world.doors().remove(0);
+    let logins = stage.cast.people.iter().take(10).cloned().collect();
+    let (mut herd, mut dice) = (Herd::new(&door, logins), stage.dice.fork());
+    let came = herd.come(sockets, &mut dice).await;
+    herd.listen(Duration::from_secs(2)).await;
+    herd.vanish();
+    let back = herd.come(sockets, &mut dice).await;
+    stage.mended("a herd came back");
+    println!(
+        "   {sockets} sockets came in {} ms, and back in {} ms",
+        came.as_millis(),
+        back.as_millis()
+    );
+    herd.listen(Duration::from_secs(2)).await;
+    herd.vanish();
+}
