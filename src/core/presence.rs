@@ -10,6 +10,8 @@
 //!
 //! Silence is counted in our own leases as we hear them come back: when nothing comes back at
 //! all, it is the bus that is down, and nobody is judged by that. No clock is compared.
+//!
+//! What was told is told again until it came back: the bus drops what it cannot take.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -132,8 +134,13 @@ pub struct Presence {
     sockets: HashMap<UserId, Sockets>,
     others: HashMap<Incarnation, Instance>,
     beats: u64,
-    /// Our own beat at which all that was kept had been heard.
+    /// Our own beat at which all that was kept had been heard, or the bus was back.
     caught_up_at: Option<u64>,
+    /// People here of whom the others may not know how present they are, and the beat at which it
+    /// was told.
+    unconfirmed: HashMap<UserId, u64>,
+    /// We have said farewell.
+    leaving: bool,
     /// Everyone who is not offline.
     present: HashMap<UserId, Tally>,
     changed: HashSet<UserId>,
@@ -150,6 +157,8 @@ impl Presence {
             others: HashMap::new(),
             beats: 0,
             caught_up_at: None,
+            unconfirmed: HashMap::new(),
+            leaving: false,
             present: HashMap::new(),
             changed: HashSet::new(),
             announced: HashMap::new(),
@@ -215,7 +224,12 @@ impl Presence {
         }
         let after = self.here(user);
         self.shift(user, before, after);
-        (before != after).then(|| Told::Person(self.me.clone(), user, after))
+        (before != after).then(|| self.told_of(user))
+    }
+
+    fn told_of(&mut self, user: UserId) -> Told {
+        self.unconfirmed.insert(user, self.beats);
+        Told::Person(self.me.clone(), user, self.here(user))
     }
 
     /// How present somebody is on this instance alone.
@@ -231,12 +245,25 @@ impl Presence {
         self.lease()
     }
 
+    /// Our own leases come back again after a time in which nothing did: what happened meanwhile is
+    /// yet to be heard.
+    pub fn reconnect(&mut self) {
+        self.caught_up_at = self.caught_up_at.map(|_| self.beats + 1);
+    }
+
     /// Whether everybody is known who is here. An instance that has just begun knows of others only
-    /// what they left behind, and shows nobody of them until each was heard of, or had time enough.
+    /// what they left behind, and one that was cut off what they last told: each has to be heard of
+    /// since, or had time enough.
     pub fn is_settled(&self) -> bool {
-        let own = self.caught_up_at.map_or(0, |beat| self.beats - beat);
-        let lives = |instance: &Instance| instance.alive || instance.heard_at.is_none();
-        own >= ENOUGH || own >= 1 && self.others.values().all(lives)
+        let Some(since) = self.caught_up_at else { return false };
+        let own = self.beats.saturating_sub(since);
+        let is_awaited = |instance: &Instance| match (instance.alive, instance.heard_at) {
+            // It falls silent if it is dead.
+            (true, heard_at) => heard_at.is_none_or(|beat| beat < since),
+            (false, Some(_)) => own < ENOUGH,
+            (false, None) => false,
+        };
+        own >= 1 && !self.others.values().any(is_awaited)
     }
 
     /// What to tell once a second.
@@ -245,7 +272,8 @@ impl Presence {
     }
 
     /// What to tell when stopping in order.
-    pub fn farewell(&self) -> Vec<Told> {
+    pub fn farewell(&mut self) -> Vec<Told> {
+        self.leaving = true;
         let gone = |user: &UserId| Told::Person(self.me.clone(), *user, Status::Offline);
         let lease = std::iter::once(Told::LeaseEnded(self.me.clone()));
         lease.chain(self.sockets.keys().map(gone)).collect()
@@ -265,13 +293,30 @@ impl Presence {
             Told::Person(incarnation, user, status) if incarnation != self.me => {
                 self.hear_person(incarnation, user, status);
             }
-            // Somebody took us for dead and cleaned up behind us: say again who is here.
-            Told::Person(_, user, Status::Offline) if self.sockets.contains_key(&user) => {
-                return vec![Told::Person(self.me.clone(), user, self.here(user))];
+            Told::Person(_, user, status) => return self.hear_back(user, status),
+            Told::LeaseEnded(_) if self.leaving => {}
+            // Somebody took us for dead, and everybody has forgotten our people.
+            Told::LeaseEnded(_) => {
+                let users: Vec<UserId> = self.sockets.keys().copied().collect();
+                let people = users.into_iter().map(|user| self.told_of(user)).collect::<Vec<_>>();
+                return std::iter::once(self.lease()).chain(people).collect();
             }
-            Told::LeaseEnded(_) | Told::Person(..) => {}
         }
         Vec::new()
+    }
+
+    /// What the others have heard of somebody here.
+    fn hear_back(&mut self, user: UserId, status: Status) -> Vec<Told> {
+        let here = self.here(user);
+        if status == here {
+            self.unconfirmed.remove(&user);
+            return Vec::new();
+        }
+        // Something newer is under way, most likely; if not, the next beats see to it.
+        self.unconfirmed.entry(user).or_insert(self.beats);
+        // Somebody took us for dead and cleaned up behind us: say again who is here.
+        let is_wiped = status == Status::Offline && !self.leaving;
+        is_wiped.then(|| self.told_of(user)).into_iter().collect()
     }
 
     fn hear_person(&mut self, incarnation: Incarnation, user: UserId, status: Status) {
@@ -317,7 +362,19 @@ impl Presence {
             let people = self.silence(incarnation);
             self.lost.extend(people);
         }
-        forgotten.iter().flat_map(|incarnation| self.forget(incarnation)).collect()
+        let mut told = self.tell_again();
+        told.extend(forgotten.iter().flat_map(|incarnation| self.forget(incarnation)));
+        told
+    }
+
+    /// What has not come back for a whole beat.
+    fn tell_again(&mut self) -> Vec<Told> {
+        if self.leaving {
+            return Vec::new();
+        }
+        let overdue = self.unconfirmed.iter().filter(|(_, told_at)| **told_at + 1 < self.beats);
+        let overdue: Vec<UserId> = overdue.map(|(user, _)| *user).collect();
+        overdue.into_iter().map(|user| self.told_of(user)).collect()
     }
 
     /// Its people count no more, but are remembered: it may only have been frozen. Returns them.

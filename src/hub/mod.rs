@@ -150,9 +150,9 @@ impl Hub {
         self.caught_up.load(Ordering::Relaxed)
     }
 
-    /// Every other instance that lives has been heard of.
-    pub fn set_knows_who_is_here(&self) {
-        self.knows_who_is_here.store(true, Ordering::Relaxed);
+    /// Whether every other instance that lives has been heard of, and lately.
+    pub fn set_knows_who_is_here(&self, knows: bool) {
+        self.knows_who_is_here.store(knows, Ordering::Relaxed);
     }
 
     pub fn knows_who_is_here(&self) -> bool {

@@ -22,6 +22,8 @@ use crate::core::types::{RoomId, Timestamp, UserId};
 use crate::core::wire::{self, Ref, Seen};
 use crate::log::{Channel, Heard};
 
+/// Between two of our own leases that are counted.
+const BEAT_AT_LEAST: Duration = Duration::from_millis(700);
 /// How long changes are gathered.
 const TICK: Duration = Duration::from_millis(100);
 /// How often it is written down when people were last seen.
@@ -124,6 +126,8 @@ pub struct PresenceActor {
     sockets: HashMap<SessionId, Socket>,
     /// Whether what was kept on the bus has been heard: what follows is live.
     live: bool,
+    /// When a lease of our own was last counted.
+    beat_at: Option<Instant>,
     /// When people were last known to be here, as far as it is not written yet. It is noted
     /// whenever they come or go, fall idle or are back, so that even a crash of the only instance
     /// leaves a time that means something.
@@ -140,6 +144,7 @@ impl PresenceActor {
             follows: Follows::default(),
             sockets: HashMap::new(),
             live: false,
+            beat_at: None,
             seen_at: BTreeMap::new(),
             said_farewell: false,
         }
@@ -160,6 +165,25 @@ impl PresenceActor {
             }
             self.tell([told]);
         }
+    }
+
+    /// A lease of our own came back. Those that were held up come back all at once, and are one.
+    fn hear_beat(&mut self) -> Vec<Told> {
+        let (now, last) = (Instant::now(), self.beat_at);
+        if last.is_some_and(|at| now - at < BEAT_AT_LEAST) {
+            return Vec::new();
+        }
+        if last.is_some_and(|at| now - at > SILENCE) {
+            self.presence.reconnect();
+        }
+        self.beat_at = Some(now);
+        self.presence.hear(self.presence.lease(), self.live)
+    }
+
+    /// Whether we know who is here: not before we were told, nor while nothing comes back.
+    fn is_up_to_date(&self) -> bool {
+        let in_touch = self.beat_at.is_some_and(|at| at.elapsed() < SILENCE);
+        in_touch && self.presence.is_settled()
     }
 
     /// What a person sees in a console consumer; of a person's entry the status is read.
@@ -184,6 +208,7 @@ impl PresenceActor {
     }
 
     fn tick(&mut self, _: &mut Context<Self>) {
+        self.hub.set_knows_who_is_here(self.is_up_to_date());
         let changes = self.presence.changes();
         self.note_the_lost(&changes);
         let left_at = |change: &Change| match change.lost {
@@ -279,14 +304,12 @@ impl StreamHandler<Heard> for PresenceActor {
                 vec![self.presence.catch_up()]
             }
             Heard::Value { key, value } => match Told::parse(&key, value.as_deref()) {
+                Some(Told::Lease(lease)) if lease == self.hub.incarnation => self.hear_beat(),
                 Some(told) => self.presence.hear(told, self.live),
                 None => return tracing::warn!(%key, "an unreadable key in the presence topic"),
             },
         };
         self.tell(answers);
-        if self.presence.is_settled() {
-            self.hub.set_knows_who_is_here();
-        }
     }
 }
 
@@ -410,6 +433,7 @@ impl Handler<Farewell> for PresenceActor {
 
     fn handle(&mut self, _: Farewell, _: &mut Self::Context) {
         self.said_farewell = true;
-        self.tell(self.presence.farewell());
+        let farewell = self.presence.farewell();
+        self.tell(farewell);
     }
 }

@@ -10,12 +10,15 @@ use crate::world::World;
 
 const PEOPLE: usize = 20;
 const ROOMS: usize = 5;
+const SILENT: usize = 6;
 
 /// Who plays in a run, and where.
 #[derive(Clone)]
 pub struct Cast {
     pub places: Vec<Place>,
     pub people: Vec<Login>,
+    /// In every room, but they say nothing, and nobody looks at their presence.
+    pub silent: Vec<Login>,
     /// Each with its members' indices in `people`; the first of them is its admin.
     pub rooms: Vec<(String, Vec<usize>)>,
     pub floaters: Vec<Floater>,
@@ -36,6 +39,8 @@ impl Cast {
         };
         let names = (0..PEOPLE).map(|number| format!("p{number}-{tag}"));
         let people: Vec<Person> = join_all(names.map(sign_up)).await;
+        let names = (0..SILENT).map(|number| format!("silent{number}-{tag}"));
+        let silent: Vec<Person> = join_all(names.map(sign_up)).await;
         let observer = sign_up(format!("observer-{tag}")).await;
         let names = places.iter().map(|place| format!("probe-{}-{tag}", place.name));
         let probes: Vec<Person> = join_all(names.map(sign_up)).await;
@@ -47,7 +52,8 @@ impl Cast {
                 .collect();
             let turn = dice.below(members.len());
             members.rotate_left(turn);
-            let others: Vec<&Person> = members[1..].iter().map(|&index| &people[index]).collect();
+            let others = members[1..].iter().map(|&index| &people[index]);
+            let others: Vec<&Person> = others.chain(&silent).collect();
             let room = people[members[0]].group(&format!("room {number}"), &others).await;
             rooms.push((room, members));
         }
@@ -63,6 +69,7 @@ impl Cast {
             floaters: floaters.collect(),
             people,
             rooms,
+            silent: silent.iter().map(login).collect(),
             observer: login(&observer),
             probes: places.iter().cloned().zip(probes.iter().map(login)).collect(),
             probed,

@@ -22,11 +22,17 @@ pub struct MemoryWatch {
 }
 
 impl MemoryWatch {
-    /// From now on. What each instance takes now is what it takes when nothing is wrong.
-    pub fn start(asking: Asking, places: Vec<Place>, processes: Processes) -> MemoryWatch {
+    /// From now on. What each instance takes now is what it takes when nothing is wrong;
+    /// so many bytes `more` are allowed for what is wrong.
+    pub fn start(
+        asking: Asking,
+        places: Vec<Place>,
+        processes: Processes,
+        more: u64,
+    ) -> MemoryWatch {
         let stop = CancellationToken::new();
         let bases = (0..places.len()).map(|index| process(&processes, index).and_then(resident));
-        let bases = bases.map(|base| base.map(|base| base + CACHES)).collect();
+        let bases = bases.map(|base| base.map(|base| base + CACHES + more)).collect();
         let watching = tokio::spawn(sample(asking, places, (processes, bases), stop.clone()));
         MemoryWatch { stop, watching }
     }

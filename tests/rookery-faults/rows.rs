@@ -7,7 +7,7 @@ mod services;
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use rookery::guarantees::history::{Bounds, Millis};
+use rookery::guarantees::history::Millis;
 
 use crate::run::Stage;
 use crate::world::World;
@@ -31,7 +31,8 @@ pub struct Row {
     pub body: usize,
     /// Every message is sent to two instances at once.
     pub twice: bool,
-    ghost_of_crash: Option<Millis>,
+    /// What the fault itself may add to an instance, in bytes.
+    pub memory: u64,
 }
 
 impl Row {
@@ -46,7 +47,7 @@ impl Row {
             floats_every: 3_000,
             body: 0,
             twice: false,
-            ghost_of_crash: None,
+            memory: 0,
         }
     }
 
@@ -65,14 +66,6 @@ impl Row {
             true => World::embedded().await,
             false => World::cluster(|_| Vec::new()).await,
         }
-    }
-
-    pub fn bounds(&self) -> Bounds {
-        let mut bounds = Bounds::default();
-        if let Some(ghost) = self.ghost_of_crash {
-            bounds.ghost_of_crash = ghost;
-        }
-        bounds
     }
 }
 

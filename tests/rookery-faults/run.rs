@@ -117,7 +117,7 @@ pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, W
     let calm = clock.now();
     tokio::time::sleep(CALM).await;
     let (asking, places) = (stage.asking.clone(), stage.cast.places.clone());
-    let memory = MemoryWatch::start(asking, places, stage.processes.clone());
+    let memory = MemoryWatch::start(asking, places, stage.processes.clone(), row.memory);
     let broken = clock.now();
     (row.fault)(&mut stage).await;
     let mended = clock.now();
@@ -149,7 +149,6 @@ pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, W
     history.faults.extend(stage.faults);
     history.cut_off.extend(stage.cut_off);
     match_up(&mut history, &answers);
-    history.bounds = row.bounds();
     let verdict = check(&history);
     let figures = Figures::of(&history, &crowd.tally, (calm, broken, mended));
     (Ran { verdict, figures, history }, stage.world)

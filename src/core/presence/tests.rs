@@ -92,6 +92,61 @@ fn a_new_instance_is_answered_at_once_and_waits_for_no_dead_one() {
 }
 
 #[test]
+fn what_the_bus_drops_is_told_again() {
+    let mut pair = Pair::new();
+    drop(pair.0.connect(ANN, true));
+    pair.beat();
+    assert_eq!(pair.1.status(ANN), Offline, "it may be under way");
+    pair.beat();
+    assert_eq!(pair.1.status(ANN), Online);
+    drop(pair.0.disconnect(ANN, true));
+    pair.beat();
+    pair.beat();
+    assert_eq!(pair.1.status(ANN), Offline);
+    let quiet = pair.0.hear(pair.0.lease(), true);
+    assert_eq!(quiet, [], "what came back is not told again");
+}
+
+#[test]
+fn nobody_else_can_take_back_who_is_here() {
+    let mut pair = Pair::new();
+    let told = pair.0.connect(ANN, true);
+    pair.tell(told);
+    pair.tell([Told::LeaseEnded("a".into())]);
+    assert_eq!(pair.1.status(ANN), Online);
+    pair.tell([Told::Person("a".into(), ANN, Offline)]);
+    assert_eq!(pair.1.status(ANN), Online);
+    // A copy of what was true once.
+    pair.tell([Told::Person("a".into(), BOB, Online)]);
+    for _ in 0..3 {
+        pair.beat();
+    }
+    assert_eq!(pair.1.status(BOB), Offline);
+}
+
+#[test]
+fn who_was_cut_off_hears_of_each_before_it_knows_again() {
+    let mut pair = Pair::new();
+    drop(pair.0.catch_up());
+    pair.beat();
+    pair.beat();
+    assert!(pair.0.is_settled());
+    pair.0.reconnect();
+    assert!(!pair.0.is_settled());
+    for _ in 0..2 {
+        pair.0.hear(pair.0.lease(), true);
+        assert!(!pair.0.is_settled(), "b may have died meanwhile");
+    }
+    pair.beat();
+    assert!(pair.0.is_settled());
+    pair.0.reconnect();
+    for _ in 0..=SILENT_AFTER {
+        pair.0.hear(pair.0.lease(), true);
+    }
+    assert!(pair.0.is_settled(), "and then it is silent");
+}
+
+#[test]
 fn a_crashed_instance_falls_silent_and_a_thawed_one_comes_back() {
     let mut pair = Pair::new();
     let told = pair.1.connect(BOB, true);

@@ -35,8 +35,8 @@ async fn slow_readers(stage: &mut Stage) {
     for number in 0..DEAF {
         let place = &stage.cast.places[number % stage.cast.places.len()];
         let address = place.base.trim_start_matches("http://").parse().expect("an address");
-        // People of the crowd, with a second device.
-        deaf.push(Deaf::begin(address, &stage.cast.people[number]).await);
+        let login = &stage.cast.silent[number % stage.cast.silent.len()];
+        deaf.push(Deaf::begin(address, login).await);
     }
     tokio::time::sleep(Duration::from_secs(12)).await;
     stage.mended("slow readers");
@@ -50,7 +50,7 @@ async fn slow_readers(stage: &mut Stage) {
 
 async fn herd(stage: &mut Stage, sockets: usize) {
     let door = stage.world.doors().remove(0);
-    let logins = stage.cast.people.iter().take(10).cloned().collect();
+    let logins = stage.cast.silent.clone();
     let (mut herd, mut dice) = (Herd::new(&door, logins), stage.dice.fork());
     let came = herd.come(sockets, &mut dice).await;
     herd.listen(Duration::from_secs(2)).await;

@@ -25,9 +25,13 @@ pub const ROWS: [Row; 9] = [
         pace: 200,
         ..Row::new("removals", "removals and returns race with messages", nothing)
     },
-    Row::new("poison", "records that no hub wrote, in every topic", |stage| {
-        poison(stage).boxed_local()
-    })
+    Row {
+        // Records of many megabytes.
+        memory: 128 << 20,
+        ..Row::new("poison", "records that no hub wrote, in every topic", |stage| {
+            poison(stage).boxed_local()
+        })
+    }
     .selected(),
     Row::new("kill -9, embedded", "the only instance, again and again", |stage| {
         kills(stage, 3).boxed_local()

@@ -33,10 +33,14 @@ pub const ROWS: [Row; 14] = [
 ];
 
 async fn away(stage: &mut Stage, name: &'static str, how: &'static str, seconds: u64) {
+    let from = stage.clock.now();
     script(name, how).await;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
     let back = if how == "pause" { "resume" } else { "start" };
     script(name, back).await;
+    if name == "kafka" {
+        stage.was_cut_off(from);
+    }
     stage.mended(&format!("{name} {how}"));
 }
 
