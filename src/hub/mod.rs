@@ -5,6 +5,7 @@
 //! not worth keeping.
 
 pub mod activity;
+pub mod arrivals;
 pub mod bridge;
 pub mod changes;
 pub mod history;
@@ -52,6 +53,7 @@ pub struct Hub {
     pub epoch: u16,
     pub rooms: Rooms,
     pub sessions: Sessions,
+    pub arrivals: arrivals::Arrivals,
     /// What this instance has read of the log and handed to its rooms.
     pub followed: Watermarks,
     /// What the store has, whichever instance wrote it.
@@ -75,6 +77,7 @@ impl Hub {
         Arc::new(Hub {
             limiter: session::message_limiter(&config.limits),
             pace: pace::Pace::new(&config.limits),
+            arrivals: arrivals::Arrivals::new(&config.limits),
             config,
             incarnation,
             log,

@@ -18,6 +18,7 @@ mod places;
 mod slow;
 mod start;
 mod stop;
+mod storm;
 
 use rookery::guarantees::dice::Dice;
 use tokio::sync::{Mutex, MutexGuard};
