@@ -63,6 +63,7 @@ pub struct Hub {
     bridge: OnceLock<Addr<bridge::Bridge>>,
     presence: OnceLock<Addr<presence::PresenceActor>>,
     caught_up: AtomicBool,
+    knows_who_is_here: AtomicBool,
     draining: AtomicBool,
 }
 
@@ -91,6 +92,7 @@ impl Hub {
             bridge: OnceLock::new(),
             presence: OnceLock::new(),
             caught_up: AtomicBool::new(false),
+            knows_who_is_here: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         })
     }
@@ -149,6 +151,15 @@ impl Hub {
 
     pub fn is_caught_up(&self) -> bool {
         self.caught_up.load(Ordering::Relaxed)
+    }
+
+    /// Every other instance that lives has been heard of.
+    pub fn set_knows_who_is_here(&self) {
+        self.knows_who_is_here.store(true, Ordering::Relaxed);
+    }
+
+    pub fn knows_who_is_here(&self) -> bool {
+        self.knows_who_is_here.load(Ordering::Relaxed)
     }
 
     /// From now on: no new sockets, and not ready.

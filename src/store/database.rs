@@ -18,6 +18,11 @@ pub trait Database: Send + Sync {
     /// Runs all statements in one transaction, or none: `Fenced` when one of them did not affect
     /// as many rows as it should have.
     async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Done>>;
+
+    /// Whether it answers, and takes writes as far as is known.
+    async fn ping(&self) -> Result<()> {
+        self.read(vec![Statement::new("SELECT 1", Vec::new())]).await.map(drop)
+    }
 }
 
 impl dyn Database {

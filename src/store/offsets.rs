@@ -89,8 +89,8 @@ impl Store {
         self.db.write(vec![raise.expecting(partitions as u64)]).await.map(drop)
     }
 
-    /// Whether the store answers.
+    /// Whether the store answers, and takes writes as far as is known.
     pub async fn ping(&self) -> Result<()> {
-        self.db.query(Statement::new("SELECT 1", Vec::new())).await.map(drop)
+        self.db.ping().await
     }
 }

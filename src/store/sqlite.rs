@@ -5,6 +5,7 @@
 //! spoiling the others.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -28,6 +29,8 @@ const BUSY: Duration = Duration::from_secs(5);
 const PREPARED: usize = 256;
 /// How long to go on trying to open a file that another process opens at the same moment.
 const OPENING: Duration = Duration::from_secs(3);
+/// Changes nothing, and is written all the same: it finds out whether there is room to write.
+const TRY: &str = "UPDATE refinery_schema_history SET name = name WHERE version = 1";
 
 struct Job<T> {
     statements: Vec<Statement>,
@@ -40,6 +43,8 @@ type Read = Job<Vec<Vec<Row>>>;
 pub struct Sqlite {
     writer: SyncSender<Write>,
     readers: SyncSender<Read>,
+    /// Whether the last commit could be written. It could not where the disk is full.
+    writable: Arc<AtomicBool>,
 }
 
 impl Sqlite {
@@ -51,7 +56,10 @@ impl Sqlite {
     fn open_now(file: &Path) -> Result<Sqlite> {
         let connection = open_migrated(file)?;
         let (writer, writes) = sync_channel(QUEUE);
-        start("store-writer", move || write_all(connection, &writes))?;
+        // Not known yet; the first ping finds out.
+        let writable = Arc::new(AtomicBool::new(false));
+        let written = writable.clone();
+        start("store-writer", move || write_all(connection, &writes, &written))?;
 
         let (readers, reads) = sync_channel(QUEUE);
         let reads = Arc::new(Mutex::new(reads));
@@ -60,7 +68,7 @@ impl Sqlite {
             connection.pragma_update(None, "query_only", true).map_err(fault)?;
             start("store-reader", move || read_all(connection, &reads))?;
         }
-        Ok(Sqlite { writer, readers })
+        Ok(Sqlite { writer, readers, writable })
     }
 }
 
@@ -77,6 +85,13 @@ impl Database for Sqlite {
     async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Done>> {
         hand_over(&self.writer, statements).await
     }
+
+    async fn ping(&self) -> Result<()> {
+        if !self.writable.load(Ordering::Relaxed) {
+            return self.write(vec![Statement::new(TRY, Vec::new())]).await.map(drop);
+        }
+        self.read(vec![Statement::new("SELECT 1", Vec::new())]).await.map(drop)
+    }
 }
 
 async fn hand_over<T>(queue: &SyncSender<Job<T>>, statements: Vec<Statement>) -> Result<T> {
@@ -89,16 +104,18 @@ async fn hand_over<T>(queue: &SyncSender<Job<T>>, statements: Vec<Statement>) ->
 }
 
 /// The writer's thread: until every handle is gone and the queue is empty.
-fn write_all(mut connection: Connection, queue: &Receiver<Write>) {
+fn write_all(mut connection: Connection, queue: &Receiver<Write>, writable: &AtomicBool) {
     while let Ok(first) = queue.recv() {
         let mut group = vec![first];
         group.extend(queue.try_iter().take(MOST_TOGETHER - 1));
         let (jobs, answers): (Vec<_>, Vec<_>) =
             group.into_iter().map(|job| (job.statements, job.answer)).unzip();
-        let results = match write_group(&mut connection, &jobs) {
+        let results: Vec<_> = match write_group(&mut connection, &jobs) {
             Ok(results) => results,
             Err(error) => jobs.iter().map(|_| Err(error.clone())).collect(),
         };
+        let failed = |result: &Result<_>| matches!(result, Err(StoreError::Unavailable(_)));
+        writable.store(!results.iter().any(failed), Ordering::Relaxed);
         for (answer, result) in answers.into_iter().zip(results) {
             // Whoever does not wait any more does not need to know.
             let _ = answer.send(result);

@@ -9,12 +9,26 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../rookery-faults/balancer.rs"]
+mod balancer;
+#[path = "../rookery-faults/disk.rs"]
+mod disk;
+#[path = "../rookery-faults/links.rs"]
+mod links;
+#[path = "../rookery-faults/poison.rs"]
+mod poison;
+#[path = "../rookery-faults/proxy.rs"]
+mod proxy;
+
 mod behind;
 mod crash;
 mod crowd;
+mod full;
 mod inbound;
+mod network;
 mod outage;
 mod places;
+mod poisoned;
 mod slow;
 mod start;
 mod stop;

@@ -47,10 +47,11 @@ need() {
 
 # A free port below the range the kernel hands out itself: a client that keeps trying to reach
 # a stopped server there could otherwise be given that very port, and connect to itself.
+# free_port [FROM COUNT]
 free_port() {
     local port
     for _ in $(seq 200); do
-        port=$((20000 + RANDOM % 12000))
+        port=$((${1:-20000} + RANDOM % ${2:-12000}))
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || {
             echo "$port"
             return

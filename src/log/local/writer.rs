@@ -34,6 +34,8 @@ impl Writer {
 
     /// Writes until the queue is closed and empty; then the readers end too.
     pub fn run(mut self) {
+        // The disk may have been full before this start, too.
+        self.try_again();
         loop {
             match self.shared.queue.take(TRY_AGAIN) {
                 Turn::Write(jobs) => self.write(jobs),

@@ -1,0 +1,121 @@
+//! Instances whose ways to the services and to their clients lead through proxies that break.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::balancer::Balancer;
+use crate::links::Links;
+use crate::my_turn;
+use crate::proxy::Weather;
+use crate::support::{Cluster, Hub, Person, within};
+
+/// How long an instance takes to notice that it is alone, or no longer.
+const NOTICED: Duration = Duration::from_secs(30);
+
+/// A cluster of two, each instance on ways of its own.
+async fn cluster_on(links: &Links) -> Cluster {
+    let mut cluster = Cluster::start(0).await;
+    for i in 0..2 {
+        let (brokers, address) = links.kafka_env(i);
+        let url = links.database_url(i, &cluster.services.database);
+        cluster.add(&[(brokers.as_str(), address.as_str()), ("DATABASE_URL", url.as_str())]).await;
+    }
+    cluster
+}
+
+fn address(hub: &Hub) -> SocketAddr {
+    let address = hub.base.strip_prefix("http://").expect("an http URL");
+    address.parse().expect("an address")
+}
+
+async fn until_ready(hub: &Hub, status: u16) {
+    let what = format!("{}/readyz to say {status}", hub.base);
+    within(NOTICED, &what, async || (hub.readyz().await == Some(status)).then_some(())).await;
+}
+
+async fn until_up(balancer: &Balancer, instances: usize) {
+    let what = format!("haproxy to see {instances} instances");
+    within(NOTICED, &what, async || (balancer.up().await == instances).then_some(())).await;
+}
+
+/// Whatever is cut, that instance alone is not ready, which shows that it has no other way; clients
+/// of the load balancer do not notice, and it is there again when the cut is mended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_is_cut_off_has_no_way_around_and_is_not_asked() {
+    let _turn = my_turn().await;
+    let links = Links::up().await;
+    let cluster = cluster_on(&links).await;
+    let balancer = Balancer::start(&[address(&cluster.hubs[0]), address(&cluster.hubs[1])]).await;
+    until_up(&balancer, 2).await;
+    let ann = Person::sign_up(&[balancer.base()], "ann").await;
+    let room = ann.group("hall", &[]).await;
+    for (name, proxy) in [("kafka", &links.kafka[0]), ("mariadb", &links.mariadb[0])] {
+        assert!(proxy.counts().to_client > 0, "{name}: {:?}", proxy.counts());
+        proxy.weather(Weather::Cut);
+        until_ready(&cluster.hubs[0], 503).await;
+        assert!(cluster.hubs[1].is_ready().await, "the other one has its own way to {name}");
+        until_up(&balancer, 1).await;
+        for number in 0..5 {
+            ann.say(&room, &format!("{name} {number}")).await;
+        }
+        proxy.weather(Weather::Clear);
+        until_ready(&cluster.hubs[0], 200).await;
+        until_up(&balancer, 2).await;
+    }
+}
+
+/// A killed instance refuses connections, and haproxy still believes in it for a second or two.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_to_a_killed_instance_go_to_another_one() {
+    let _turn = my_turn().await;
+    let mut cluster = Cluster::start(2).await;
+    let balancer = Balancer::start(&[address(&cluster.hubs[0]), address(&cluster.hubs[1])]).await;
+    until_up(&balancer, 2).await;
+    let ann = Person::sign_up(&[balancer.base()], "ann").await;
+    let room = ann.group("hall", &[]).await;
+    cluster.hubs[0].kill9();
+    for number in 0..10 {
+        ann.say(&room, &format!("line {number}")).await;
+        drop(ann.socket().await);
+    }
+    cluster.hubs[1].kill9();
+    let path = format!("/rooms/{room}/messages");
+    // Surely not done, in words that a client knows.
+    let refused = ann.post(&path, json!({"body": "anyone?"})).await;
+    assert_eq!(refused.header("retry-after"), Some("1"), "{refused:?}");
+    refused.problem(503, "unavailable");
+}
+
+/// The way to an instance breaks after the request was sent: nobody knows, and that is the answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_send_whose_answer_is_lost_is_never_sent_again_by_the_balancer() {
+    let _turn = my_turn().await;
+    let hub = Hub::embedded().await;
+    let door = Links::door(address(&hub)).await;
+    let balancer = Balancer::start(&[door.address()]).await;
+    until_up(&balancer, 1).await;
+    let direct = Person::sign_up(std::slice::from_ref(&hub.base), "ann").await;
+    let room = direct.group("hall", &[]).await;
+    let ann = direct.among(vec![balancer.base()]);
+    // So that there is time between the request and its answer.
+    door.weather(Weather::Slow(Duration::from_secs(3)));
+    let path = format!("/rooms/{room}/messages");
+    let sending = ann.post(&path, json!({"body": "once", "client_id": "1"}));
+    let cut = async {
+        let said = async || {
+            let page = direct.history(&room, "?limit=9").await;
+            page["messages"].as_array().is_some_and(|all| !all.is_empty()).then_some(())
+        };
+        within(NOTICED, "the message to be there", said).await;
+        door.weather(Weather::Cut);
+    };
+    let (answer, ()) = tokio::join!(sending, cut);
+    answer.problem(502, "outcome_unknown");
+    door.weather(Weather::Clear);
+    until_up(&balancer, 1).await;
+    ann.post(&path, json!({"body": "once", "client_id": "1"})).await.expect(200);
+    let page = direct.history(&room, "?limit=9").await;
+    assert_eq!(page["messages"].as_array().map(Vec::len), Some(1), "{page}");
+}
