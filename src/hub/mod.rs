@@ -5,6 +5,7 @@
 //! not worth keeping.
 
 pub mod activity;
+pub mod arrivals;
 pub mod bridge;
 pub mod changes;
 pub mod clock;
@@ -54,6 +55,7 @@ pub struct Hub {
     pub epoch: u16,
     pub rooms: Rooms,
     pub sessions: Sessions,
+    pub arrivals: arrivals::Arrivals,
     /// What this instance has read of the log and handed to its rooms.
     pub followed: Watermarks,
     /// What the store has, whichever instance wrote it.
@@ -63,6 +65,7 @@ pub struct Hub {
     bridge: OnceLock<Addr<bridge::Bridge>>,
     presence: OnceLock<Addr<presence::PresenceActor>>,
     caught_up: AtomicBool,
+    knows_who_is_here: AtomicBool,
     draining: AtomicBool,
 }
 
@@ -77,6 +80,7 @@ impl Hub {
         Arc::new(Hub {
             limiter: session::message_limiter(&config.limits),
             pace: pace::Pace::new(&config.limits),
+            arrivals: arrivals::Arrivals::new(&config.limits),
             config,
             incarnation,
             log,
@@ -90,6 +94,7 @@ impl Hub {
             bridge: OnceLock::new(),
             presence: OnceLock::new(),
             caught_up: AtomicBool::new(false),
+            knows_who_is_here: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         })
     }
@@ -148,6 +153,15 @@ impl Hub {
 
     pub fn is_caught_up(&self) -> bool {
         self.caught_up.load(Ordering::Relaxed)
+    }
+
+    /// Every other instance that lives has been heard of.
+    pub fn set_knows_who_is_here(&self) {
+        self.knows_who_is_here.store(true, Ordering::Relaxed);
+    }
+
+    pub fn knows_who_is_here(&self) -> bool {
+        self.knows_who_is_here.load(Ordering::Relaxed)
     }
 
     /// From now on: no new sockets, and not ready.

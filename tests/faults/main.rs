@@ -35,6 +35,7 @@ mod poisoned;
 mod slow;
 mod start;
 mod stop;
+mod storm;
 
 use rookery::guarantees::dice::Dice;
 use tokio::sync::{Mutex, MutexGuard};
