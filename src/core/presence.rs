@@ -246,9 +246,11 @@ impl Presence {
     }
 
     /// Our own leases come back again after a time in which nothing did: what happened meanwhile is
-    /// yet to be heard.
-    pub fn reconnect(&mut self) {
+    /// yet to be heard. Returns what to tell: what has not come back.
+    pub fn reconnect(&mut self) -> Vec<Told> {
         self.caught_up_at = self.caught_up_at.map(|_| self.beats + 1);
+        let users: Vec<UserId> = self.unconfirmed.keys().copied().collect();
+        users.into_iter().map(|user| self.told_of(user)).collect()
     }
 
     /// Whether everybody is known who is here. An instance that has just begun knows of others only

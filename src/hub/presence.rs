@@ -173,11 +173,13 @@ impl PresenceActor {
         if last.is_some_and(|at| now - at < BEAT_AT_LEAST) {
             return Vec::new();
         }
-        if last.is_some_and(|at| now - at > SILENCE) {
-            self.presence.reconnect();
-        }
+        let mut told = match last.is_some_and(|at| now - at > SILENCE) {
+            true => self.presence.reconnect(),
+            false => Vec::new(),
+        };
         self.beat_at = Some(now);
-        self.presence.hear(self.presence.lease(), self.live)
+        told.extend(self.presence.hear(self.presence.lease(), self.live));
+        told
     }
 
     /// Whether we know who is here: not before we were told, nor while nothing comes back.

@@ -2,6 +2,7 @@
 
 mod clients;
 mod instances;
+mod mixed;
 mod network;
 mod services;
 
@@ -9,10 +10,25 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use rookery::guarantees::history::Millis;
 
+use crate::clock;
+use crate::disk::SmallDisk;
 use crate::run::Stage;
 use crate::world::World;
 
 type Fault = for<'a> fn(&'a mut Stage) -> LocalBoxFuture<'a, ()>;
+
+/// Bytes of a disk that is to become full: more than the logs and rows of a run.
+const DISK: u64 = 96 << 20;
+
+/// What a row is played in.
+#[derive(Clone, Copy)]
+enum Where {
+    Cluster,
+    /// The clock of the first instance is an hour ahead.
+    ClockOff,
+    Embedded,
+    SmallDisk,
+}
 
 /// What is broken, and in what.
 #[derive(Clone)]
@@ -22,7 +38,7 @@ pub struct Row {
     pub fault: Fault,
     /// Part of every run of all tests.
     pub is_selected: bool,
-    is_embedded: bool,
+    place: Where,
     /// Between two messages of one client, and two changes of one floater's membership, in
     /// milliseconds and on the average.
     pub pace: usize,
@@ -42,7 +58,7 @@ impl Row {
             about,
             fault,
             is_selected: false,
-            is_embedded: false,
+            place: Where::Cluster,
             pace: 500,
             floats_every: 3_000,
             body: 0,
@@ -56,15 +72,23 @@ impl Row {
         self
     }
 
-    const fn embedded(mut self) -> Row {
-        self.is_embedded = true;
+    const fn on(mut self, place: Where) -> Row {
+        self.place = place;
         self
     }
 
     pub async fn world(&self) -> World {
-        match self.is_embedded {
-            true => World::embedded().await,
-            false => World::cluster(|_| Vec::new()).await,
+        match self.place {
+            Where::Cluster => World::cluster(|_| Vec::new()).await,
+            Where::ClockOff => {
+                let hour_ahead = |instance| match instance {
+                    0 => clock::off_by(3_600),
+                    _ => Vec::new(),
+                };
+                World::cluster(hour_ahead).await
+            }
+            Where::Embedded => World::embedded(None).await,
+            Where::SmallDisk => World::embedded(Some(SmallDisk::mount(DISK))).await,
         }
     }
 }
@@ -80,5 +104,6 @@ pub fn all() -> Vec<Row> {
     rows.extend(services::ROWS);
     rows.extend(network::ROWS);
     rows.extend(clients::ROWS);
+    rows.extend(mixed::ROWS);
     rows
 }

@@ -10,6 +10,7 @@ use rookery::guarantees::history::Line;
 
 use crate::asking::Place;
 use crate::balancer::Balancer;
+use crate::disk::SmallDisk;
 use crate::links::Links;
 use crate::proxy::Proxy;
 use crate::support::{Cluster, Hub, Services};
@@ -27,7 +28,7 @@ const FAST: [(&str, &str); 4] = [
 ];
 
 pub enum World {
-    Embedded(Box<Hub>),
+    Embedded(Box<Hub>, Option<SmallDisk>),
     Cluster(Box<Site>),
 }
 
@@ -49,8 +50,19 @@ pub struct Rows {
 }
 
 impl World {
-    pub async fn embedded() -> World {
-        World::Embedded(Box::new(Hub::embedded_with(&FAST).await))
+    /// With its data on this disk, if there is one.
+    pub async fn embedded(disk: Option<SmallDisk>) -> World {
+        let mut env = FAST.to_vec();
+        let data = disk.as_ref().map(|disk| disk.path().to_string_lossy().into_owned());
+        env.extend(data.as_deref().map(|data| ("ROOKERY_DATA__DIR", data)));
+        World::Embedded(Box::new(Hub::embedded_with(&env).await), disk)
+    }
+
+    pub fn disk(&self) -> &SmallDisk {
+        match self {
+            World::Embedded(_, Some(disk)) => disk,
+            _ => panic!("there is no small disk here"),
+        }
     }
 
     /// What the environment of an instance has besides, by its number.
@@ -80,13 +92,13 @@ impl World {
     pub fn site(&self) -> &Site {
         match self {
             World::Cluster(site) => site,
-            World::Embedded(_) => panic!("an embedded hub has no network"),
+            World::Embedded(..) => panic!("an embedded hub has no network"),
         }
     }
 
     pub fn hubs(&mut self) -> &mut [Hub] {
         match self {
-            World::Embedded(hub) => std::slice::from_mut(&mut **hub),
+            World::Embedded(hub, _) => std::slice::from_mut(&mut **hub),
             World::Cluster(site) => &mut site.cluster.hubs,
         }
     }
@@ -103,14 +115,15 @@ impl World {
     /// Where clients open their sockets.
     pub fn doors(&mut self) -> Vec<String> {
         match self {
-            World::Embedded(hub) => vec![hub.base.clone()],
+            World::Embedded(hub, _) => vec![hub.base.clone()],
             World::Cluster(site) => vec![site.balancer.base()],
         }
     }
 
     pub async fn rows(&mut self, room: &str) -> Rows {
         match self {
-            World::Embedded(hub) => sqlite_rows(&hub.dir().join("data"), room),
+            World::Embedded(hub, None) => sqlite_rows(&hub.dir().join("data"), room),
+            World::Embedded(_, Some(disk)) => sqlite_rows(disk.path(), room),
             World::Cluster(site) => {
                 let mut database = site.cluster.database().await;
                 let rows = mysql_rows(&mut database, room).await;

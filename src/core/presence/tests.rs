@@ -108,6 +108,15 @@ fn what_the_bus_drops_is_told_again() {
 }
 
 #[test]
+fn what_was_dropped_is_told_as_soon_as_the_bus_is_back() {
+    let mut pair = Pair::new();
+    drop(pair.0.connect(ANN, true));
+    let told = pair.0.reconnect();
+    pair.tell(told);
+    assert_eq!(pair.1.status(ANN), Online);
+}
+
+#[test]
 fn nobody_else_can_take_back_who_is_here() {
     let mut pair = Pair::new();
     let told = pair.0.connect(ANN, true);
@@ -131,7 +140,7 @@ fn who_was_cut_off_hears_of_each_before_it_knows_again() {
     pair.beat();
     pair.beat();
     assert!(pair.0.is_settled());
-    pair.0.reconnect();
+    drop(pair.0.reconnect());
     assert!(!pair.0.is_settled());
     for _ in 0..2 {
         pair.0.hear(pair.0.lease(), true);
@@ -139,7 +148,7 @@ fn who_was_cut_off_hears_of_each_before_it_knows_again() {
     }
     pair.beat();
     assert!(pair.0.is_settled());
-    pair.0.reconnect();
+    drop(pair.0.reconnect());
     for _ in 0..=SILENT_AFTER {
         pair.0.hear(pair.0.lease(), true);
     }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 
-use super::Row;
+use super::{Row, Where};
 use crate::poison;
 use crate::run::Stage;
 
-pub const ROWS: [Row; 9] = [
+pub const ROWS: [Row; 12] = [
     Row::new("kill -9", "an instance every 10 s", |stage| kills(stage, 4).boxed_local()),
     Row::new("kill -9, once", "one instance", |stage| kills(stage, 1).boxed_local()).selected(),
     Row::new("kill -9 of all", "all instances at once", |stage| kill_all(stage).boxed_local()),
@@ -36,15 +36,26 @@ pub const ROWS: [Row; 9] = [
     Row::new("kill -9, embedded", "the only instance, again and again", |stage| {
         kills(stage, 3).boxed_local()
     })
-    .embedded()
+    .on(Where::Embedded)
     .selected(),
+    Row::new("SIGTERM, embedded", "the only instance, again and again", |stage| {
+        restarts(stage).boxed_local()
+    })
+    .on(Where::Embedded),
+    Row::new(
+        "disk full, embedded",
+        "for 6 to 10 s, and now and then kill -9 right then",
+        |stage| full_disk(stage).boxed_local(),
+    )
+    .on(Where::SmallDisk),
+    Row::new("clock off", "one instance is an hour ahead", nothing).on(Where::ClockOff),
 ];
 
 fn nothing(stage: &mut Stage) -> futures_util::future::LocalBoxFuture<'_, ()> {
     async { stage.wait(10_000, 12_000).await }.boxed_local()
 }
 
-async fn kills(stage: &mut Stage, times: usize) {
+pub async fn kills(stage: &mut Stage, times: usize) {
     for time in 0..times {
         if time > 0 {
             stage.wait(6_000, 10_000).await;
@@ -67,7 +78,7 @@ async fn kill_all(stage: &mut Stage) {
     stage.mended("kill -9 of all");
 }
 
-async fn rolling_restart(stage: &mut Stage) {
+pub async fn rolling_restart(stage: &mut Stage) {
     for instance in 0..stage.cast.places.len() {
         stage.stop(instance).await;
         stage.wait(0, 1_000).await;
@@ -77,7 +88,30 @@ async fn rolling_restart(stage: &mut Stage) {
     }
 }
 
-async fn pause(stage: &mut Stage) {
+async fn restarts(stage: &mut Stage) {
+    for _ in 0..3 {
+        stage.stop(0).await;
+        stage.wait(0, 1_000).await;
+        stage.start(0).await;
+        stage.mended("restart");
+        stage.wait(1_000, 3_000).await;
+    }
+}
+
+async fn full_disk(stage: &mut Stage) {
+    stage.world.disk().fill();
+    stage.wait(6_000, 10_000).await;
+    if stage.dice.chance(30) {
+        stage.kill(0);
+        stage.world.disk().free();
+        stage.start(0).await;
+    } else {
+        stage.world.disk().free();
+    }
+    stage.mended("disk full");
+}
+
+pub async fn pause(stage: &mut Stage) {
     let instance = stage.dice.below(stage.cast.places.len());
     let from = stage.clock.now();
     stage.world.hub(instance).signal(libc::SIGSTOP);

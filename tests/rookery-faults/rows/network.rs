@@ -10,7 +10,7 @@ use crate::run::Stage;
 
 /// Between an instance and what it needs, or who needs it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Way {
+pub enum Way {
     Kafka,
     MariaDb,
     Clients,
@@ -27,9 +27,9 @@ impl Way {
     }
 }
 
-const LATE: Weather = Weather::Slow(Duration::from_millis(500));
+pub const LATE: Weather = Weather::Slow(Duration::from_millis(500));
 /// Bytes a second.
-const NARROW: Weather = Weather::Narrow(10_000);
+pub const NARROW: Weather = Weather::Narrow(10_000);
 
 macro_rules! weather {
     ($way:ident, $name:literal, $about:literal, $weather:expr, $seconds:literal) => {
@@ -83,7 +83,7 @@ pub const ROWS: [Row; 18] = [
     }),
 ];
 
-async fn weather(stage: &mut Stage, way: Way, weather: Weather, seconds: u64) {
+pub async fn weather(stage: &mut Stage, way: Way, weather: Weather, seconds: u64) {
     let instance = stage.dice.below(stage.cast.places.len());
     let from = stage.clock.now();
     way.of(stage, instance).weather(weather);
@@ -95,7 +95,7 @@ async fn weather(stage: &mut Stage, way: Way, weather: Weather, seconds: u64) {
     stage.mended(&format!("{way:?}: {weather:?}"));
 }
 
-async fn resets(stage: &mut Stage, way: Way) {
+pub async fn resets(stage: &mut Stage, way: Way) {
     for _ in 0..5 {
         stage.wait(500, 3_000).await;
         let instance = stage.dice.below(stage.cast.places.len());

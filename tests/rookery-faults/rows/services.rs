@@ -32,7 +32,7 @@ pub const ROWS: [Row; 14] = [
     away!("MariaDB hangs, 20 s", "its process stands still", "mariadb", "pause", 20),
 ];
 
-async fn away(stage: &mut Stage, name: &'static str, how: &'static str, seconds: u64) {
+pub async fn away(stage: &mut Stage, name: &'static str, how: &'static str, seconds: u64) {
     let from = stage.clock.now();
     script(name, how).await;
     tokio::time::sleep(Duration::from_secs(seconds)).await;
