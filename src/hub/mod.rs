@@ -8,6 +8,7 @@ pub mod activity;
 pub mod arrivals;
 pub mod bridge;
 pub mod changes;
+pub mod clock;
 pub mod history;
 pub mod inbound;
 pub mod logins;
@@ -26,14 +27,15 @@ pub mod watermarks;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use actix::Addr;
 
 use crate::config::Config;
-use crate::core::types::{Place, RoomId, Timestamp};
+use crate::core::types::{Place, RoomId};
 use crate::log::{Bus, Log};
 use crate::store::Store;
+pub use clock::now;
 use registry::{Rooms, Sessions};
 use reply::Trouble;
 use watermarks::Watermarks;
@@ -170,10 +172,4 @@ impl Hub {
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
-}
-
-/// The wall clock, for what people read; never for order.
-pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_millis() as i64)
 }
