@@ -8,25 +8,7 @@ use mysql_async::prelude::Queryable;
 use crate::crowd::Line;
 use crate::support::service_script;
 
-/// The rows of a room in an embedded store.
-pub fn sqlite_rows(data: &Path, room: &str) -> Vec<Line> {
-    let file = data.join("rookery.db");
-    let rows =
-        rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY)
-            .and_then(|file| {
-                let sql =
-                    "SELECT position, id, body FROM messages WHERE room_id = ? ORDER BY position";
-                let mut rows = file.prepare(sql)?;
-                let line = |row: &rusqlite::Row| {
-                    let id: i64 = row.get(1)?;
-                    Ok(Line { position: row.get(0)?, id: id.to_string(), body: row.get(2)? })
-                };
-                rows.query_map([room], line)?.collect::<Result<Vec<_>, _>>()
-            });
-    rows.expect("the tables that other programs may read")
-}
-
-/// The same of a cluster.
+/// The rows of a room in the store of a cluster.
 pub async fn mysql_rows(url: &str, room: &str) -> Vec<Line> {
     let mut connection = mysql_async::Conn::from_url(url).await.expect("the database");
     let sql =

@@ -21,6 +21,8 @@ pub struct Told {
     seed: u64,
     /// The run could not be done.
     broken_off: bool,
+    /// Connections that ended without a word, where none should.
+    disorder: usize,
     /// In the order of the promises: cases, violations, and the first violation.
     promises: Vec<(u64, u64, Option<String>)>,
     figures: Figures,
@@ -28,7 +30,9 @@ pub struct Told {
 
 impl Told {
     pub fn of(row: &Row, seed: u64, ran: Ran) -> Told {
-        Told { promises: promises(&ran.verdict), figures: ran.figures, ..Told::new(row, seed) }
+        let disorder = if row.is_orderly { ran.figures.broken } else { 0 };
+        let (promises, figures) = (promises(&ran.verdict), ran.figures);
+        Told { promises, figures, disorder, ..Told::new(row, seed) }
     }
 
     pub fn broken_off(row: &Row, seed: u64) -> Told {
@@ -41,13 +45,16 @@ impl Told {
             about: row.about.to_owned(),
             seed,
             broken_off: false,
+            disorder: 0,
             promises: Vec::new(),
             figures: Figures::default(),
         }
     }
 
     fn has_failed(&self) -> bool {
-        self.broken_off || self.promises.iter().any(|(_, violations, _)| *violations > 0)
+        self.broken_off
+            || self.disorder > 0
+            || self.promises.iter().any(|(_, violations, _)| *violations > 0)
     }
 
     pub fn append(&self, file: &Path) {
@@ -73,6 +80,9 @@ impl fmt::Display for Told {
                 let name = promise.name();
                 writeln!(f, "   VIOLATED: {name}, {violations} of {cases}, the first: {first}")?;
             }
+        }
+        if self.disorder > 0 {
+            writeln!(f, "   VIOLATED: {} connections ended without a close code", self.disorder)?;
         }
         let cases: u64 = self.promises.iter().map(|(cases, ..)| cases).sum();
         let Figures { tries, acknowledged, refused, unknown, connections, .. } = &self.figures;

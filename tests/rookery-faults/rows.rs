@@ -47,6 +47,8 @@ pub struct Row {
     pub body: usize,
     /// Every message is sent to two instances at once.
     pub twice: bool,
+    /// Nothing ends without a word: each connection is closed with a code.
+    pub is_orderly: bool,
     /// What the fault itself may add to an instance, in bytes.
     pub memory: u64,
 }
@@ -63,12 +65,18 @@ impl Row {
             floats_every: 3_000,
             body: 0,
             twice: false,
+            is_orderly: false,
             memory: 0,
         }
     }
 
     const fn selected(mut self) -> Row {
         self.is_selected = true;
+        self
+    }
+
+    const fn orderly(mut self) -> Row {
+        self.is_orderly = true;
         self
     }
 

@@ -32,6 +32,7 @@ const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 const HEARD_WITHIN: Duration = Duration::from_secs(30);
 /// Until an instance that was cut off has been heard of again, and its people with it.
 const BEATS: Millis = 3_000;
+const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 const READY_WITHIN: Duration = Duration::from_secs(40);
 /// Until the presence of those who left was looked at for long enough.
 const LAST_LOOK: Duration = Duration::from_millis(2_000);
@@ -101,9 +102,12 @@ impl Stage {
 
     /// Asks it to stop, and waits until it did.
     pub async fn stop(&mut self, instance: usize) {
+        let asked = Instant::now();
         let status = self.world.hub(instance).terminate().await;
+        let (name, took) = (&self.cast.places[instance].name, asked.elapsed());
         let log = self.world.hub(instance).log();
-        assert_eq!(status.code(), Some(0), "{}: {log}", self.cast.places[instance].name);
+        assert_eq!(status.code(), Some(0), "{name}: {log}");
+        assert!(took < STOPPED_WITHIN, "{name} took {took:?} to stop: {log}");
         self.is_process(instance);
     }
 }

@@ -15,6 +15,7 @@ pub const ROWS: [Row; 12] = [
     Row::new("rolling restart", "SIGTERM to one instance after the other", |stage| {
         rolling_restart(stage).boxed_local()
     })
+    .orderly()
     .selected(),
     Row::new("paused", "an instance stands still for 12 s, past its session time-out", |stage| {
         pause(stage).boxed_local()
@@ -41,7 +42,9 @@ pub const ROWS: [Row; 12] = [
     Row::new("SIGTERM, embedded", "the only instance, again and again", |stage| {
         restarts(stage).boxed_local()
     })
-    .on(Where::Embedded),
+    .on(Where::Embedded)
+    .orderly()
+    .selected(),
     Row::new(
         "disk full, embedded",
         "for 6 to 10 s, and now and then kill -9 right then",
