@@ -13,6 +13,7 @@ use super::erasure;
 use super::page::{Events, change};
 use super::room::{Event, Mentions, Message};
 use super::types::{Person, Position, RoomId};
+use crate::store::Replay;
 
 /// Bytes of frames that a room keeps; past it the oldest are dropped.
 const KEPT_BYTES: usize = 1024 * 1024;
@@ -89,9 +90,16 @@ impl Kept {
         }
     }
 
-    /// Whether nothing is missing between what the store has up to this offset and what is kept.
-    pub fn goes_on_from(&self, stored: i64) -> bool {
-        self.from <= stored
+    /// What of a replay from the store comes before what is kept, for a room that is at `now`.
+    /// `None` where something is missing between the two, or it is too much.
+    pub fn meet(&self, replay: Replay, now: Position) -> Option<Vec<(Position, Event)>> {
+        if replay.too_much || replay.next < self.from {
+            return None;
+        }
+        // The store may be ahead of what the room has read of the log: that is still to come.
+        let mut events = replay.events;
+        events.retain(|(position, _)| *position <= now);
+        Some(events)
     }
 
     /// What is kept of the time after a position.
@@ -198,7 +206,6 @@ mod tests {
         assert_eq!((after(&kept, 9), after(&kept, 12), after(&kept, 15)), (3, 1, 0));
         assert_eq!(kept.entrance(at(9), at(15), 0), Entrance::Kept);
         assert_eq!(kept.entrance(at(8), at(15), 0), Entrance::Stored);
-        assert!(kept.goes_on_from(10) && !kept.goes_on_from(9));
 
         kept.push(at(16), event());
         assert_eq!(kept.entrance(at(10), at(16), 0), Entrance::Kept);
@@ -221,5 +228,22 @@ mod tests {
         // The log was made anew, and offsets of before say nothing about what is kept.
         assert_eq!(kept.entrance(at(2), at(4), 1), Entrance::Stored);
         assert_eq!(kept.entrance(at(4), Position::new(1, 0), 1), Entrance::Stored);
+    }
+
+    #[test]
+    fn what_the_store_has_goes_on_where_the_room_keeps_it() {
+        let mut kept = kept(9, |_, _, _| Bytes::new());
+        kept.begin(3);
+        kept.push(at(4), event());
+        let replay = |next, too_much| {
+            let events = (0..next).map(|offset| (at(offset), (*event()).clone())).collect();
+            Replay { events, too_much, next }
+        };
+        let met = |replay| kept.meet(replay, at(4)).map(|events| events.len());
+        assert_eq!(met(replay(2, false)), None, "the entry at 2 is nowhere");
+        assert_eq!(met(replay(3, false)), Some(3));
+        assert_eq!(met(replay(3, true)), None);
+        // What it has not read yet comes to it live, and must not be told twice.
+        assert_eq!(met(replay(8, false)), Some(5));
     }
 }

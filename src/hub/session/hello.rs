@@ -12,6 +12,7 @@ use super::super::registry::SessionHandle;
 use super::super::reply::Trouble;
 use super::super::room::Join;
 use super::super::{Hub, now};
+use crate::core::greeting::Known;
 use crate::core::types::{Position, RoomId, UserId};
 use crate::store::RoomView;
 
@@ -23,7 +24,9 @@ const LIST_WITHIN: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// The rooms that a client names, by what it takes for their ids, and up to where it knows them.
-pub type Known = HashMap<String, Position>;
+pub fn known(named: HashMap<String, Position>) -> Known {
+    named.into_iter().filter_map(|(room, at)| Some((room.parse().ok()?, at))).collect()
+}
 
 /// My rooms, and whether they are those of the moment at which this was asked.
 pub async fn list(hub: &Hub, user: UserId) -> Result<(Vec<RoomView>, bool), Trouble> {
@@ -38,7 +41,7 @@ pub async fn list(hub: &Hub, user: UserId) -> Result<(Vec<RoomView>, bool), Trou
 pub struct Greeting {
     hub: Arc<Hub>,
     session: SessionHandle,
-    /// Rooms to join, and from where on.
+    /// Rooms to join, and from where on: those of the list, and those that came while it was made.
     to_join: Vec<(RoomId, Position)>,
     listed: HashSet<RoomId>,
     is_current: bool,
@@ -53,10 +56,10 @@ impl Greeting {
         (rooms, is_current): (Vec<RoomView>, bool),
         mut known: Known,
     ) -> Greeting {
-        let mut since =
-            |room: &RoomView| known.remove(&room.id.to_string()).unwrap_or(room.position);
-        let to_join: Vec<_> = rooms.iter().map(|room| (room.id, since(room))).collect();
-        let listed = to_join.iter().map(|(room, _)| *room).collect();
+        let rooms: Vec<_> = rooms.iter().map(|room| (room.id, room.position)).collect();
+        let to_join = session.greeted().list(&rooms);
+        let listed: HashSet<RoomId> = to_join.iter().map(|(room, _)| *room).collect();
+        known.retain(|room, _| !listed.contains(room));
         Greeting { hub, session, to_join, listed, is_current, known }
     }
 
@@ -66,6 +69,8 @@ impl Greeting {
         self.join_rooms().await;
         if !self.to_join.is_empty() || !self.is_current || !self.known.is_empty() {
             actix_rt::spawn(self.make_up());
+        } else {
+            self.session.greeted().end();
         }
     }
 
@@ -76,6 +81,7 @@ impl Greeting {
         }
         self.tell_of_former_rooms().await;
         self.join_all().await;
+        self.session.greeted().end();
     }
 
     fn is_open(&self) -> bool {
@@ -124,7 +130,7 @@ impl Greeting {
             if !self.listed.contains(&room.id) {
                 // What the client does not know of begins with its coming in.
                 let came = self.hub.store.arrival(room.id, user).await?;
-                let since = self.known.remove(&room.id.to_string());
+                let since = self.known.remove(&room.id);
                 lacking.push((room.id, since.unwrap_or(Position(came.0 - 1))));
             }
         }
@@ -132,25 +138,47 @@ impl Greeting {
     }
 
     async fn tell_of_former_rooms(&mut self) {
-        for (room, since) in std::mem::take(&mut self.known).into_iter().take(FORMER_ROOMS) {
-            let Ok(room) = room.parse::<RoomId>() else { continue };
-            // Strangers to a room do not even wake it.
-            let user = self.session.user;
-            if let Ok(Some(_)) = self.hub.store.parting(room, user, since).await {
-                self.to_join.push((room, since));
+        let known = std::mem::take(&mut self.known);
+        let mut former: Vec<_> = known.into_iter().take(FORMER_ROOMS).collect();
+        while !former.is_empty() && self.is_open() {
+            former = self.look_into(former).await;
+            self.join_rooms().await;
+            if !former.is_empty() {
+                tokio::time::sleep(AGAIN).await;
             }
         }
-        self.join_rooms().await;
+    }
+
+    /// Strangers to a room do not even wake it. Returns the rooms of which the store did not say.
+    async fn look_into(&mut self, former: Vec<(RoomId, Position)>) -> Vec<(RoomId, Position)> {
+        let mut unsaid = Vec::new();
+        for (room, since) in former {
+            match self.hub.store.parting(room, self.session.user, since).await {
+                Ok(Some(_)) => self.to_join.push((room, since)),
+                Ok(None) => {}
+                Err(_) => unsaid.push((room, since)),
+            }
+        }
+        unsaid
     }
 }
 
 /// Waits while the socket has much to read already, so that resuming many rooms does not make a
-/// good reader look slow. Returns whether the room could be woken.
+/// good reader look slow. Returns whether the room could be woken, and knows enough.
 async fn join(hub: &Arc<Hub>, session: &SessionHandle, room: RoomId, since: Position) -> bool {
     let outbound = &session.outbound;
     while outbound.is_open() && outbound.waiting() > outbound.max_bytes() / 2 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let join = Join { session: session.clone(), since };
-    !outbound.is_open() || hub.rooms.wake(hub, room).send(join).await.is_ok()
+    !outbound.is_open()
+        || has_read(hub, room, since).await && hub.rooms.wake(hub, room).send(join).await.is_ok()
+}
+
+/// Whether this instance has read the log as far as the client knows it, or as far as it goes: the
+/// list is the store's, which may be ahead. A room that is behind would take a member for a stranger.
+async fn has_read(hub: &Hub, room: RoomId, since: Position) -> bool {
+    let partition = hub.partition_of(room);
+    let has_read = || hub.followed.next(partition) > since.offset();
+    since.epoch() != hub.epoch || has_read() || hub.rooms_up_to_date(partition).await.is_ok()
 }
