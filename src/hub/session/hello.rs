@@ -4,7 +4,7 @@
 //! into, and a room may not be woken while the store is away. Both are made up for behind the
 //! answer, for as long as the socket is open: nobody is left in a room without hearing of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ impl Greeting {
     /// Joins the rooms of the list, from where the client knows them or from where the list was
     /// made; what cannot be done at once goes on by itself.
     pub async fn begin(mut self) {
-        self.join_rooms().await;
+        self.join_rooms(&[]).await;
         if !self.to_join.is_empty() || !self.is_current || !self.known.is_empty() {
             actix_rt::spawn(self.make_up());
         } else {
@@ -88,12 +88,19 @@ impl Greeting {
         self.session.outbound.is_open()
     }
 
-    /// Joins until all is done, or the first room that cannot be woken.
-    async fn join_rooms(&mut self) {
+    /// Joins until all is done, or the first room that cannot be woken. A room of which the client
+    /// knows more than this instance has read has to wait: it would take a member for a stranger.
+    /// Unless its partition was read to the end, and the client's position is of nowhere.
+    async fn join_rooms(&mut self, read_to_the_end: &[u16]) {
         let mut rooms = std::mem::take(&mut self.to_join).into_iter();
         for (room, since) in rooms.by_ref() {
             if !self.is_open() {
                 return;
+            }
+            let is_ahead = ahead(&self.hub, room, since);
+            if is_ahead.is_some_and(|partition| !read_to_the_end.contains(&partition)) {
+                self.to_join.push((room, since));
+                continue;
             }
             if !join(&self.hub, &self.session, room, since).await {
                 tracing::warn!(%room, "a room cannot be woken; trying again");
@@ -106,9 +113,25 @@ impl Greeting {
 
     async fn join_all(&mut self) {
         while !self.to_join.is_empty() && self.is_open() {
-            tokio::time::sleep(AGAIN).await;
-            self.join_rooms().await;
+            let read = self.read_on().await;
+            self.join_rooms(&read).await;
+            if !self.to_join.is_empty() {
+                tokio::time::sleep(AGAIN).await;
+            }
         }
+    }
+
+    /// Waits until this instance has read what the client knows; returns the partitions that it has
+    /// read to their ends.
+    async fn read_on(&self) -> Vec<u16> {
+        let ahead = self.to_join.iter().filter_map(|(room, since)| ahead(&self.hub, *room, *since));
+        let mut read = Vec::new();
+        for partition in ahead.collect::<BTreeSet<u16>>() {
+            if self.hub.rooms_up_to_date(partition).await.is_ok() {
+                read.push(partition);
+            }
+        }
+        read
     }
 
     /// Looks again once the store has caught up with the log.
@@ -142,7 +165,7 @@ impl Greeting {
         let mut former: Vec<_> = known.into_iter().take(FORMER_ROOMS).collect();
         while !former.is_empty() && self.is_open() {
             former = self.look_into(former).await;
-            self.join_rooms().await;
+            self.join_rooms(&[]).await;
             if !former.is_empty() {
                 tokio::time::sleep(AGAIN).await;
             }
@@ -164,21 +187,20 @@ impl Greeting {
 }
 
 /// Waits while the socket has much to read already, so that resuming many rooms does not make a
-/// good reader look slow. Returns whether the room could be woken, and knows enough.
+/// good reader look slow. Returns whether the room could be woken.
 async fn join(hub: &Arc<Hub>, session: &SessionHandle, room: RoomId, since: Position) -> bool {
     let outbound = &session.outbound;
     while outbound.is_open() && outbound.waiting() > outbound.max_bytes() / 2 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let join = Join { session: session.clone(), since };
-    !outbound.is_open()
-        || has_read(hub, room, since).await && hub.rooms.wake(hub, room).send(join).await.is_ok()
+    !outbound.is_open() || hub.rooms.wake(hub, room).send(join).await.is_ok()
 }
 
-/// Whether this instance has read the log as far as the client knows it, or as far as it goes: the
-/// list is the store's, which may be ahead. A room that is behind would take a member for a stranger.
-async fn has_read(hub: &Hub, room: RoomId, since: Position) -> bool {
+/// The partition of a room of which this is ahead of what the instance has read: the client was on
+/// another one, or the list is the store's, where others write.
+fn ahead(hub: &Hub, room: RoomId, since: Position) -> Option<u16> {
     let partition = hub.partition_of(room);
-    let has_read = || hub.followed.next(partition) > since.offset();
-    since.epoch() != hub.epoch || has_read() || hub.rooms_up_to_date(partition).await.is_ok()
+    let is_ahead = since.epoch() == hub.epoch && hub.followed.next(partition) <= since.offset();
+    is_ahead.then_some(partition)
 }
