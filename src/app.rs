@@ -27,7 +27,7 @@ use crate::hub::outbound::Ending;
 use crate::hub::persister::Persister;
 use crate::hub::presence::{Farewell, PresenceActor};
 use crate::hub::signals::Signals;
-use crate::hub::{Hub, inbound, logins};
+use crate::hub::{Hub, clock, inbound, logins};
 use crate::log::kafka::{KafkaLog, KafkaSettings};
 use crate::log::local::{LocalBus, LocalLog};
 use crate::log::{Bus, Channel, Inbound, Log, LogError};
@@ -140,6 +140,7 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let listener = listener(listen).map_err(|error| StartError::Listen(listen, error))?;
     let address = format!("http://{}", listener.local_addr()?);
     let store = open_store(&config).await?;
+    clock::compare(&store).await;
     let (log, bus, door) = open_log(&config).await?;
     let store_failed = |error| remote(&config, error);
     // In this order: what others append and store meanwhile must not look like a shorter log.
@@ -170,6 +171,7 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     hub.introduce(bridge, presence.start());
     Signals::new(hub.clone(), signals).start();
     actix_rt::spawn(logins::watch(hub.clone()));
+    actix_rt::spawn(clock::watch(hub.clone()));
     if let Some(door) = door {
         actix_rt::spawn(inbound::post_all(hub.clone(), door));
     }

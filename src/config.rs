@@ -106,6 +106,11 @@ pub struct Limits {
     /// Events replayed to a resuming client for each room; past it, `reset`.
     pub resume_events: usize,
     pub sockets_per_user: usize,
+    /// Sockets between their handshake and the end of their greeting; past it they are sent away
+    /// until later.
+    pub arriving_sockets: usize,
+    /// Of these, how many are greeted at the same time; the others wait in order.
+    pub greetings_at_once: usize,
     /// Bytes of an HTTP body and of a socket frame.
     pub body_bytes: usize,
     /// Bytes waiting for one socket; past it the reader is too slow (4408).
@@ -213,6 +218,8 @@ impl Default for Limits {
             changes_burst: 100,
             resume_events: 1_000,
             sockets_per_user: 100,
+            arriving_sockets: 2_000,
+            greetings_at_once: 16,
             body_bytes: 64 * 1024,
             outbound_bytes: 512 * 1024,
             page: 100,
@@ -306,6 +313,8 @@ impl Config {
             ("limits.changes_per_second", limits.changes_per_second as usize),
             ("limits.changes_burst", limits.changes_burst as usize),
             ("limits.sockets_per_user", limits.sockets_per_user),
+            ("limits.arriving_sockets", limits.arriving_sockets),
+            ("limits.greetings_at_once", limits.greetings_at_once),
             ("limits.page", limits.page),
             ("limits.failed_logins_per_name", limits.failed_logins_per_name as usize),
             ("limits.failed_logins_per_address", limits.failed_logins_per_address as usize),

@@ -13,7 +13,6 @@ use super::erasure;
 use super::page::{Events, change};
 use super::room::{Event, Mentions, Message};
 use super::types::{Person, Position, RoomId};
-use crate::store::Replay;
 
 /// Bytes of frames that a room keeps; past it the oldest are dropped.
 const KEPT_BYTES: usize = 1024 * 1024;
@@ -42,21 +41,38 @@ pub enum Entrance {
     Anew,
 }
 
-/// The accepted events since a room woke, the newest `most` of them.
+/// The newest `most` of the accepted events: those since a room woke, and before them those that the
+/// store remembered for somebody who had missed them.
 #[derive(Debug)]
 pub struct Kept {
     room: RoomId,
     encode: Encode,
     events: VecDeque<KeptEvent>,
+    /// How many of them, the oldest, are from the store.
+    remembered: usize,
     bytes: usize,
     most: usize,
-    /// Every accepted event from this offset on is here.
+    /// Every accepted event from this offset on is here as it happened.
     from: i64,
+    /// With what the store remembered, everything after this position is here.
+    after: Option<Position>,
+    /// Some of what comes before was here, and was too much.
+    has_dropped: bool,
 }
 
 impl Kept {
     pub fn new(room: RoomId, most: usize, encode: Encode) -> Kept {
-        Kept { room, encode, events: VecDeque::new(), bytes: 0, most, from: i64::MAX }
+        Kept {
+            room,
+            encode,
+            events: VecDeque::new(),
+            remembered: 0,
+            bytes: 0,
+            most,
+            from: i64::MAX,
+            after: None,
+            has_dropped: false,
+        }
     }
 
     /// The room has woken, and has every event from this offset on.
@@ -72,15 +88,71 @@ impl Kept {
         while self.events.len() > self.most || self.bytes > KEPT_BYTES {
             let Some(oldest) = self.events.pop_front() else { break };
             self.bytes -= oldest.frame.len();
-            self.from = oldest.position.offset() + 1;
+            self.after = Some(oldest.position);
+            self.has_dropped = true;
+            match self.remembered {
+                0 => self.from = oldest.position.offset() + 1,
+                _ => self.remembered -= 1,
+            }
         }
         frame
+    }
+
+    /// Takes in the events after a position, of which the store has all up to this offset of the
+    /// log in this epoch. False, and nothing is taken in, where some are missing in between or they
+    /// are more than is kept.
+    pub fn remember(
+        &mut self,
+        since: Position,
+        events: Vec<(Position, Event)>,
+        (epoch, stored): (u16, i64),
+    ) -> bool {
+        if !self.goes_on_from(stored) {
+            return false;
+        }
+        let is_missing = |position: Position| {
+            let before_waking = position.epoch() != epoch || position.offset() < self.from;
+            before_waking && self.after.is_none_or(|after| position <= after)
+        };
+        let missing = events.into_iter().filter(|(position, _)| is_missing(*position));
+        let missing: Vec<KeptEvent> = missing
+            .map(|(position, event)| {
+                let frame = (self.encode)(self.room, position, &event);
+                KeptEvent { position, event: Arc::new(event), frame }
+            })
+            .collect();
+        let bytes: usize = missing.iter().map(|kept| kept.frame.len()).sum();
+        if self.events.len() + missing.len() > self.most || self.bytes + bytes > KEPT_BYTES {
+            return false;
+        }
+        self.remembered += missing.len();
+        self.bytes += bytes;
+        self.after = Some(since);
+        missing.into_iter().rev().for_each(|kept| self.events.push_front(kept));
+        self.redact_again();
+        true
+    }
+
+    /// What was deleted while the store was asked may have come with its answer.
+    fn redact_again(&mut self) {
+        let deleted = |kept: &KeptEvent| match &*kept.event {
+            Event::Deleted { message, .. } => Some(message.clone()),
+            _ => None,
+        };
+        let deleted: Vec<Message> = self.events.iter().filter_map(deleted).collect();
+        deleted.iter().for_each(|message| self.redact(message));
+    }
+
+    /// Whether what is not kept is more than anybody is told again.
+    pub fn has_dropped(&self) -> bool {
+        self.has_dropped
     }
 
     /// How somebody comes in who knows the room up to `since`, while it is at `now` and the log in
     /// this epoch.
     pub fn entrance(&self, since: Position, now: Position, epoch: u16) -> Entrance {
-        let is_kept = since.epoch() == epoch && self.from <= since.offset() + 1;
+        let is_own = since.epoch() == epoch && self.from <= since.offset() + 1;
+        let is_kept = is_own || self.after.is_some_and(|after| after <= since);
         match since.cmp(&now) {
             Ordering::Equal => Entrance::AtOnce,
             // From a log that was made anew, or made up.
@@ -90,16 +162,9 @@ impl Kept {
         }
     }
 
-    /// What of a replay from the store comes before what is kept, for a room that is at `now`.
-    /// `None` where something is missing between the two, or it is too much.
-    pub fn meet(&self, replay: Replay, now: Position) -> Option<Vec<(Position, Event)>> {
-        if replay.too_much || replay.next < self.from {
-            return None;
-        }
-        // The store may be ahead of what the room has read of the log: that is still to come.
-        let mut events = replay.events;
-        events.retain(|(position, _)| *position <= now);
-        Some(events)
+    /// Whether nothing is missing between what the store has up to this offset and what is kept.
+    pub fn goes_on_from(&self, stored: i64) -> bool {
+        self.from <= stored
     }
 
     /// What is kept of the time after a position.
@@ -119,7 +184,9 @@ impl Kept {
 
     /// The events from an offset on, or `None` where not all of them are kept.
     pub fn events_from(&self, from: i64) -> Option<Events> {
-        let events = self.events.iter().filter(|kept| kept.position.offset() >= from);
+        // What the store remembered is as it is now, not as it was.
+        let own = self.events.iter().skip(self.remembered);
+        let events = own.filter(|kept| kept.position.offset() >= from);
         let events = events.map(|kept| (kept.position, kept.event.clone()));
         (self.from <= from).then(|| events.collect())
     }
@@ -127,6 +194,7 @@ impl Kept {
     /// After the room was deleted: only the record of that is left to tell.
     pub fn forget_messages(&mut self) {
         self.events.retain(|kept| matches!(&*kept.event, Event::RoomDeleted { .. }));
+        self.remembered = 0;
         self.bytes = self.events.iter().map(|kept| kept.frame.len()).sum();
     }
 
@@ -206,6 +274,7 @@ mod tests {
         assert_eq!((after(&kept, 9), after(&kept, 12), after(&kept, 15)), (3, 1, 0));
         assert_eq!(kept.entrance(at(9), at(15), 0), Entrance::Kept);
         assert_eq!(kept.entrance(at(8), at(15), 0), Entrance::Stored);
+        assert!(kept.goes_on_from(10) && !kept.goes_on_from(9));
 
         kept.push(at(16), event());
         assert_eq!(kept.entrance(at(10), at(16), 0), Entrance::Kept);
@@ -215,6 +284,35 @@ mod tests {
 
         kept.push(at(17), event());
         assert_eq!(after(&kept, 0), 1);
+    }
+
+    #[test]
+    fn what_the_store_remembers_reaches_further_back_and_is_taken_in_once() {
+        let mut kept = kept(5, |_, _, _| Bytes::from_static(b"x"));
+        kept.begin(10);
+        kept.push(at(10), event());
+        let stored = |from| (from..12).map(|offset| (at(offset), (*event()).clone())).collect();
+        let offsets = |kept: &Kept, since| -> Vec<i64> {
+            kept.after(at(since)).map(|kept| kept.position.offset()).collect()
+        };
+        assert!(!kept.remember(at(7), stored(8), (0, 9)), "there may be more before 10");
+        // The store may be ahead of what this room has folded: 11 is still to come.
+        assert!(kept.remember(at(7), stored(8), (0, 12)));
+        assert_eq!(kept.entrance(at(7), at(10), 0), Entrance::Kept);
+        assert_eq!(kept.entrance(at(6), at(10), 0), Entrance::Stored);
+        assert_eq!(offsets(&kept, 7), [8, 9, 10]);
+        assert!(kept.remember(at(6), stored(7), (0, 12)));
+        assert_eq!(offsets(&kept, 6), [7, 8, 9, 10]);
+        assert!(!kept.remember(at(4), stored(5), (0, 12)), "that would be six");
+        assert_eq!(kept.events_from(10).map(|events| events.len()), Some(1));
+        assert_eq!(kept.events_from(9), None);
+
+        kept.push(at(11), event());
+        kept.push(at(12), event());
+        assert!(kept.has_dropped());
+        assert_eq!(offsets(&kept, 6), [8, 9, 10, 11, 12]);
+        assert_eq!(kept.entrance(at(7), at(12), 0), Entrance::Kept);
+        assert_eq!(kept.entrance(at(6), at(12), 0), Entrance::Stored);
     }
 
     #[test]
@@ -228,22 +326,5 @@ mod tests {
         // The log was made anew, and offsets of before say nothing about what is kept.
         assert_eq!(kept.entrance(at(2), at(4), 1), Entrance::Stored);
         assert_eq!(kept.entrance(at(4), Position::new(1, 0), 1), Entrance::Stored);
-    }
-
-    #[test]
-    fn what_the_store_has_goes_on_where_the_room_keeps_it() {
-        let mut kept = kept(9, |_, _, _| Bytes::new());
-        kept.begin(3);
-        kept.push(at(4), event());
-        let replay = |next, too_much| {
-            let events = (0..next).map(|offset| (at(offset), (*event()).clone())).collect();
-            Replay { events, too_much, next }
-        };
-        let met = |replay| kept.meet(replay, at(4)).map(|events| events.len());
-        assert_eq!(met(replay(2, false)), None, "the entry at 2 is nowhere");
-        assert_eq!(met(replay(3, false)), Some(3));
-        assert_eq!(met(replay(3, true)), None);
-        // What it has not read yet comes to it live, and must not be told twice.
-        assert_eq!(met(replay(8, false)), Some(5));
     }
 }

@@ -24,6 +24,8 @@ pub const BEAT: Duration = Duration::from_secs(1);
 const SILENT_AFTER: u64 = 3;
 /// How long an instance may have been dead when it is found silent.
 pub const SILENCE: Duration = Duration::from_secs(SILENT_AFTER);
+/// So many of our own beats after we caught up, whoever lives has been heard of.
+const ENOUGH: u64 = 2;
 /// Its keys are taken back for it after this many.
 const FORGOTTEN_AFTER: u64 = 60;
 
@@ -130,6 +132,8 @@ pub struct Presence {
     sockets: HashMap<UserId, Sockets>,
     others: HashMap<Incarnation, Instance>,
     beats: u64,
+    /// Our own beat at which all that was kept had been heard.
+    caught_up_at: Option<u64>,
     /// Everyone who is not offline.
     present: HashMap<UserId, Tally>,
     changed: HashSet<UserId>,
@@ -145,6 +149,7 @@ impl Presence {
             sockets: HashMap::new(),
             others: HashMap::new(),
             beats: 0,
+            caught_up_at: None,
             present: HashMap::new(),
             changed: HashSet::new(),
             announced: HashMap::new(),
@@ -219,6 +224,21 @@ impl Presence {
         best(sockets.active, sockets.idle)
     }
 
+    /// All that was kept has been heard, what follows is live. Returns what to tell: whoever lives
+    /// answers it.
+    pub fn catch_up(&mut self) -> Told {
+        self.caught_up_at = Some(self.beats);
+        self.lease()
+    }
+
+    /// Whether everybody is known who is here. An instance that has just begun knows of others only
+    /// what they left behind, and shows nobody of them until each was heard of, or had time enough.
+    pub fn is_settled(&self) -> bool {
+        let own = self.caught_up_at.map_or(0, |beat| self.beats - beat);
+        let lives = |instance: &Instance| instance.alive || instance.heard_at.is_none();
+        own >= ENOUGH || own >= 1 && self.others.values().all(lives)
+    }
+
     /// What to tell once a second.
     pub fn lease(&self) -> Told {
         Told::Lease(self.me.clone())
@@ -236,7 +256,11 @@ impl Presence {
     pub fn hear(&mut self, told: Told, live: bool) -> Vec<Told> {
         match told {
             Told::Lease(incarnation) if incarnation == self.me => return self.beat(),
-            Told::Lease(incarnation) => self.hear_lease(incarnation, live),
+            Told::Lease(incarnation) => {
+                // Somebody new, who does not know yet that we live.
+                let is_news = self.hear_lease(incarnation, live);
+                return is_news.then(|| self.lease()).into_iter().collect();
+            }
             Told::LeaseEnded(incarnation) if incarnation != self.me => self.end(&incarnation),
             Told::Person(incarnation, user, status) if incarnation != self.me => {
                 self.hear_person(incarnation, user, status);
@@ -267,16 +291,18 @@ impl Presence {
         }
     }
 
-    fn hear_lease(&mut self, incarnation: Incarnation, live: bool) {
+    /// Whether it is alive, and was not known to be.
+    fn hear_lease(&mut self, incarnation: Incarnation, live: bool) -> bool {
         let beats = self.beats;
         let instance = self.others.entry(incarnation).or_default();
         instance.heard_at = Some(beats);
         // A kept lease may be that of an instance long gone; only a fresh one proves life.
         if !live || std::mem::replace(&mut instance.alive, true) {
-            return;
+            return false;
         }
         let users: Vec<_> = instance.users.iter().map(|(user, at)| (*user, *at)).collect();
         users.into_iter().for_each(|(user, at)| self.shift(user, Status::Offline, at));
+        true
     }
 
     fn beat(&mut self) -> Vec<Told> {

@@ -163,33 +163,40 @@ pub fn ok(reference: &Ref, fields: Value) -> Vec<u8> {
 
 /// `{"type":"error",…}`: a command that was refused, or whose outcome is unknown.
 pub fn error(reference: &Ref, code: &str, detail: &str, temporary: bool) -> Vec<u8> {
-    encode_error(reference, code, detail, temporary, None)
+    encode(&Error { temporary, ..Error::new(reference, code, detail) })
+}
+
+/// As [`error`], of something that is not worth trying again before so many seconds.
+pub fn later(reference: &Ref, code: &str, detail: &str, seconds: u32) -> Vec<u8> {
+    let error = Error::new(reference, code, detail);
+    encode(&Error { temporary: true, retry_after: Some(seconds), ..error })
 }
 
 /// A command that its room refused.
 pub fn refusal(reference: &Ref, refusal: Refusal, detail: &str) -> Vec<u8> {
-    encode_error(reference, refusal.code(), detail, false, refusal.muted_until())
+    let error = Error::new(reference, refusal.code(), detail);
+    encode(&Error { muted_until: refusal.muted_until(), ..error })
 }
 
-fn encode_error(
-    reference: &Ref,
-    code: &str,
-    detail: &str,
+#[derive(Serialize)]
+struct Error<'a> {
+    r#type: &'static str,
+    #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
+    reference: &'a Ref,
+    code: &'a str,
+    detail: &'a str,
     temporary: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     muted_until: Option<Timestamp>,
-) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Error<'a> {
-        r#type: &'static str,
-        #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
-        reference: &'a Ref,
-        code: &'a str,
-        detail: &'a str,
-        temporary: bool,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        muted_until: Option<Timestamp>,
+}
+
+impl<'a> Error<'a> {
+    fn new(reference: &'a Ref, code: &'a str, detail: &'a str) -> Error<'a> {
+        let (temporary, retry_after, muted_until) = (false, None, None);
+        Error { r#type: "error", reference, code, detail, temporary, retry_after, muted_until }
     }
-    encode(&Error { r#type: "error", reference, code, detail, temporary, muted_until })
 }
 
 /// An event of a room, as everyone in it gets it.

@@ -21,6 +21,9 @@ pub struct History {
     pub sightings: Vec<Sighting>,
     pub memory: Vec<Memory>,
     pub faults: Vec<Fault>,
+    /// Stretches of time in which some instance could not be told from a dead one: that somebody is
+    /// not seen says nothing then.
+    pub cut_off: Vec<(Millis, Millis)>,
     /// The bounds that depend on the fault.
     pub bounds: Bounds,
 }

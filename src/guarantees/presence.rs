@@ -8,6 +8,7 @@ pub fn is_that_of_the_sockets(history: &History, verdict: &mut Verdict) {
         let theirs = || history.sockets.iter().filter(|socket| socket.user == sighting.user);
         let right = match sighting.online {
             true => theirs().any(|socket| may_be_seen(socket, sighting, &history.bounds)),
+            false if is_cut_off(history, sighting) => continue,
             false => !theirs().any(|socket| must_be_seen(socket, sighting, &history.bounds)),
         };
         verdict.case(Promise::Presence, right, || {
@@ -17,6 +18,10 @@ pub fn is_that_of_the_sockets(history: &History, verdict: &mut Verdict) {
             format!("{observer} at {at} ms: {user} is {is}; the sockets: {sockets:?}")
         });
     }
+}
+
+fn is_cut_off(history: &History, sighting: &Sighting) -> bool {
+    history.cut_off.iter().any(|(from, to)| *from <= sighting.at && sighting.asked_at <= *to)
 }
 
 /// It was open, or ended so lately that the news may be under way.

@@ -88,6 +88,11 @@ impl Problem {
         problem
     }
 
+    /// Surely not done, and not worth trying again before so many seconds.
+    pub fn later(seconds: u32, detail: &'static str) -> Problem {
+        Problem { retry_after: Some(seconds), ..Problem::unavailable(detail) }
+    }
+
     pub fn outcome_unknown(detail: &'static str) -> Problem {
         let mut problem = Problem::new(StatusCode::GATEWAY_TIMEOUT, "outcome_unknown", detail);
         problem.temporary = true;

@@ -10,13 +10,17 @@ pub async fn healthz() -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain").body("ok\n")
 }
 
-/// Ready: log and store reachable, caught up with the log, and not draining.
+/// Ready: log and store reachable, caught up with the log, told who is online, and not
+/// draining.
 pub async fn readyz(hub: Shared) -> Answer {
     if hub.is_draining() {
         return Err(Problem::unavailable("draining"));
     }
     if !hub.is_caught_up() {
         return Err(Problem::unavailable("catching up with the log"));
+    }
+    if !hub.knows_who_is_here() {
+        return Err(Problem::unavailable("asking the other instances who is online"));
     }
     if !hub.log.is_up() {
         return Err(Problem::unavailable("the log cannot be reached"));

@@ -27,6 +27,7 @@ use super::origin;
 use crate::auth;
 use crate::core::wire::PROTOCOL;
 use crate::hub::Hub;
+use crate::hub::arrivals::{Held, Later};
 use crate::hub::outbound::{self, Ending, Outbound};
 use crate::hub::registry::{Dialect, SessionHandle};
 use crate::hub::session::{Session, simple};
@@ -54,11 +55,11 @@ pub async fn upgrade(
     mut framed: Framed<Connection, h1::Codec>,
 ) -> Result<(), actix_http::Error> {
     match admit(&hub, &edge, &request).await {
-        Ok((handle, response)) => {
+        Ok((arrival, response)) => {
             let sent = framed.send(h1::Message::Item((response, BodySize::None))).await;
             match sent {
-                Ok(()) => begin(hub, handle, framed),
-                Err(_) => forget(&hub, &handle),
+                Ok(()) => begin(hub, arrival, framed),
+                Err(_) => forget(&hub, &arrival.0),
             }
         }
         Err(problem) => refuse(&mut framed, problem_response(&problem)).await,
@@ -72,7 +73,7 @@ async fn admit(
     hub: &Arc<Hub>,
     edge: &Edge,
     request: &Request,
-) -> Result<(SessionHandle, Response<()>), Problem> {
+) -> Result<(Arrival, Response<()>), Problem> {
     let door = Door::at(request.path()).ok_or_else(Problem::not_found)?;
     if request.method() != Method::GET {
         return Err(Problem::bad_request("a WebSocket is opened with GET"));
@@ -87,17 +88,28 @@ async fn admit(
         // Whatever else a client offers: there is only this one.
         Door::Simple(_) => None,
     };
+    // Before anything is asked of the store.
+    let place = hub.arrivals.place().map_err(sent_away)?;
+    let turn = hub.arrivals.turn().await;
     let (login, account) = logged_in(hub, edge, request).await?;
     let dialect = match door {
         Door::Rookery => Dialect::Rookery,
         Door::Simple(group) => Dialect::Simple(group.parse().map_err(|_| Problem::not_found())?),
     };
     let handle = enter(hub, dialect, account, login).await?;
+    drop(turn);
     let mut response = ws::handshake_response(request.head());
     if let Some(protocol) = protocol {
         response.insert_header((header::SEC_WEBSOCKET_PROTOCOL, protocol));
     }
-    Ok((handle, response.finish().drop_body()))
+    Ok(((handle, place), response.finish().drop_body()))
+}
+
+/// A session that is about to begin, and its place in the line.
+type Arrival = (SessionHandle, Held);
+
+fn sent_away(later: Later) -> Problem {
+    Problem::later(later.seconds, "too many are coming at once; come back later")
 }
 
 /// The addresses that have sockets.
@@ -209,7 +221,7 @@ async fn refuse(framed: &mut Framed<Connection, h1::Codec>, response: Response<B
 }
 
 /// Starts the session's actor and its writer on this thread.
-fn begin(hub: Arc<Hub>, handle: SessionHandle, framed: Framed<Connection, h1::Codec>) {
+fn begin(hub: Arc<Hub>, (handle, place): Arrival, framed: Framed<Connection, h1::Codec>) {
     // The stop may have begun, and told all sockets, since this one was admitted.
     if hub.is_draining() {
         handle.outbound.end(Ending::Draining);
@@ -229,6 +241,6 @@ fn begin(hub: Arc<Hub>, handle: SessionHandle, framed: Framed<Connection, h1::Co
     metrics::counter!("rookery_sockets_opened_total").increment(1);
     Session::create(|ctx| {
         ctx.add_stream(frames);
-        Session::new(hub, handle)
+        Session::new(hub, handle, place)
     });
 }

@@ -5,8 +5,10 @@
 //! not worth keeping.
 
 pub mod activity;
+pub mod arrivals;
 pub mod bridge;
 pub mod changes;
+pub mod clock;
 pub mod history;
 pub mod inbound;
 pub mod logins;
@@ -25,14 +27,15 @@ pub mod watermarks;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use actix::Addr;
 
 use crate::config::Config;
-use crate::core::types::{Place, RoomId, Timestamp};
+use crate::core::types::{Place, RoomId};
 use crate::log::{Bus, Log};
 use crate::store::Store;
+pub use clock::now;
 use registry::{Rooms, Sessions};
 use reply::Trouble;
 use watermarks::Watermarks;
@@ -52,6 +55,7 @@ pub struct Hub {
     pub epoch: u16,
     pub rooms: Rooms,
     pub sessions: Sessions,
+    pub arrivals: arrivals::Arrivals,
     /// What this instance has read of the log and handed to its rooms.
     pub followed: Watermarks,
     /// What the store has, whichever instance wrote it.
@@ -61,6 +65,7 @@ pub struct Hub {
     bridge: OnceLock<Addr<bridge::Bridge>>,
     presence: OnceLock<Addr<presence::PresenceActor>>,
     caught_up: AtomicBool,
+    knows_who_is_here: AtomicBool,
     draining: AtomicBool,
 }
 
@@ -75,6 +80,7 @@ impl Hub {
         Arc::new(Hub {
             limiter: session::message_limiter(&config.limits),
             pace: pace::Pace::new(&config.limits),
+            arrivals: arrivals::Arrivals::new(&config.limits),
             config,
             incarnation,
             log,
@@ -88,6 +94,7 @@ impl Hub {
             bridge: OnceLock::new(),
             presence: OnceLock::new(),
             caught_up: AtomicBool::new(false),
+            knows_who_is_here: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         })
     }
@@ -148,6 +155,15 @@ impl Hub {
         self.caught_up.load(Ordering::Relaxed)
     }
 
+    /// Every other instance that lives has been heard of.
+    pub fn set_knows_who_is_here(&self) {
+        self.knows_who_is_here.store(true, Ordering::Relaxed);
+    }
+
+    pub fn knows_who_is_here(&self) -> bool {
+        self.knows_who_is_here.load(Ordering::Relaxed)
+    }
+
     /// From now on: no new sockets, and not ready.
     pub fn drain(&self) {
         self.draining.store(true, Ordering::Relaxed);
@@ -156,10 +172,4 @@ impl Hub {
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
-}
-
-/// The wall clock, for what people read; never for order.
-pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(since.as_millis() as i64)
 }

@@ -35,6 +35,8 @@ pub enum Ending {
     Policy,
     TooBig,
     Draining,
+    /// Too many are coming at once.
+    Later,
     TooSlow,
     TooManyMessages,
     LoggedOut,
@@ -55,6 +57,7 @@ impl Ending {
             Ending::Policy => (1008, "no hello"),
             Ending::TooBig => (1009, "frame too big"),
             Ending::Draining => (1012, "restarting, come back"),
+            Ending::Later => (1013, "too many are coming, come back later"),
             Ending::TooSlow => (4408, "too slow to read"),
             Ending::TooManyMessages => (4429, "too many messages"),
             Ending::LoggedOut => (4501, "logged out"),

@@ -258,7 +258,6 @@ impl Actor for PresenceActor {
         if let Some(heard) = self.heard.take() {
             ctx.add_stream(ReceiverStream::new(heard));
         }
-        self.tell([self.presence.lease()]);
         ctx.run_interval(TICK, Self::tick);
         ctx.run_interval(LAST_SEEN_EVERY, Self::write_last_seen);
         let away_after = Duration::from_secs(self.hub.config.presence.away_seconds.into());
@@ -277,7 +276,7 @@ impl StreamHandler<Heard> for PresenceActor {
         let answers = match heard {
             Heard::CaughtUp => {
                 self.live = true;
-                return;
+                vec![self.presence.catch_up()]
             }
             Heard::Value { key, value } => match Told::parse(&key, value.as_deref()) {
                 Some(told) => self.presence.hear(told, self.live),
@@ -285,6 +284,9 @@ impl StreamHandler<Heard> for PresenceActor {
             },
         };
         self.tell(answers);
+        if self.presence.is_settled() {
+            self.hub.set_knows_who_is_here();
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod listeners;
 mod receipts;
+mod refill;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use listeners::Listener;
 pub use listeners::{Join, Subscribe, Watch, Welcome};
 pub use receipts::ReceiptHeard;
 use receipts::Told;
+use refill::Refill;
 
 /// What may wait for a room; past it a proposal is refused as unavailable.
 const MAILBOX: usize = 2_048;
@@ -117,6 +119,7 @@ pub struct RoomActor {
     room: Room,
     listeners: Vec<Listener>,
     kept: Kept,
+    refill: Refill,
     told: Told,
     /// Published, not read back yet.
     pending: HashMap<Uuid, Pending>,
@@ -140,6 +143,7 @@ impl RoomActor {
             kept: Kept::new(id, most, |room, position, event| {
                 text_frame(&wire::event(room, position, event))
             }),
+            refill: Refill::default(),
             told: Told::default(),
             pending: HashMap::new(),
             looking_up: HashMap::new(),
@@ -515,6 +519,7 @@ impl Handler<Forget> for RoomActor {
     fn handle(&mut self, Forget(person): Forget, _: &mut Self::Context) {
         self.room.rename(&person);
         self.kept.rename(&person);
+        self.refill.outdated = true;
     }
 }
 

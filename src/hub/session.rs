@@ -25,6 +25,7 @@ use serde_json::json;
 
 use super::Hub;
 use super::activity::Activity;
+use super::arrivals::{Held, Later};
 use super::messages::{self, NoQuote, deleted, edited, quote, reacted};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
 use super::presence::{Active, Connect, Disconnect};
@@ -46,6 +47,8 @@ use hello::Greeting;
 const PING_EVERY: Duration = Duration::from_secs(25);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
 const HELLO_WITHIN: Duration = Duration::from_secs(15);
+/// How long a place in the line is kept for who has not said hello.
+const PLACE_FOR: Duration = Duration::from_secs(3);
 /// So many refusals for sending too fast within this time end the socket.
 const REFUSALS: usize = 100;
 const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
@@ -65,6 +68,8 @@ pub struct Session {
     hub: Arc<Hub>,
     handle: SessionHandle,
     said_hello: bool,
+    /// Its place in the line, until it is greeted, or has not said hello for a while.
+    place: Option<Held>,
     heard_at: Instant,
     activity: Arc<Activity>,
     refusals: VecDeque<Instant>,
@@ -75,13 +80,14 @@ pub struct Session {
 
 impl Session {
     /// A session whose handle is already among the hub's sessions.
-    pub fn new(hub: Arc<Hub>, handle: SessionHandle) -> Session {
+    pub fn new(hub: Arc<Hub>, handle: SessionHandle, place: Held) -> Session {
         // The simple API has no hello: what it listens to stands in its address.
         let said_hello = handle.dialect != Dialect::Rookery;
         Session {
             hub,
             handle,
             said_hello,
+            place: (!said_hello).then_some(place),
             heard_at: Instant::now(),
             activity: Arc::new(Activity::begin()),
             refusals: VecDeque::new(),
@@ -317,13 +323,25 @@ impl Session {
 
     /// Answers with everything that the client needs to begin, then lets the events through.
     fn hello(&mut self, reference: Ref, known: Known, ctx: &mut Context<Self>) {
+        let place = self.place.take().map_or_else(|| self.hub.arrivals.place(), Ok);
+        let place = match place {
+            Ok(place) => place,
+            Err(later) => return self.send_away(&reference, later),
+        };
         self.handle.greeted().hear(known.clone());
         let (hub, user) = (self.hub.clone(), self.user());
         let list = async move { hello::list(&hub, user).await };
         ctx.wait(list.into_actor(self).map(move |list, session, ctx| match list {
-            Ok(list) => session.begin(reference, list, known, ctx),
+            Ok((list, turn)) => session.begin(reference, list, known, (place, turn), ctx),
             Err(trouble) => session.trouble(&reference, trouble),
         }));
+    }
+
+    fn send_away(&self, reference: &Ref, Later { seconds }: Later) {
+        let detail = "too many are coming at once; come back later";
+        let later = wire::later(reference, "unavailable", detail, seconds);
+        self.outbound().push_early(text_frame(&later));
+        self.outbound().end(Ending::Later);
     }
 
     fn begin(
@@ -331,6 +349,7 @@ impl Session {
         reference: Ref,
         list: (Vec<RoomView>, bool),
         known: Known,
+        (place, turn): (Held, Held),
         ctx: &mut Context<Self>,
     ) {
         let mut person = json!(self.handle.person());
@@ -351,7 +370,11 @@ impl Session {
         self.outbound().uncork(text_frame(&ok));
         self.said_hello = true;
         self.come_online();
-        ctx.wait(greeting.begin().into_actor(self));
+        let greeted = async move {
+            greeting.begin(turn).await;
+            drop(place);
+        };
+        ctx.wait(greeted.into_actor(self));
     }
 
     fn come_online(&self) {
@@ -429,11 +452,14 @@ impl Actor for Session {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         match self.handle.dialect {
-            Dialect::Rookery => drop(ctx.run_later(HELLO_WITHIN, |session, _| {
-                if !session.said_hello {
-                    session.outbound().end(Ending::Policy);
-                }
-            })),
+            Dialect::Rookery => {
+                ctx.run_later(PLACE_FOR, |session, _| session.place = None);
+                ctx.run_later(HELLO_WITHIN, |session, _| {
+                    if !session.said_hello {
+                        session.outbound().end(Ending::Policy);
+                    }
+                });
+            }
             Dialect::Simple(_) => self.begin_to_subscribe(),
         }
         ctx.run_interval(PING_EVERY, |session, ctx| {

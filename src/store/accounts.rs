@@ -1,11 +1,13 @@
 //! People, their passwords and their logins: the part of the store that is no fold of the log.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::bulk::in_lists;
-use super::database::{Row, Statement, values};
+use super::database::{Database, Row, Statement, values};
 use super::{
-    Account, ActiveLogin, Client, Credentials, LoginEnd, LoginId, Result, Store, TokenHash,
+    Account, ActiveLogin, Client, Credentials, LoginEnd, LoginId, Result, Store, StoreError,
+    TokenHash,
 };
 use crate::core::text::username_key;
 use crate::core::types::{Person, Timestamp, UserId};
@@ -232,16 +234,8 @@ impl Store {
 
     /// Whose login this is. Those of disabled accounts do not count.
     pub async fn login(&self, token: &TokenHash) -> Result<Option<ActiveLogin>> {
-        let sql = format!(
-            "SELECT l.id, l.last_used_at, {ACCOUNT} FROM logins l JOIN users u ON u.id = l.user_id
-             WHERE l.token_hash = ? AND u.disabled_at IS NULL"
-        );
-        let row = self.db.query_one(Statement::new(sql, values![token.as_slice()])).await?;
-        let login = |row: Row| {
-            let (id, last_used_at) = (LoginId(row.int(0)?), row.maybe_time(1)?);
-            Ok(ActiveLogin { id, account: account(&row, 2)?, last_used_at })
-        };
-        row.map(login).transpose()
+        let db = self.db.clone();
+        self.logins.ask(*token, move |tokens| logins(db.clone(), tokens)).await
     }
 
     /// Those of these logins of these people that are over, and why.
@@ -295,6 +289,30 @@ fn credentials(row: &Row) -> Result<Credentials> {
         account: account(row, 0)?,
         password_hash: row.text(ACCOUNT_COLUMNS)?.to_owned(),
     })
+}
+
+/// The logins that these tokens are of.
+async fn logins(
+    db: Arc<dyn Database>,
+    tokens: Vec<TokenHash>,
+) -> Result<HashMap<TokenHash, ActiveLogin>> {
+    let mut logins = HashMap::new();
+    for (list, params) in in_lists(&tokens) {
+        let sql = format!(
+            "SELECT l.token_hash, l.id, l.last_used_at, {ACCOUNT}
+             FROM logins l JOIN users u ON u.id = l.user_id
+             WHERE l.token_hash IN ({list}) AND u.disabled_at IS NULL"
+        );
+        for row in db.query(Statement::new(sql, params)).await? {
+            let token = row
+                .bytes(0)?
+                .try_into()
+                .map_err(|_| StoreError::Broken("a token's hash should be 32 bytes".to_owned()))?;
+            let (id, last_used_at) = (LoginId(row.int(1)?), row.maybe_time(2)?);
+            logins.insert(token, ActiveLogin { id, account: account(&row, 3)?, last_used_at });
+        }
+    }
+    Ok(logins)
 }
 
 /// Reads the columns of `ACCOUNT` from this one on.

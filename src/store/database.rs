@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use async_trait::async_trait;
 
-use super::{LoginId, Result, StoreError};
+use super::{LoginId, Result, StoreError, TokenHash};
 use crate::core::types::{MessageId, Position, RoomId, Timestamp, UserId};
 
 /// A way to SQLite or MySQL.
@@ -116,6 +116,7 @@ value_from! {
     String: text => Value::Text(text),
     &str: text => Value::Text(text.to_owned()),
     &[u8]: bytes => Value::Bytes(bytes.to_owned()),
+    TokenHash: bytes => Value::Bytes(bytes.to_vec()),
 }
 
 impl<T: Into<Value>> From<Option<T>> for Value {

@@ -8,6 +8,7 @@
 mod accounts;
 mod avatars;
 mod bulk;
+mod counted;
 pub mod database;
 mod deletion;
 mod directory;
@@ -22,6 +23,7 @@ mod reading;
 mod rooms;
 mod search;
 mod sqlite;
+mod together;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -32,11 +34,13 @@ use crate::core::room::{Event, Member, Message, Room};
 use crate::core::types::{
     Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility, as_members,
 };
+use counted::Counted;
 use database::Database;
 pub use deletion::Seat;
 pub use directory::{DirectoryPage, Ways};
 pub use logins::{Client, Login};
 pub use reading::{Marker, ReadMark};
+use together::Together;
 
 /// Why the store could not do something. None of them leaves anything half done.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -221,17 +225,31 @@ pub struct Parting {
 #[derive(Clone)]
 pub struct Store {
     db: Arc<dyn Database>,
+    logins: Arc<Together<TokenHash, ActiveLogin>>,
+    lists: Arc<Together<UserId, Vec<RoomView>>>,
 }
 
+/// Logins, and room lists, in one statement at the most.
+const LOGINS_AT_ONCE: usize = 64;
+const LISTS_AT_ONCE: usize = 16;
+
 impl Store {
+    fn on(db: impl Database + 'static) -> Store {
+        Store {
+            db: Arc::new(Counted(db)),
+            logins: Arc::new(Together::new(LOGINS_AT_ONCE)),
+            lists: Arc::new(Together::new(LISTS_AT_ONCE)),
+        }
+    }
+
     /// Opens (and makes, if missing) a SQLite file, and brings its schema up to date.
     pub async fn sqlite(file: &Path) -> Result<Store> {
-        Ok(Store { db: Arc::new(sqlite::Sqlite::open(file).await?) })
+        Ok(Store::on(sqlite::Sqlite::open(file).await?))
     }
 
     /// Connects to `mysql://user:password@host:port/database` with at most `connections`
     /// connections, and brings the schema up to date under a lock that all instances share.
     pub async fn mysql(url: &str, connections: usize) -> Result<Store> {
-        Ok(Store { db: Arc::new(mysql::Mysql::open(url, connections).await?) })
+        Ok(Store::on(mysql::Mysql::open(url, connections).await?))
     }
 }

@@ -1,9 +1,10 @@
 //! How far each partition of the log is in the store, and whether it is still the same log.
 
 use super::bulk::insert_rows;
-use super::database::{Row, Statement, values};
+use super::database::{Dialect, Row, Statement, values};
 use super::history::{next, next_of};
 use super::{Result, Store, StoreError};
+use crate::core::types::Timestamp;
 
 /// How often `open_log` looks again when another instance opens the log at the same time.
 const OPENINGS: usize = 10;
@@ -87,6 +88,16 @@ impl Store {
             values![epoch + 1, epoch],
         );
         self.db.write(vec![raise.expecting(partitions as u64)]).await.map(drop)
+    }
+
+    /// The clock of the store, to the second; `None` where it is this machine's.
+    pub async fn clock(&self) -> Result<Option<Timestamp>> {
+        if self.db.dialect() == Dialect::Sqlite {
+            return Ok(None);
+        }
+        let asked = Statement::new("SELECT UNIX_TIMESTAMP()", Vec::new());
+        let row = self.db.query_one(asked).await?;
+        row.map(|row| Ok(Timestamp(row.int(0)? * 1000))).transpose()
     }
 
     /// Whether the store answers, and takes writes as far as is known.

@@ -1,15 +1,17 @@
 //! Rooms as the fold needs them, and as people see them in lists.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::accounts::person;
-use super::database::{Row, Statement, Value, values};
+use super::bulk::in_lists;
+use super::database::{Database, Row, Statement, Value, values};
 use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message, next, next_of};
 use super::{Listed, Result, RoomView, Snapshot, Store};
 use crate::core::message::{CHANGED, Message};
 use crate::core::recent::{self, First};
 use crate::core::room::{Member, Room, Status};
-use crate::core::types::{MessageId, Person, Position, RoomId, Timestamp, UserId};
+use crate::core::types::{MessageId, Person, Position, RoomId, RoomKind, Timestamp, UserId};
 
 /// The columns of a `RoomView`, of `rooms r` and, where there is one, the membership `me` of the
 /// person who looks. Unread are the messages by others after the read position. The mentions come
@@ -28,6 +30,15 @@ const VIEW: &str = "r.id, r.kind, r.name, r.topic, r.visibility, r.position, r.m
 const VIEW_COLUMNS: usize = 14;
 
 const LAST_MESSAGE: &str = "LEFT JOIN messages m ON m.id = r.last_message_id";
+
+/// The columns of the person who looks and, in a direct room, the other one. The room's id is
+/// looked for only there: no plan may go through all members of a group.
+const PAIR: &str =
+    "me.user_id, mu.username, mu.display_name, o.user_id, ou.username, ou.display_name";
+const PAIR_JOINS: &str = "LEFT JOIN users mu ON mu.id = me.user_id \
+     LEFT JOIN members o ON o.room_id = CASE WHEN r.kind = 'direct' THEN r.id END \
+        AND o.user_id <> me.user_id \
+     LEFT JOIN users ou ON ou.id = o.user_id";
 
 /// Where the group that somebody wrote to last is looked for: in these many groups, those with the
 /// newest messages, and among these many messages of each.
@@ -79,19 +90,9 @@ impl Store {
 
     /// Every room that the person is in, the one with the newest message first.
     pub async fn rooms_of(&self, user: UserId) -> Result<Vec<RoomView>> {
-        let views = format!(
-            "SELECT {VIEW}, {MESSAGE} FROM members me JOIN rooms r ON r.id = me.room_id
-             {LAST_MESSAGE} {MESSAGE_JOINS} WHERE me.user_id = ?
-             ORDER BY COALESCE(m.sent_at, r.created_at) DESC, r.id"
-        );
-        let people = "SELECT r.id, p.user_id, u.username, u.display_name
-             FROM members me JOIN rooms r ON r.id = me.room_id JOIN members p ON p.room_id = r.id
-             LEFT JOIN users u ON u.id = p.user_id
-             WHERE me.user_id = ? AND r.kind = 'direct' ORDER BY p.user_id";
-        let read =
-            vec![Statement::new(views, values![user]), Statement::new(people, values![user])];
-        let rows = self.db.read(read).await?;
-        self::views(&rows[0], &rows[1], user)
+        let db = self.db.clone();
+        let rooms = self.lists.ask(user, move |users| rooms_of_all(db.clone(), users));
+        Ok(rooms.await?.unwrap_or_default())
     }
 
     /// The group that is meant where none is named: the only one, or else the one that this person
@@ -133,19 +134,15 @@ impl Store {
 
     /// The room as this person sees it: `None` if for this person it does not exist.
     pub async fn room_view(&self, room: RoomId, user: UserId) -> Result<Option<RoomView>> {
-        let view = format!(
-            "SELECT {VIEW}, {MESSAGE} FROM rooms r
-             LEFT JOIN members me ON me.room_id = r.id AND me.user_id = ? {LAST_MESSAGE} {MESSAGE_JOINS}
+        let sql = format!(
+            "SELECT {VIEW}, {MESSAGE}, {PAIR} FROM rooms r
+             LEFT JOIN members me ON me.room_id = r.id AND me.user_id = ?
+             {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS}
              WHERE r.id = ? AND r.deleted_at IS NULL
                AND (me.user_id IS NOT NULL OR r.visibility = 'public')"
         );
-        let people = "SELECT r.id, p.user_id, u.username, u.display_name
-             FROM rooms r JOIN members p ON p.room_id = r.id LEFT JOIN users u ON u.id = p.user_id
-             WHERE r.id = ? AND r.kind = 'direct' ORDER BY p.user_id";
-        let read =
-            vec![Statement::new(view, values![user, room]), Statement::new(people, values![room])];
-        let rows = self.db.read(read).await?;
-        Ok(views(&rows[0], &rows[1], user)?.pop())
+        let row = self.db.query_one(Statement::new(sql, values![user, room])).await?;
+        row.map(|row| whole_view(&row)).transpose()
     }
 
     /// Public groups whose name or topic contains the query, regardless of case, the oldest
@@ -260,26 +257,39 @@ fn member(row: &Row) -> Result<Member> {
     Ok(Member { person: person(row, 0)?, role: row.parse(3)?, joined_at: row.time(4)? })
 }
 
-/// Rooms from the rows of `VIEW` and `MESSAGE`; `people` are those of the direct ones.
-fn views(rows: &[Row], people: &[Row], user: UserId) -> Result<Vec<RoomView>> {
-    let mut of_room: HashMap<RoomId, Vec<Person>> = HashMap::new();
-    for row in people {
-        of_room.entry(row.parse(0)?).or_default().push(person(row, 1)?);
-    }
-    let mut views = Vec::with_capacity(rows.len());
-    for row in rows {
-        let has_message = row.maybe_int(VIEW_COLUMNS)?.is_some();
-        debug_assert_eq!(row.0.len(), VIEW_COLUMNS + MESSAGE_COLUMNS);
-        let last = if has_message { Some(message(row, VIEW_COLUMNS)?) } else { None };
-        let mut view = view(row, last)?;
-        if let Some(people) = of_room.remove(&view.id) {
-            let other = people.iter().find(|person| person.id != user);
-            view.name = other.map(|person| person.display_name.clone());
-            view.people = people;
+/// Every room that each of these people is in, the one with the newest message first.
+async fn rooms_of_all(
+    db: Arc<dyn Database>,
+    users: Vec<UserId>,
+) -> Result<HashMap<UserId, Vec<RoomView>>> {
+    let mut rooms: HashMap<UserId, Vec<RoomView>> = HashMap::new();
+    for (list, params) in in_lists(&users) {
+        let sql = format!(
+            "SELECT {VIEW}, {MESSAGE}, {PAIR} FROM members me JOIN rooms r ON r.id = me.room_id
+             {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS} WHERE me.user_id IN ({list})
+             ORDER BY COALESCE(m.sent_at, r.created_at) DESC, r.id"
+        );
+        for row in db.query(Statement::new(sql, params)).await? {
+            let user = row.user(VIEW_COLUMNS + MESSAGE_COLUMNS)?;
+            rooms.entry(user).or_default().push(whole_view(&row)?);
         }
-        views.push(view);
     }
-    Ok(views)
+    Ok(rooms)
+}
+
+/// A room from a row of `VIEW`, `MESSAGE` and `PAIR`.
+fn whole_view(row: &Row) -> Result<RoomView> {
+    let has_message = row.maybe_int(VIEW_COLUMNS)?.is_some();
+    let last = if has_message { Some(message(row, VIEW_COLUMNS)?) } else { None };
+    let mut view = view(row, last)?;
+    if view.kind == RoomKind::Direct {
+        let me = VIEW_COLUMNS + MESSAGE_COLUMNS;
+        let other = row.maybe_int(me + 3)?.map(|_| person(row, me + 3)).transpose()?;
+        view.name = other.as_ref().map(|person| person.display_name.clone());
+        view.people = std::iter::once(person(row, me)?).chain(other).collect();
+        view.people.sort_by_key(|person| person.id);
+    }
+    Ok(view)
 }
 
 /// Reads the columns of `VIEW`. Who is not a member is not told what was said.

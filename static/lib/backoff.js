@@ -23,6 +23,11 @@ export class Backoff {
     return Math.max(least, Math.round(this.#random() * limit));
   }
 
+  /** The next delay in milliseconds where the server named one, in seconds: within the next after it. */
+  later(seconds) {
+    return seconds * 1_000 + Math.max(this.next(), Math.round(this.#random() * 1_000));
+  }
+
   reset() {
     this.#tries = 0;
   }

@@ -14,12 +14,13 @@ const LOGGED_OUT = 4501;
 
 /** A command that was refused (`unknown` false: surely not done) or whose outcome is unknown. */
 export class CommandError extends Error {
-  constructor({ code, detail = "", temporary = false, unknown = false }) {
+  constructor({ code, detail = "", temporary = false, unknown = false, retry_after = 0 }) {
     super(detail || code);
     this.name = "CommandError";
     this.code = code;
     this.detail = detail || "The server refused this.";
     this.temporary = temporary;
+    this.retryAfter = retry_after; // seconds
     this.unknown = unknown || code === "outcome_unknown";
   }
 }
@@ -38,6 +39,7 @@ export class Socket extends Emitter {
   #waiting = new Map(); // ref → { resolve, reject, timer }
   #nextRef = 1;
   #openedAt = 0;
+  #notBefore = 0; // the server has asked to be left alone until then
   #lastFrameAt = 0;
   #timers = { retry: 0, watch: 0, answer: 0 };
   state = "waiting";
@@ -65,9 +67,9 @@ export class Socket extends Emitter {
     this.#connect();
   }
 
-  /** Stops waiting and tries at once. */
+  /** Stops waiting and tries at once, unless the server is full. */
   hurry() {
-    if (this.state !== "waiting") return;
+    if (this.state !== "waiting" || Date.now() < this.#notBefore) return;
     clearTimeout(this.#timers.retry);
     this.#connect();
   }
@@ -108,7 +110,7 @@ export class Socket extends Emitter {
       await this.#ask("hello", fields, answered);
     } catch (error) {
       if (socket !== this.#socket) return;
-      this.#lost(error.code === "not_logged_in" ? LOGGED_OUT : 1006);
+      this.#lost(error.code === "not_logged_in" ? LOGGED_OUT : 1006, error.retryAfter);
     }
   }
 
@@ -164,12 +166,15 @@ export class Socket extends Emitter {
   }
 
   /** The connection is over, whether the server closed it or we gave it up. */
-  async #lost(code) {
+  async #lost(code, retryAfter = 0) {
     if (!this.#socket) return;
     this.#letGo();
     if (code >= 4500 && code <= 4599) return this.#end(code);
     if (this.#openedAt && Date.now() - this.#openedAt > STEADY_MS) this.#backoff.reset();
-    const delay = this.#backoff.next(code === 4429 ? FLOODED_MS : 0);
+    const delay = retryAfter
+      ? this.#backoff.later(retryAfter)
+      : this.#backoff.next(code === 4429 ? FLOODED_MS : 0);
+    this.#notBefore = retryAfter ? Date.now() + delay : 0;
     this.#timers.retry = setTimeout(() => this.#connect(), delay);
     this.#become("waiting");
 

@@ -11,6 +11,8 @@ mod support;
 
 #[path = "../rookery-faults/balancer.rs"]
 mod balancer;
+#[path = "../rookery-faults/clock.rs"]
+mod clock;
 #[path = "../rookery-faults/disk.rs"]
 mod disk;
 #[path = "../rookery-faults/links.rs"]
@@ -24,6 +26,7 @@ mod behind;
 mod crash;
 mod crowd;
 mod full;
+mod hour;
 mod inbound;
 mod network;
 mod outage;
@@ -32,6 +35,7 @@ mod poisoned;
 mod slow;
 mod start;
 mod stop;
+mod storm;
 
 use rookery::guarantees::dice::Dice;
 use tokio::sync::{Mutex, MutexGuard};

@@ -28,9 +28,8 @@ pub struct Bus {
 impl World {
     pub fn begin_presence(&mut self, instance: usize) {
         let kept: Vec<Told> = self.bus.kept.values().cloned().collect();
-        let live = self.has(Bug::KeptLeasesLive);
         for told in kept {
-            self.hear_told(instance, told, live);
+            self.hear_told(instance, told, false);
         }
         self.instances[instance].hears_live = true;
         self.beat(instance);

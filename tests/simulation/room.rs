@@ -69,6 +69,11 @@ pub struct Shell {
     pending: BTreeMap<Uuid, Reply>,
     /// The first offset that its state does not have.
     next: i64,
+    /// The first offset that it did not have when it woke.
+    woke_at: i64,
+    /// Those who need more of the past than is kept, while the store is asked.
+    refill: Vec<(usize, Position)>,
+    is_refilling: bool,
     is_awake: bool,
     pub is_attached: bool,
     mailbox: VecDeque<Turn>,
@@ -128,6 +133,9 @@ impl World {
                 listeners: Vec::new(),
                 pending: BTreeMap::new(),
                 next: 0,
+                woke_at: 0,
+                refill: Vec::new(),
+                is_refilling: false,
                 is_awake: false,
                 is_attached: false,
                 mailbox: VecDeque::new(),
@@ -177,6 +185,7 @@ impl World {
         let (loses_tail, forgets) = (self.has(Bug::LostTail), self.has(Bug::ForgottenRepeats));
         let Some(shell) = self.shell(instance, id) else { return };
         (shell.room, shell.next, shell.is_awake) = (snapshot.room, snapshot.next, true);
+        shell.woke_at = snapshot.next;
         shell.kept.begin(snapshot.next);
         if forgets {
             shell.room.recent = Recent::default();

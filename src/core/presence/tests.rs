@@ -66,6 +66,32 @@ fn ann_stays_online_while_one_of_two_instances_has_her() {
 }
 
 #[test]
+fn a_new_instance_is_answered_at_once_and_waits_for_no_dead_one() {
+    let mut old = Presence::new("a".into());
+    old.connect(ANN, true);
+    let mut new = Presence::new("b".into());
+    let kept = [Told::Lease("a".into()), Told::Person("a".into(), ANN, Online)];
+    kept.into_iter().for_each(|told| drop(new.hear(told, false)));
+    let lease = new.catch_up();
+    assert!(!new.is_settled());
+    let answers = old.hear(lease.clone(), true);
+    assert_eq!(answers, [old.lease()]);
+    new.hear(lease.clone(), true);
+    assert!(!new.is_settled(), "ann was not heard of yet");
+    answers.into_iter().for_each(|told| drop(new.hear(told, true)));
+    assert!(new.is_settled());
+    assert_eq!(new.status(ANN), Online);
+
+    let mut newer = Presence::new("c".into());
+    newer.hear(Told::Lease("dead".into()), false);
+    let lease = newer.catch_up();
+    newer.hear(lease.clone(), true);
+    assert!(!newer.is_settled());
+    newer.hear(lease, true);
+    assert!(newer.is_settled());
+}
+
+#[test]
 fn a_crashed_instance_falls_silent_and_a_thawed_one_comes_back() {
     let mut pair = Pair::new();
     let told = pair.1.connect(BOB, true);

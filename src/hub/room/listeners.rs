@@ -21,7 +21,7 @@ use crate::hub::outbound::{Ending, Outbound, text_frame};
 use crate::hub::presence::{Follow, Membership};
 use crate::hub::registry::{Dialect, SessionHandle};
 use crate::hub::reply::explain;
-use crate::store::{Replay, StoreError};
+use crate::store::StoreError;
 
 /// Bytes of one replay at the most; past it the client is told to reload.
 const REPLAY_BYTES: usize = 256 * 1024;
@@ -71,7 +71,7 @@ pub struct Watch {
 }
 
 impl RoomActor {
-    fn join(&mut self, join: Join, ctx: &mut Context<Self>) {
+    pub(super) fn join(&mut self, join: Join, ctx: &mut Context<Self>) {
         let Join { session, since } = join;
         if !self.is_member(session.user) {
             return self.tell_of_parting(session, since, ctx);
@@ -82,7 +82,8 @@ impl RoomActor {
         match self.kept.entrance(since, self.room.position, self.hub.epoch) {
             Entrance::AtOnce => self.listen(session, since),
             Entrance::Kept => self.replay_kept(session, since),
-            Entrance::Stored => self.replay_stored(session, since, ctx),
+            Entrance::Stored if self.kept.has_dropped() => self.reset(session),
+            Entrance::Stored => self.join_after_refill(Join { session, since }, ctx),
             Entrance::Anew => self.reset(session),
         }
     }
@@ -101,40 +102,6 @@ impl RoomActor {
 
     fn replay_kept(&mut self, session: SessionHandle, since: Position) {
         let frames = self.frames_kept(since, session.user).collect();
-        self.hand_over(session, since, frames);
-    }
-
-    fn replay_stored(&mut self, session: SessionHandle, since: Position, ctx: &mut Context<Self>) {
-        let (store, room, partition) = (self.hub.store.clone(), self.id, self.partition);
-        let most = self.hub.config.limits.resume_events;
-        let replay = async move { store.replay(room, partition, since, most).await };
-        let replayed = replay.into_actor(self).map(move |replay, actor, ctx| {
-            // Much may have happened meanwhile.
-            if !actor.is_member(session.user) {
-                return actor.tell_of_parting(session, since, ctx);
-            }
-            if let Some(from) = actor.listens_from(&session) {
-                return actor.come_in_again(session, since, from);
-            }
-            match replay {
-                Ok(replay) => actor.hand_over_stored(session, since, replay),
-                Err(error) => {
-                    tracing::warn!(room = %actor.id, %error, "cannot replay what was missed");
-                    actor.reset(session);
-                }
-            }
-        });
-        ctx.spawn(replayed);
-    }
-
-    /// The turn in which a replay from the store meets what this actor kept since.
-    fn hand_over_stored(&mut self, session: SessionHandle, since: Position, replay: Replay) {
-        let Some(events) = self.kept.meet(replay, self.room.position) else {
-            return self.reset(session);
-        };
-        let last = events.last().map_or(since, |(position, _)| *position);
-        let mut frames = frames_for(session.user, self.id, &events);
-        frames.extend(self.frames_kept(last, session.user));
         self.hand_over(session, since, frames);
     }
 
@@ -158,14 +125,14 @@ impl RoomActor {
         self.listen(session, since);
     }
 
-    fn reset(&mut self, session: SessionHandle) {
+    pub(super) fn reset(&mut self, session: SessionHandle) {
         session.outbound.push(text_frame(&wire::reset(self.id, self.room.position)));
         self.listeners.retain(|listener| listener.session != session.id);
         self.listen(session, self.room.position);
     }
 
     /// One who is no member now, but was at `since`, gets what happened up to the removal.
-    fn tell_of_parting(
+    pub(super) fn tell_of_parting(
         &mut self,
         session: SessionHandle,
         since: Position,
@@ -190,7 +157,7 @@ impl RoomActor {
         ctx.spawn(told.into_actor(self));
     }
 
-    fn is_member(&self, user: UserId) -> bool {
+    pub(super) fn is_member(&self, user: UserId) -> bool {
         matches!(self.room.standing(user), Standing::Member(_))
     }
 

@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::arrivals::Held;
 use super::super::registry::SessionHandle;
 use super::super::reply::Trouble;
 use super::super::room::Join;
@@ -20,6 +21,8 @@ use crate::store::RoomView;
 const FORMER_ROOMS: usize = 200;
 /// How long the list in the answer waits for the store to have everything.
 const LIST_WITHIN: Duration = Duration::from_secs(1);
+/// How long a turn takes at the most.
+const TURN_WITHIN: Duration = Duration::from_secs(1);
 /// Between two tries at what could not be done at once.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -28,13 +31,15 @@ pub fn known(named: HashMap<String, Position>) -> Known {
     named.into_iter().filter_map(|(room, at)| Some((room.parse().ok()?, at))).collect()
 }
 
-/// My rooms, and whether they are those of the moment at which this was asked.
-pub async fn list(hub: &Hub, user: UserId) -> Result<(Vec<RoomView>, bool), Trouble> {
+/// My rooms, and whether they are those of the moment at which this was asked; with the turn in
+/// which they were asked for.
+pub async fn list(hub: &Hub, user: UserId) -> Result<((Vec<RoomView>, bool), Held), Trouble> {
     let current = tokio::time::timeout(LIST_WITHIN, hub.store_up_to_date()).await;
+    let turn = hub.arrivals.turn().await;
     let rooms = hub.store.rooms_of(user).await?;
     let now = now();
     let rooms = rooms.into_iter().map(|room| room.at(now)).collect();
-    Ok((rooms, matches!(current, Ok(Ok(())))))
+    Ok(((rooms, matches!(current, Ok(Ok(())))), turn))
 }
 
 /// What is still to be done for a socket whose hello was answered.
@@ -64,9 +69,17 @@ impl Greeting {
     }
 
     /// Joins the rooms of the list, from where the client knows them or from where the list was
-    /// made; what cannot be done at once goes on by itself.
-    pub async fn begin(mut self) {
-        self.join_rooms(&[]).await;
+    /// made; what cannot be done at once goes on by itself. Who reads slowly does not keep the
+    /// turn for long.
+    pub async fn begin(mut self, turn: Held) {
+        {
+            let joined = self.join_rooms(&[]);
+            tokio::pin!(joined);
+            if tokio::time::timeout(TURN_WITHIN, &mut joined).await.is_err() {
+                drop(turn);
+                joined.await;
+            }
+        }
         if !self.to_join.is_empty() || !self.is_current || !self.known.is_empty() {
             actix_rt::spawn(self.make_up());
         } else {

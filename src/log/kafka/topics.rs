@@ -21,6 +21,9 @@ const MAKING: Duration = Duration::from_secs(20);
 /// The property of a topic that bounds its batches, and so its entries.
 const BATCH_BYTES: &str = "max.message.bytes";
 
+/// The broker's time, since it refuses what an instance writes whose own clock is an hour ahead.
+const WHOSE_TIME: &str = "message.timestamp.type";
+
 const MINUTE_MS: i64 = 60_000;
 
 pub(super) struct Names {
@@ -103,7 +106,7 @@ fn plan(settings: &KafkaSettings, names: &Names) -> [Plan; 5] {
     let mut signals = keep(10 * MINUTE_MS);
     signals.push(("segment.ms", (5 * MINUTE_MS).to_string()));
     // Small segments: only those that are no longer written to are compacted.
-    let presence = vec![
+    let mut presence = vec![
         ("cleanup.policy", "compact".to_owned()),
         ("segment.ms", MINUTE_MS.to_string()),
         ("min.cleanable.dirty.ratio", "0.01".to_owned()),
@@ -112,6 +115,9 @@ fn plan(settings: &KafkaSettings, names: &Names) -> [Plan; 5] {
     let inbound = keep(24 * 60 * MINUTE_MS);
     let mut quarantine = keep(14 * 24 * 60 * MINUTE_MS);
     quarantine.push((BATCH_BYTES, settings.message_bytes().to_string()));
+    for ours in [&mut messages, &mut presence, &mut signals, &mut quarantine] {
+        ours.push((WHOSE_TIME, "LogAppendTime".to_owned()));
+    }
     [
         Plan { name: names.messages.clone(), partitions: settings.partitions, config: messages },
         Plan { name: names.presence.clone(), partitions: 1, config: presence },

@@ -35,7 +35,7 @@ impl World {
 
     /// How a listener comes in: what it missed, and a place, in one turn.
     pub(super) fn join(&mut self, instance: usize, room: RoomId, conn: usize, since: Position) {
-        let user = self.conns[conn].user;
+        let (user, forgets) = (self.conns[conn].user, self.has(Bug::ResumeWithoutTail));
         self.trace(|| format!("{conn} joins {room} from {since}"));
         let Some(shell) = self.shell(instance, room) else { return };
         if !matches!(shell.room.standing(user), Standing::Member(_)) {
@@ -48,17 +48,17 @@ impl World {
             Entrance::AtOnce => self.listen(instance, room, conn, since),
             Entrance::Kept => {
                 let events = shell.kept.after(since);
-                let events = events.map(|kept| (kept.position, kept.event.clone())).collect();
+                let events = events.map(|kept| (kept.position, kept.event.clone()));
+                let is_told = |position: Position| !forgets || position.offset() < shell.woke_at;
+                let events = events.filter(|(position, _)| is_told(*position)).collect();
                 self.hand_over(instance, room, conn, since, events);
             }
+            Entrance::Stored if shell.kept.has_dropped() => self.reset(instance, room, conn),
             Entrance::Stored => {
-                let life = shell.life;
-                let replay = move |rows: &mut Rows| rows.replay(room, since, RESUME_EVENTS);
-                self.ask_store(instance, replay, move |world, replay| {
-                    if world.is_life(instance, room, life) {
-                        world.replayed(instance, room, conn, since, replay);
-                    }
-                });
+                shell.refill.push((conn, since));
+                if !std::mem::replace(&mut shell.is_refilling, true) {
+                    self.refill(instance, room);
+                }
             }
             Entrance::Anew => self.reset(instance, room, conn),
         }
@@ -77,33 +77,42 @@ impl World {
         }
     }
 
-    fn replayed(
-        &mut self,
-        instance: usize,
-        room: RoomId,
-        conn: usize,
-        since: Position,
-        replay: Option<Replay>,
-    ) {
-        let (user, skips) = (self.conns[conn].user, self.has(Bug::ResumeWithoutTail));
+    /// The store is asked once for all who need more of the past than is kept.
+    fn refill(&mut self, instance: usize, room: RoomId) {
         let Some(shell) = self.shell(instance, room) else { return };
-        if !matches!(shell.room.standing(user), Standing::Member(_)) {
-            return self.tell_of_parting(instance, room, conn, since);
+        let since = shell.refill.iter().map(|(_, since)| *since).min();
+        shell.is_refilling = since.is_some();
+        let (Some(since), life) = (since, shell.life) else { return };
+        let replay = move |rows: &mut Rows| rows.replay(room, since, RESUME_EVENTS);
+        self.ask_store(instance, replay, move |world, replay| {
+            if world.is_life(instance, room, life) {
+                world.refilled(instance, room, since, replay);
+                world.refill(instance, room);
+            }
+        });
+    }
+
+    fn refilled(&mut self, instance: usize, room: RoomId, since: Position, replay: Option<Replay>) {
+        let Some(shell) = self.shell(instance, room) else { return };
+        let reloading: Vec<(usize, Position)> = match replay {
+            Some(Replay { events, too_much, next }) => {
+                if !too_much && shell.kept.remember(since, events, (0, next)) {
+                    let waiting = std::mem::take(&mut shell.refill);
+                    let again = waiting.into_iter();
+                    return again.for_each(|(conn, since)| self.join(instance, room, conn, since));
+                }
+                shell.refill.extract_if(.., |(_, other)| *other <= since).collect()
+            }
+            None => std::mem::take(&mut shell.refill),
+        };
+        for (conn, since) in reloading {
+            let user = self.conns[conn].user;
+            let Some(shell) = self.shell(instance, room) else { return };
+            match shell.room.standing(user) {
+                Standing::Member(_) => self.reset(instance, room, conn),
+                _ => self.tell_of_parting(instance, room, conn, since),
+            }
         }
-        if let Some(from) = shell.listens_from(conn) {
-            return self.come_in_again(instance, room, conn, since, from);
-        }
-        let met = replay.and_then(|replay| shell.kept.meet(replay, shell.room.position));
-        let Some(events) = met else { return self.reset(instance, room, conn) };
-        let events = events.into_iter();
-        let mut events: Events =
-            events.map(|(position, event)| (position, Arc::new(event))).collect();
-        let last = events.last().map_or(since, |(position, _)| *position);
-        if !skips {
-            let kept = shell.kept.after(last);
-            events.extend(kept.map(|kept| (kept.position, kept.event.clone())));
-        }
-        self.hand_over(instance, room, conn, since, events);
     }
 
     fn hand_over(

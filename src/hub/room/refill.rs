@@ -1,0 +1,79 @@
+//! What was missed from before this actor woke. The store is asked once for all who come back at
+//! the same time, and what it has is kept for those who follow: after a restart, thousands resume.
+
+use actix::prelude::*;
+
+use super::RoomActor;
+use super::listeners::Join;
+use crate::core::types::Position;
+use crate::store::{Replay, StoreError};
+
+/// Those who need more of the past than this actor remembers.
+#[derive(Default)]
+pub struct Refill {
+    waiting: Vec<Join>,
+    under_way: bool,
+    /// Somebody's names went while the store was asked, and may be in its answer.
+    pub outdated: bool,
+}
+
+impl RoomActor {
+    /// Joins once what was missed is here.
+    pub(super) fn join_after_refill(&mut self, join: Join, ctx: &mut Context<Self>) {
+        self.refill.waiting.push(join);
+        if !self.refill.under_way {
+            self.refill(ctx);
+        }
+    }
+
+    /// Asks for everything that the one needs who was away longest; the others need less.
+    fn refill(&mut self, ctx: &mut Context<Self>) {
+        let since = self.refill.waiting.iter().map(|join| join.since).min();
+        self.refill.under_way = since.is_some();
+        self.refill.outdated = false;
+        let Some(since) = since else { return };
+        let (store, room, partition) = (self.hub.store.clone(), self.id, self.partition);
+        let most = self.hub.config.limits.resume_events;
+        let replay = async move { store.replay(room, partition, since, most).await };
+        let replayed = replay.into_actor(self).map(move |replay, actor, ctx| {
+            actor.take_in(since, replay, ctx);
+            actor.refill(ctx);
+        });
+        ctx.spawn(replayed);
+    }
+
+    fn remember(&mut self, since: Position, replay: Replay) -> bool {
+        let upto = (self.hub.epoch, replay.next);
+        !replay.too_much && self.kept.remember(since, replay.events, upto)
+    }
+
+    fn take_in(
+        &mut self,
+        since: Position,
+        replay: Result<Replay, StoreError>,
+        ctx: &mut Context<Self>,
+    ) {
+        let reloading: Vec<Join> = match replay {
+            Ok(_) if self.refill.outdated => return,
+            Ok(replay) => match self.remember(since, replay) {
+                true => {
+                    let waiting = std::mem::take(&mut self.refill.waiting);
+                    return waiting.into_iter().for_each(|join| self.join(join, ctx));
+                }
+                // Too much, for those who were away as long as that.
+                false => self.refill.waiting.extract_if(.., |join| join.since <= since).collect(),
+            },
+            Err(error) => {
+                tracing::warn!(room = %self.id, %error, "cannot replay what was missed");
+                std::mem::take(&mut self.refill.waiting)
+            }
+        };
+        for Join { session, since } in reloading {
+            match self.is_member(session.user) {
+                true => self.reset(session),
+                // Removed meanwhile.
+                false => self.tell_of_parting(session, since, ctx),
+            }
+        }
+    }
+}
