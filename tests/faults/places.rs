@@ -1,6 +1,5 @@
 //! Where a test looks and what it stops: the rows of the store, the services, a process's memory.
 
-use std::path::Path;
 use std::process::Command;
 
 use mysql_async::prelude::Queryable;
