@@ -17,7 +17,7 @@ import { Unsent } from "./controllers/unsent.js";
 import { api } from "./lib/api.js";
 import { askForPictures, forgetPictures, showPicture } from "./lib/avatar.js";
 import { testId } from "./lib/dom.js";
-import { Socket } from "./lib/socket.js";
+import { SOMEBODY_ELSE, Socket } from "./lib/socket.js";
 import { Attention } from "./models/attention.js";
 import { Chat } from "./models/chat.js";
 
@@ -27,6 +27,7 @@ url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
 let socket;
 const attention = new Attention(() => socket.command("active").catch(() => {}));
 const isAway = () => attention.isAway();
+const isMe = ({ id }) => id === document.body.dataset.userId;
 const chat = new Chat({
   me: document.body.dataset.userId,
   username: document.body.dataset.username,
@@ -36,7 +37,7 @@ const chat = new Chat({
     most: Number(document.body.dataset.receiptMembers),
   },
   api,
-  makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isLoggedIn, isAway })),
+  makeSocket: (resumeFrom) => (socket = new Socket({ url, resumeFrom, isMe, isLoggedIn, isAway })),
 });
 askForPictures((id) => chat.people.want(id));
 chat.people.on("picture", ({ id, avatar }) => showPicture(id, avatar));
@@ -47,6 +48,7 @@ socket.on("state", (state) => {
 const notices = new Notices();
 chat.on("notice", (text) => notices.show(text));
 socket.on("ended", (code) => {
+  if (code === SOMEBODY_ELSE) return location.reload();
   // Logging out here leads to /login by itself; twice at once would break off the first.
   if (code === 4501 && !chat.loggingOut) location.assign("/login" + location.hash);
 });

@@ -9,6 +9,7 @@ pub mod erasure;
 pub mod event;
 pub mod follow;
 pub mod gather;
+pub mod greeting;
 pub mod kept;
 pub mod markup;
 pub mod message;

@@ -23,6 +23,8 @@ use crate::log::{AppendError, Entry, Feed, Refused};
 const MAILBOX: usize = 4_096;
 /// How often the tail gives back what the store has.
 const TRIM_EVERY: Duration = Duration::from_millis(250);
+/// Between two tries to wake a room for those who came into it.
+const WELCOME_EVERY: Duration = Duration::from_secs(1);
 
 /// Publish a room's record. What became of it is read back from the log; only failures answer.
 #[derive(Message)]
@@ -128,11 +130,19 @@ impl Bridge {
         let Ok(room) = entry.key.parse::<RoomId>() else { return };
         if !here.is_empty() {
             let position = self.hub.place(entry.partition, entry.offset).position();
-            let addr = self.hub.rooms.wake(&self.hub, room);
-            if addr.try_send(Welcome { users: here, position }).is_err() {
-                tracing::warn!(%room, "too busy to welcome a new member; a reload will show the room");
-            }
+            actix_rt::spawn(welcome(self.hub.clone(), room, Welcome { users: here, position }));
         }
+    }
+}
+
+/// Tries until the room can be woken: who is in a room and not told of it would hear nothing of it.
+async fn welcome(hub: Arc<Hub>, room: RoomId, welcome: Welcome) {
+    while hub.rooms.wake(&hub, room).send(welcome.clone()).await.is_err() {
+        if hub.is_draining() || !welcome.users.iter().any(|user| hub.sessions.is_here(*user)) {
+            return;
+        }
+        tracing::warn!(%room, "a room cannot be woken to welcome somebody; trying again");
+        tokio::time::sleep(WELCOME_EVERY).await;
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix::prelude::*;
 use dashmap::DashMap;
@@ -15,6 +15,7 @@ use super::Hub;
 use super::outbound::{Ending, Outbound};
 use super::room::RoomActor;
 use crate::core::follow::SessionId;
+use crate::core::greeting::Greeted;
 use crate::core::types::{Person, RoomId, UserId};
 use crate::store::{Account, LoginId};
 
@@ -99,7 +100,7 @@ pub struct SessionHandle {
     /// says. It is no right: that may have changed since, and is asked anew for each deed.
     pub was_hub_admin: bool,
     person: Arc<Mutex<Person>>,
-    greeted: Arc<AtomicBool>,
+    greeted: Arc<Mutex<Greeted>>,
     hears_receipts: Arc<AtomicBool>,
 }
 
@@ -124,13 +125,10 @@ impl SessionHandle {
         }
     }
 
-    /// It has said hello: from now on it hears of rooms that its person comes into.
-    pub fn greet(&self) {
-        self.greeted.store(true, Ordering::SeqCst);
-    }
-
-    pub fn is_greeted(&self) -> bool {
-        self.greeted.load(Ordering::SeqCst)
+    /// How far it has been greeted.
+    pub fn greeted(&self) -> MutexGuard<'_, Greeted> {
+        // What a thread that panicked left behind is still whole: it is changed by assignment.
+        self.greeted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the person hears how far others have read.

@@ -34,6 +34,7 @@ use super::reply::{Reply, Trouble, explain};
 use super::room::{Propose, Typing};
 use crate::config::Limits;
 use crate::core;
+use crate::core::greeting::Known;
 use crate::core::message::Message;
 use crate::core::record::{Action, Post};
 use crate::core::room::{Doer, Refusal};
@@ -41,7 +42,7 @@ use crate::core::text::{self, Invalid};
 use crate::core::types::{MessageId, RoomId, UserId};
 use crate::core::wire::{self, Command, Ref};
 use crate::store::RoomView;
-use hello::{Greeting, Known};
+use hello::Greeting;
 
 const PING_EVERY: Duration = Duration::from_secs(25);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
@@ -145,7 +146,7 @@ impl Session {
                 if away {
                     self.activity.rest();
                 }
-                self.hello(reference, rooms.unwrap_or_default(), ctx);
+                self.hello(reference, hello::known(rooms.unwrap_or_default()), ctx);
             }
             _ if !self.said_hello => {
                 self.error(&reference, "hello_first", "the first command is hello", false);
@@ -327,8 +328,7 @@ impl Session {
             Ok(place) => place,
             Err(later) => return self.send_away(&reference, later),
         };
-        // From here on, rooms that this person comes into push their events behind the answer.
-        self.handle.greet();
+        self.handle.greeted().hear(known.clone());
         let (hub, user) = (self.hub.clone(), self.user());
         let list = async move { hello::list(&hub, user).await };
         ctx.wait(list.into_actor(self).map(move |list, session, ctx| match list {
@@ -365,11 +365,11 @@ impl Session {
                 "away_seconds": self.hub.config.presence.away_seconds,
             }),
         );
+        let (hub, handle) = (self.hub.clone(), self.handle.clone());
+        let greeting = Greeting::new(hub, handle, list, known);
         self.outbound().uncork(text_frame(&ok));
         self.said_hello = true;
         self.come_online();
-        let (hub, handle) = (self.hub.clone(), self.handle.clone());
-        let greeting = Greeting::new(hub, handle, list, known);
         let greeted = async move {
             greeting.begin(turn).await;
             drop(place);

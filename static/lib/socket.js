@@ -11,6 +11,8 @@ const COMMAND_MS = 30_000; // any other command: its outcome is then unknown
 const STEADY_MS = 5_000; // a connection that lived this long was a good one: start backing off anew
 const FLOODED_MS = 3_000; // after 4429, wait at least this long
 const LOGGED_OUT = 4501;
+/** Why it ended: the one who is logged in now is not the one whom the page is for. */
+export const SOMEBODY_ELSE = "somebody else";
 
 /** A command that was refused (`unknown` false: surely not done) or whose outcome is unknown. */
 export class CommandError extends Error {
@@ -27,11 +29,13 @@ export class CommandError extends Error {
 
 /**
  * Emits `state` ("connecting" | "open" | "waiting" | "ended"), `open` with hello's answer before
- * any event that follows it, `event` for each event, and `ended` with the close code.
+ * any event that follows it, `event` for each event, and `ended` with the close code or
+ * `SOMEBODY_ELSE`.
  */
 export class Socket extends Emitter {
   #url;
   #resumeFrom;
+  #isMe;
   #isLoggedIn;
   #isAway;
   #backoff = new Backoff();
@@ -45,13 +49,15 @@ export class Socket extends Emitter {
   state = "waiting";
 
   /**
-   * `resumeFrom()` gives hello's `rooms`, or nothing; `isLoggedIn()` resolves to false after a logout;
-   * `isAway()` says whether nobody is at the page, so that coming back by itself is no sign of life.
+   * `resumeFrom()` gives hello's `rooms`, or nothing; `isMe(user)` says whether hello's answer is to
+   * whom the page is for, since for anybody else nothing may be said; `isLoggedIn()` resolves to false
+   * after a logout; `isAway()` says whether nobody is at the page, so that coming back by itself is no sign of life.
    */
-  constructor({ url, resumeFrom, isLoggedIn, isAway = () => false }) {
+  constructor({ url, resumeFrom, isMe, isLoggedIn, isAway = () => false }) {
     super();
     this.#url = url;
     this.#resumeFrom = resumeFrom;
+    this.#isMe = isMe;
     this.#isLoggedIn = isLoggedIn;
     this.#isAway = isAway;
     addEventListener("online", () => this.hurry());
@@ -100,6 +106,7 @@ export class Socket extends Emitter {
     const answered = (answer) => {
       // Run inside the frame's own turn: no event may overtake hello's answer.
       clearTimeout(this.#timers.answer);
+      if (!this.#isMe(answer.user)) return this.#end(SOMEBODY_ELSE);
       this.#openedAt = Date.now();
       this.#become("open");
       this.emit("open", answer);

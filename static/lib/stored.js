@@ -1,5 +1,17 @@
 // A value of this tab that outlives a reload of the page, as JSON in its session storage.
 
+/** This tab's storage; null where the browser forbids it. */
+export function tabStorage() {
+  try {
+    return globalThis.sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether this is an entry of a map by name. */
+export const isEntry = (value) => Array.isArray(value) && typeof value[0] === "string";
+
 export class Stored {
   #storage;
   #key;
@@ -9,10 +21,11 @@ export class Stored {
     this.#key = key;
   }
 
-  /** What was kept; an empty list where there is nothing that can be read. */
-  load() {
+  /** What was kept, without what is not as it was left; empty where nothing can be read. */
+  load(isWhole) {
     try {
-      return JSON.parse(this.#storage.getItem(this.#key)) ?? [];
+      const list = JSON.parse(this.#storage.getItem(this.#key));
+      return Array.isArray(list) ? list.filter(isWhole) : [];
     } catch {
       return [];
     }

@@ -5,6 +5,7 @@ import { path } from "../lib/api.js";
 import { Backoff, pause } from "../lib/backoff.js";
 import { Emitter } from "../lib/emitter.js";
 import { isLater } from "../lib/position.js";
+import { tabStorage } from "../lib/stored.js";
 import { Contacts } from "./contacts.js";
 import { Composing } from "./composing.js";
 import { Drafts } from "./drafts.js";
@@ -52,7 +53,8 @@ export class Chat extends Emitter {
     this.contacts = new Contacts({ api, presence: this.presence, me });
     this.members = new Members(api);
     this.mentionable = new Members(api);
-    this.composing = new Composing({ me, storage: sessionStorage });
+    const storage = tabStorage();
+    this.composing = new Composing({ me, storage });
     this.receipts = new Receipts({
       me,
       most: 0,
@@ -61,10 +63,10 @@ export class Chat extends Emitter {
       api,
       people: this.people,
     });
-    this.drafts = new Drafts({ me, storage: sessionStorage });
+    this.drafts = new Drafts({ me, storage });
     this.outbox = new Outbox({
       me,
-      storage: sessionStorage,
+      storage,
       send: async ({ room, clientId: client_id, body, quote }) => {
         const fields = { room, client_id, body, reply_to: quote?.id };
         const { message } = await this.#socket.command("send", fields);
@@ -241,7 +243,6 @@ export class Chat extends Emitter {
   }
 
   #welcome({ user, rooms }) {
-    if (user.id !== this.me) return location.reload(); // someone else has logged in meanwhile
     this.#hubAdmin = user.hub_admin === true;
     for (const room of rooms) {
       this.#learnFrom(room);

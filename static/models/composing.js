@@ -2,8 +2,10 @@
 // One for each room; like a draft it waits there, and outlives a reload of the page.
 
 import { Emitter } from "../lib/emitter.js";
-import { Stored } from "../lib/stored.js";
+import { Stored, isEntry } from "../lib/stored.js";
 import { quoteOf } from "./timeline.js";
+
+const isAbout = (value) => isEntry(value) && typeof value[1]?.message?.id === "string";
 
 /** Emits `change` with a room's id. */
 export class Composing extends Emitter {
@@ -13,7 +15,7 @@ export class Composing extends Emitter {
   constructor({ me, storage }) {
     super();
     this.#stored = new Stored(storage, `rookery.composing.${me}`);
-    this.#rooms = new Map(this.#stored.load());
+    this.#rooms = new Map(this.#stored.load(isAbout));
   }
 
   /** `{ kind, message, text }`, where `text` is what an edit has come to; or null. */

@@ -1,9 +1,11 @@
 // What I was about to say, by room. It waits there while I look elsewhere, and outlives a reload of
 // the page; it is nobody's business but this tab's.
 
-import { Stored } from "../lib/stored.js";
+import { Stored, isEntry } from "../lib/stored.js";
 
 const MOST = 50; // drafts held; past it the one touched longest ago is let go
+
+const isDraft = (value) => isEntry(value) && typeof value[1] === "string";
 
 export class Drafts {
   #stored;
@@ -11,7 +13,7 @@ export class Drafts {
 
   constructor({ me, storage }) {
     this.#stored = new Stored(storage, `rookery.drafts.${me}`);
-    this.#texts = new Map(this.#stored.load());
+    this.#texts = new Map(this.#stored.load(isDraft));
   }
 
   of(room) {

@@ -3,14 +3,16 @@
 // the other, in the order they were written; they outlive a lost connection and a reload of the page.
 // A line that can never go stays, with the reason, until its author has copied or deleted it.
 
-import { pause } from "../lib/backoff.js";
+import { Backoff, pause } from "../lib/backoff.js";
 import { Emitter } from "../lib/emitter.js";
 import { Stored } from "../lib/stored.js";
 import { MUTED_NOW } from "./mutes.js";
 
 const UNKNOWN_PAUSE_MS = 1_500; // before asking again after "outcome unknown"
 const FAST_PAUSE_MS = 1_000; // before going on after "too many messages"
+const LEAST_PAUSE_MS = 1_000; // before going on after any other refusal that is temporary
 const LOST = new Set(["not_connected", "connection_lost"]); // it waits for the next connection
+const STATES = new Set(["pending", "failed"]);
 const MOST = 200; // unconfirmed lines held; one more is not accepted
 
 /** Emits `change` with a room's id, `sent` with the message, and `refused` with room and code. */
@@ -25,7 +27,7 @@ export class Outbox extends Emitter {
     super();
     this.#send = send;
     this.#stored = new Stored(storage, `rookery.outbox.${me}`);
-    this.#lines = this.#stored.load();
+    this.#lines = this.#stored.load(isLine);
   }
 
   all() {
@@ -89,9 +91,10 @@ export class Outbox extends Emitter {
   async #pump(room) {
     if (this.#busy.has(room)) return;
     this.#busy.add(room);
+    const backoff = new Backoff();
     try {
       for (let line; (line = this.of(room).find((each) => each.state === "pending"));) {
-        if (!(await this.#deliver(line))) return;
+        if (!(await this.#deliver(line, backoff))) return;
       }
     } finally {
       this.#busy.delete(room);
@@ -99,15 +102,18 @@ export class Outbox extends Emitter {
   }
 
   /** One try. Answers whether it makes sense to go on with the next line now. */
-  async #deliver(line) {
+  async #deliver(line, backoff) {
     try {
       this.emit("sent", await this.#send(line));
       this.settle(line.clientId);
+      backoff.reset();
     } catch (error) {
       if (LOST.has(error.code)) return false;
       if (line.state === "failed") return true; // meanwhile, and for a better reason
       if (error.unknown) await pause(UNKNOWN_PAUSE_MS);
       else if (error.code === "too_many_messages") await pause(FAST_PAUSE_MS);
+      // It was not done, but can be: the lines behind it wait with it, or they would overtake it.
+      else if (error.temporary) await pause(backoff.next(LEAST_PAUSE_MS));
       else {
         const detail = error.code === "muted" ? MUTED_NOW : error.detail;
         Object.assign(line, { state: "failed", detail });
@@ -126,6 +132,11 @@ export class Outbox extends Emitter {
     this.#stored.keep(this.#lines);
     this.emit("change", room);
   }
+}
+
+function isLine(value) {
+  const texts = [value?.room, value?.clientId, value?.body, value?.writtenAt];
+  return texts.every((text) => typeof text === "string") && STATES.has(value.state);
 }
 
 /** Not `crypto.randomUUID`, which a page served over plain HTTP from another machine lacks. */

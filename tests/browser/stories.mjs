@@ -9,6 +9,7 @@ import { audit, launch } from "./chromium.mjs";
 import { until } from "./hub.mjs";
 import { cast, tell } from "./person.mjs";
 import { accountStories } from "./stories-account.mjs";
+import { outboxStories } from "./stories-outbox.mjs";
 import { searchStories } from "./stories-search.mjs";
 import { presenceStories } from "./stories-presence.mjs";
 import { readingStories } from "./stories-reading.mjs";
@@ -45,6 +46,7 @@ export function stories(name, start, { everything }) {
     }
 
     if (everything) standingStories(together, () => ({ world, browser }));
+    outboxStories(together, () => ({ world }));
 
     test("alice signs up, logs out and logs in again", async (t) => {
       const alice = cast(t, browser).stranger("alice", world.first);

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use bytes::Bytes;
@@ -26,6 +26,9 @@ use crate::store::StoreError;
 /// Bytes of one replay at the most; past it the client is told to reload.
 const REPLAY_BYTES: usize = 256 * 1024;
 
+/// Between two tries to tell somebody what became of them.
+const AGAIN: Duration = Duration::from_secs(1);
+
 /// A socket that hears what happens in the room.
 pub struct Listener {
     pub session: SessionId,
@@ -37,7 +40,7 @@ pub struct Listener {
 }
 
 /// A socket joins: it gets what it missed since a position, then all that follows.
-#[derive(Message)]
+#[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub struct Join {
     pub session: SessionHandle,
@@ -51,7 +54,7 @@ pub struct Join {
 pub struct Subscribe(pub SessionHandle);
 
 /// People with sockets here came into the room by the record at this position.
-#[derive(Message)]
+#[derive(Message, Clone)]
 #[rtype(result = "()")]
 pub struct Welcome {
     pub users: Vec<UserId>,
@@ -73,13 +76,8 @@ impl RoomActor {
         if !self.is_member(session.user) {
             return self.tell_of_parting(session, since, ctx);
         }
-        let known = self.listeners.iter().find(|listener| listener.session == session.id);
-        if let Some(listener) = known {
-            // It came in again while it was greeted, and may have missed what lay before.
-            if since < listener.from {
-                self.reset(session);
-            }
-            return;
+        if let Some(from) = self.listens_from(&session) {
+            return self.come_in_again(session, since, from);
         }
         match self.kept.entrance(since, self.room.position, self.hub.epoch) {
             Entrance::AtOnce => self.listen(session, since),
@@ -87,6 +85,18 @@ impl RoomActor {
             Entrance::Stored if self.kept.has_dropped() => self.reset(session),
             Entrance::Stored => self.join_after_refill(Join { session, since }, ctx),
             Entrance::Anew => self.reset(session),
+        }
+    }
+
+    fn listens_from(&self, session: &SessionHandle) -> Option<Position> {
+        let known = self.listeners.iter().find(|listener| listener.session == session.id);
+        known.map(|listener| listener.from)
+    }
+
+    /// It was welcomed while it was greeted, and may have missed what lay before.
+    fn come_in_again(&mut self, session: SessionHandle, since: Position, from: Position) {
+        if since < from {
+            self.reset(session);
         }
     }
 
@@ -131,15 +141,17 @@ impl RoomActor {
         let hub = self.hub.clone();
         let (room, partition, position) = (self.id, self.partition, self.room.position);
         let told = async move {
-            if position.epoch() == hub.epoch {
-                // The removal may be younger than what the store has.
-                let _ = hub.until_stored(hub.place(partition, position.offset())).await;
-            }
+            // The removal may be younger than what the store has.
+            let is_stored = position.epoch() != hub.epoch
+                || hub.until_stored(hub.place(partition, position.offset())).await.is_ok();
             match parting_frames(&hub, room, partition, session.user, since).await {
-                Ok(frames) => frames.into_iter().for_each(|frame| {
+                Ok(frames) if is_stored => frames.into_iter().for_each(|frame| {
                     session.outbound.push(frame);
                 }),
-                Err(error) => tracing::warn!(%room, %error, "cannot tell of a removal"),
+                told => {
+                    tracing::warn!(%room, error = ?told.err(), "cannot tell of a removal yet");
+                    actix_rt::spawn(join_again(hub, room, Join { session, since }));
+                }
             }
         };
         ctx.spawn(told.into_actor(self));
@@ -159,14 +171,17 @@ impl RoomActor {
         }
     }
 
-    /// All sockets of one who came in by the record at this position, which they are told next.
+    /// All sockets of one who came in by the record at this position, which they are told next; but
+    /// for those that know of it.
     pub(super) fn listen_all_of(&mut self, user: UserId, position: Position) {
         let sessions = self.hub.sessions.of(user);
         if self.retired && !sessions.is_empty() {
             return self.forward(Welcome { users: vec![user], position });
         }
-        for session in sessions.into_iter().filter(SessionHandle::is_greeted) {
-            self.listen(session, Position(position.0 - 1));
+        for session in sessions {
+            if session.greeted().tells(self.id, position) {
+                self.listen(session, Position(position.0 - 1));
+            }
         }
     }
 
@@ -193,6 +208,16 @@ impl RoomActor {
     pub(super) fn tell_presence(&self, user: UserId, is_member: bool) {
         if let Some(presence) = self.hub.presence() {
             presence.do_send(Membership { room: self.id, user, is_member });
+        }
+    }
+}
+
+/// Begins anew with somebody who could not be told what became of them: they may be back by then.
+async fn join_again(hub: Arc<Hub>, room: RoomId, join: Join) {
+    while join.session.outbound.is_open() {
+        tokio::time::sleep(AGAIN).await;
+        if hub.rooms.wake(&hub, room).send(join.clone()).await.is_ok() {
+            return;
         }
     }
 }
@@ -266,10 +291,10 @@ impl Handler<Welcome> for RoomActor {
         self.used_at = Instant::now();
         let since = Position(welcome.position.0 - 1);
         for user in welcome.users {
-            // Who has not said hello yet will find the room on the list.
-            for session in self.hub.sessions.of(user).into_iter().filter(SessionHandle::is_greeted)
-            {
-                self.join(Join { session, since }, ctx);
+            for session in self.hub.sessions.of(user) {
+                if session.greeted().tells(self.id, welcome.position) {
+                    self.join(Join { session, since }, ctx);
+                }
             }
         }
     }

@@ -4,7 +4,7 @@
 //! into, and a room may not be woken while the store is away. Both are made up for behind the
 //! answer, for as long as the socket is open: nobody is left in a room without hearing of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use super::super::registry::SessionHandle;
 use super::super::reply::Trouble;
 use super::super::room::Join;
 use super::super::{Hub, now};
+use crate::core::greeting::Known;
 use crate::core::types::{Position, RoomId, UserId};
 use crate::store::RoomView;
 
@@ -26,7 +27,9 @@ const TURN_WITHIN: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// The rooms that a client names, by what it takes for their ids, and up to where it knows them.
-pub type Known = HashMap<String, Position>;
+pub fn known(named: HashMap<String, Position>) -> Known {
+    named.into_iter().filter_map(|(room, at)| Some((room.parse().ok()?, at))).collect()
+}
 
 /// My rooms, and whether they are those of the moment at which this was asked; with the turn in
 /// which they were asked for.
@@ -43,7 +46,7 @@ pub async fn list(hub: &Hub, user: UserId) -> Result<((Vec<RoomView>, bool), Hel
 pub struct Greeting {
     hub: Arc<Hub>,
     session: SessionHandle,
-    /// Rooms to join, and from where on.
+    /// Rooms to join, and from where on: those of the list, and those that came while it was made.
     to_join: Vec<(RoomId, Position)>,
     listed: HashSet<RoomId>,
     is_current: bool,
@@ -58,10 +61,10 @@ impl Greeting {
         (rooms, is_current): (Vec<RoomView>, bool),
         mut known: Known,
     ) -> Greeting {
-        let mut since =
-            |room: &RoomView| known.remove(&room.id.to_string()).unwrap_or(room.position);
-        let to_join: Vec<_> = rooms.iter().map(|room| (room.id, since(room))).collect();
-        let listed = to_join.iter().map(|(room, _)| *room).collect();
+        let rooms: Vec<_> = rooms.iter().map(|room| (room.id, room.position)).collect();
+        let to_join = session.greeted().list(&rooms);
+        let listed: HashSet<RoomId> = to_join.iter().map(|(room, _)| *room).collect();
+        known.retain(|room, _| !listed.contains(room));
         Greeting { hub, session, to_join, listed, is_current, known }
     }
 
@@ -70,7 +73,7 @@ impl Greeting {
     /// turn for long.
     pub async fn begin(mut self, turn: Held) {
         {
-            let joined = self.join_rooms();
+            let joined = self.join_rooms(&[]);
             tokio::pin!(joined);
             if tokio::time::timeout(TURN_WITHIN, &mut joined).await.is_err() {
                 drop(turn);
@@ -79,6 +82,8 @@ impl Greeting {
         }
         if !self.to_join.is_empty() || !self.is_current || !self.known.is_empty() {
             actix_rt::spawn(self.make_up());
+        } else {
+            self.session.greeted().end();
         }
     }
 
@@ -89,18 +94,26 @@ impl Greeting {
         }
         self.tell_of_former_rooms().await;
         self.join_all().await;
+        self.session.greeted().end();
     }
 
     fn is_open(&self) -> bool {
         self.session.outbound.is_open()
     }
 
-    /// Joins until all is done, or the first room that cannot be woken.
-    async fn join_rooms(&mut self) {
+    /// Joins until all is done, or the first room that cannot be woken. A room of which the client
+    /// knows more than this instance has read has to wait: it would take a member for a stranger.
+    /// Unless its partition was read to the end, and the client's position is of nowhere.
+    async fn join_rooms(&mut self, read_to_the_end: &[u16]) {
         let mut rooms = std::mem::take(&mut self.to_join).into_iter();
         for (room, since) in rooms.by_ref() {
             if !self.is_open() {
                 return;
+            }
+            let is_ahead = ahead(&self.hub, room, since);
+            if is_ahead.is_some_and(|partition| !read_to_the_end.contains(&partition)) {
+                self.to_join.push((room, since));
+                continue;
             }
             if !join(&self.hub, &self.session, room, since).await {
                 tracing::warn!(%room, "a room cannot be woken; trying again");
@@ -113,9 +126,25 @@ impl Greeting {
 
     async fn join_all(&mut self) {
         while !self.to_join.is_empty() && self.is_open() {
-            tokio::time::sleep(AGAIN).await;
-            self.join_rooms().await;
+            let read = self.read_on().await;
+            self.join_rooms(&read).await;
+            if !self.to_join.is_empty() {
+                tokio::time::sleep(AGAIN).await;
+            }
         }
+    }
+
+    /// Waits until this instance has read what the client knows; returns the partitions that it has
+    /// read to their ends.
+    async fn read_on(&self) -> Vec<u16> {
+        let ahead = self.to_join.iter().filter_map(|(room, since)| ahead(&self.hub, *room, *since));
+        let mut read = Vec::new();
+        for partition in ahead.collect::<BTreeSet<u16>>() {
+            if self.hub.rooms_up_to_date(partition).await.is_ok() {
+                read.push(partition);
+            }
+        }
+        read
     }
 
     /// Looks again once the store has caught up with the log.
@@ -137,7 +166,7 @@ impl Greeting {
             if !self.listed.contains(&room.id) {
                 // What the client does not know of begins with its coming in.
                 let came = self.hub.store.arrival(room.id, user).await?;
-                let since = self.known.remove(&room.id.to_string());
+                let since = self.known.remove(&room.id);
                 lacking.push((room.id, since.unwrap_or(Position(came.0 - 1))));
             }
         }
@@ -145,15 +174,28 @@ impl Greeting {
     }
 
     async fn tell_of_former_rooms(&mut self) {
-        for (room, since) in std::mem::take(&mut self.known).into_iter().take(FORMER_ROOMS) {
-            let Ok(room) = room.parse::<RoomId>() else { continue };
-            // Strangers to a room do not even wake it.
-            let user = self.session.user;
-            if let Ok(Some(_)) = self.hub.store.parting(room, user, since).await {
-                self.to_join.push((room, since));
+        let known = std::mem::take(&mut self.known);
+        let mut former: Vec<_> = known.into_iter().take(FORMER_ROOMS).collect();
+        while !former.is_empty() && self.is_open() {
+            former = self.look_into(former).await;
+            self.join_rooms(&[]).await;
+            if !former.is_empty() {
+                tokio::time::sleep(AGAIN).await;
             }
         }
-        self.join_rooms().await;
+    }
+
+    /// Strangers to a room do not even wake it. Returns the rooms of which the store did not say.
+    async fn look_into(&mut self, former: Vec<(RoomId, Position)>) -> Vec<(RoomId, Position)> {
+        let mut unsaid = Vec::new();
+        for (room, since) in former {
+            match self.hub.store.parting(room, self.session.user, since).await {
+                Ok(Some(_)) => self.to_join.push((room, since)),
+                Ok(None) => {}
+                Err(_) => unsaid.push((room, since)),
+            }
+        }
+        unsaid
     }
 }
 
@@ -166,4 +208,12 @@ async fn join(hub: &Arc<Hub>, session: &SessionHandle, room: RoomId, since: Posi
     }
     let join = Join { session: session.clone(), since };
     !outbound.is_open() || hub.rooms.wake(hub, room).send(join).await.is_ok()
+}
+
+/// The partition of a room of which this is ahead of what the instance has read: the client was on
+/// another one, or the list is the store's, where others write.
+fn ahead(hub: &Hub, room: RoomId, since: Position) -> Option<u16> {
+    let partition = hub.partition_of(room);
+    let is_ahead = since.epoch() == hub.epoch && hub.followed.next(partition) <= since.offset();
+    is_ahead.then_some(partition)
 }

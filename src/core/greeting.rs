@@ -1,0 +1,128 @@
+//! How far a socket has been greeted, so that nothing is told to it twice, and no room is left out.
+//!
+//! A hello is answered with a list of rooms, and then the socket joins each from where its client
+//! knows it. Meanwhile people come into rooms, and rooms that wake tell of it late: each such record
+//! is either new to the client and told to it, or on its list, or known to it already.
+
+use std::collections::HashMap;
+
+use super::types::{Position, RoomId};
+
+/// Rooms, and up to where a client knows them.
+pub type Known = HashMap<RoomId, Position>;
+
+#[derive(Debug, Default)]
+pub enum Greeted {
+    /// It has not said hello; then its rooms will be on the list.
+    #[default]
+    NotYet,
+    /// The list is being made: what came meanwhile may be on it, or not.
+    Listing { named: Known, came: Known },
+    /// The rooms are being joined, from what is known of them.
+    Joining { known: Known },
+    /// Whatever comes now is new.
+    Whole,
+}
+
+impl Greeted {
+    /// A hello that names what its client knows. One that failed may be said again.
+    pub fn hear(&mut self, named: Known) {
+        let came = match std::mem::take(self) {
+            Greeted::Listing { came, .. } => came,
+            _ => Known::new(),
+        };
+        *self = Greeted::Listing { named, came };
+    }
+
+    /// Its person came into a room by the record at this position: whether it is to be told now.
+    /// What is not told now is on the list, or is told when the socket joins the room.
+    pub fn tells(&mut self, room: RoomId, position: Position) -> bool {
+        match self {
+            Greeted::NotYet => false,
+            Greeted::Listing { named, came } => {
+                if named.get(&room).is_none_or(|known| *known < position) {
+                    came.entry(room).or_insert(position);
+                }
+                false
+            }
+            Greeted::Joining { known } => known.get(&room).is_none_or(|known| *known < position),
+            Greeted::Whole => true,
+        }
+    }
+
+    /// The list is made, of rooms and where each is. Returns those to join and from where: all of
+    /// the list, and those that came meanwhile and are not on it.
+    pub fn list(&mut self, listed: &[(RoomId, Position)]) -> Vec<(RoomId, Position)> {
+        let Greeted::Listing { mut named, mut came } = std::mem::take(self) else {
+            return Vec::new();
+        };
+        let mut to_join = Vec::with_capacity(listed.len());
+        for (room, position) in listed {
+            came.remove(room);
+            to_join.push((*room, named.remove(room).unwrap_or(*position)));
+        }
+        let mut came: Vec<_> = came.into_iter().collect();
+        came.sort_unstable();
+        for (room, position) in came {
+            let before = Position(position.0 - 1);
+            to_join.push((room, named.remove(&room).unwrap_or(before)));
+        }
+        named.extend(to_join.iter().copied());
+        *self = Greeted::Joining { known: named };
+        to_join
+    }
+
+    /// Every room was joined.
+    pub fn end(&mut self) {
+        *self = Greeted::Whole;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FENS: RoomId = RoomId::Group(1);
+    const REEDS: RoomId = RoomId::Group(2);
+    const MEADOW: RoomId = RoomId::Group(3);
+
+    fn listing(named: &[(RoomId, i64)]) -> Greeted {
+        let mut greeted = Greeted::default();
+        greeted.hear(named.iter().map(|(room, at)| (*room, Position(*at))).collect());
+        greeted
+    }
+
+    #[test]
+    fn who_resumes_is_not_told_again_of_coming_in() {
+        // A room that wakes tells of records that the client heard on another instance.
+        let mut greeted = listing(&[(FENS, 15)]);
+        assert!(!greeted.tells(FENS, Position(3)));
+        assert_eq!(greeted.list(&[(FENS, Position(16))]), [(FENS, Position(15))]);
+        assert!(!greeted.tells(FENS, Position(3)));
+        assert!(greeted.tells(FENS, Position(17)), "removed meanwhile, and added again");
+    }
+
+    #[test]
+    fn what_comes_while_the_list_is_made_is_joined_once() {
+        let mut greeted = listing(&[(MEADOW, 2)]);
+        for (room, at) in [(FENS, 5), (REEDS, 6), (MEADOW, 9), (REEDS, 8)] {
+            assert!(!greeted.tells(room, Position(at)));
+        }
+        let to_join = greeted.list(&[(FENS, Position(7))]);
+        let expected = [(FENS, 7), (REEDS, 5), (MEADOW, 2)];
+        assert_eq!(to_join, expected.map(|(room, at)| (room, Position(at))));
+        assert!(!greeted.tells(FENS, Position(5)));
+        greeted.end();
+        assert!(greeted.tells(FENS, Position(20)));
+    }
+
+    #[test]
+    fn a_hello_that_failed_forgets_nothing_that_came() {
+        let mut greeted = Greeted::default();
+        assert!(!greeted.tells(FENS, Position(1)));
+        greeted.hear(Known::new());
+        greeted.tells(FENS, Position(4));
+        greeted.hear(Known::new());
+        assert_eq!(greeted.list(&[]), [(FENS, Position(3))]);
+    }
+}
