@@ -1,26 +1,13 @@
 //! Two versions side by side, as while the instances of a cluster are replaced one by one.
 
-use std::path::PathBuf;
-use std::process::Command;
-
 use mysql_async::prelude::Queryable;
 
 use crate::crowd::{Crowd, FAST};
 use crate::my_turn;
 use crate::places::mysql_rows;
-use crate::support::{Cluster, Hub};
+use crate::support::{Cluster, Hub, previous};
 
 const MESSAGES: usize = 300;
-
-/// The binary of the version before, built when it is first asked for.
-fn previous() -> PathBuf {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/previous/build");
-    let told = Command::new(script).output();
-    let told = told.unwrap_or_else(|error| panic!("{script}: {error}"));
-    let why = String::from_utf8_lossy(&told.stderr);
-    assert!(told.status.success(), "the version before cannot be built: {why}");
-    PathBuf::from(String::from_utf8_lossy(&told.stdout).trim())
-}
 
 /// What a version to come has done to the database: a migration that nobody here knows.
 async fn migrate_further(cluster: &Cluster) {

@@ -68,8 +68,7 @@ impl Hub {
     pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "the hub runs already");
         let log = std::fs::File::options().create(true).append(true).open(self.log_file());
-        let binary = self.binary.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_rookery")));
-        let child = Command::new(binary)
+        let child = Command::new(self.binary.clone().unwrap_or_else(tested))
             .arg("serve")
             .env_clear()
             .env("ROOKERY_SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
@@ -219,6 +218,16 @@ impl Hub {
     }
 }
 
+/// The program of the version before, built when it is first asked for.
+pub fn previous() -> PathBuf {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/previous/build");
+    let told = Command::new(script).output();
+    let told = told.unwrap_or_else(|error| panic!("{script}: {error}"));
+    let why = String::from_utf8_lossy(&told.stderr);
+    assert!(told.status.success(), "the version before cannot be built: {why}");
+    PathBuf::from(String::from_utf8_lossy(&told.stdout).trim())
+}
+
 impl Drop for Hub {
     fn drop(&mut self) {
         self.kill9();
@@ -226,6 +235,12 @@ impl Drop for Hub {
             eprintln!("--- {} logged:\n{}", self.base, self.log());
         }
     }
+}
+
+/// The program that is tested: the one that was built with the tests, unless another is named.
+fn tested() -> PathBuf {
+    let named = std::env::var_os("ROOKERY_TEST_BINARY");
+    named.map_or_else(|| env!("CARGO_BIN_EXE_rookery").into(), PathBuf::from)
 }
 
 /// The last lines of a log.

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 pub use answer::Answer;
 pub use cluster::{Cluster, Services, service_script};
-pub use hub::Hub;
+pub use hub::{Hub, previous};
 pub use lines::Lines;
 pub use person::{PASSWORD, Person, Request};
 pub use socket::{Close, Socket, handshake, handshake_at};

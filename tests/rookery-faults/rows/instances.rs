@@ -7,8 +7,9 @@ use futures_util::FutureExt;
 use super::{Row, Where};
 use crate::poison;
 use crate::run::Stage;
+use crate::support::previous;
 
-pub const ROWS: [Row; 12] = [
+pub const ROWS: [Row; 13] = [
     Row::new("kill -9", "an instance every 10 s", |stage| kills(stage, 4).boxed_local()),
     Row::new("kill -9, once", "one instance", |stage| kills(stage, 1).boxed_local()).selected(),
     Row::new("kill -9 of all", "all instances at once", |stage| kill_all(stage).boxed_local()),
@@ -51,6 +52,9 @@ pub const ROWS: [Row; 12] = [
         |stage| full_disk(stage).boxed_local(),
     )
     .on(Where::SmallDisk),
+    Row::new("two versions", "instances replaced by the version before, and back", |stage| {
+        two_versions(stage).boxed_local()
+    }),
     Row::new("clock off", "one instance is an hour ahead", nothing).on(Where::ClockOff),
 ];
 
@@ -112,6 +116,19 @@ async fn full_disk(stage: &mut Stage) {
         stage.world.disk().free();
     }
     stage.mended("disk full");
+}
+
+/// The version before does not know yet who is online before it says that it is ready.
+async fn two_versions(stage: &mut Stage) {
+    let (before, from) = (previous(), stage.clock.now());
+    for (instance, binary) in [(0, Some(&before)), (1, Some(&before)), (0, None), (1, None)] {
+        stage.stop(instance).await;
+        stage.world.hub(instance).run_as(binary.cloned());
+        stage.start(instance).await;
+        stage.mended("replaced");
+        stage.wait(1_000, 3_000).await;
+    }
+    stage.was_cut_off(from);
 }
 
 pub async fn pause(stage: &mut Stage) {
