@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::erasure;
 use super::page::{Events, change};
 use super::room::{Event, Mentions, Message};
-use super::types::{Person, Position, RoomId};
+use super::types::{Person, Position, RoomId, UserId};
 
 /// Bytes of frames that a room keeps; past it the oldest are dropped.
 const KEPT_BYTES: usize = 1024 * 1024;
@@ -37,7 +37,8 @@ pub enum Entrance {
     Kept,
     /// They missed more than is kept: the store has it.
     Stored,
-    /// What they know is not of this log: they have to load everything anew.
+    /// They have to load everything anew: what they know is not of this log, or they were removed
+    /// and are back, and the removal is the last that is told of a stay.
     Anew,
 }
 
@@ -148,18 +149,27 @@ impl Kept {
         self.has_dropped
     }
 
-    /// How somebody comes in who knows the room up to `since`, while it is at `now` and the log in
+    /// How this person comes in who knows the room up to `since`, while it is at `now` and the log in
     /// this epoch.
-    pub fn entrance(&self, since: Position, now: Position, epoch: u16) -> Entrance {
+    pub fn entrance(&self, user: UserId, since: Position, now: Position, epoch: u16) -> Entrance {
         let is_own = since.epoch() == epoch && self.from <= since.offset() + 1;
         let is_kept = is_own || self.after.is_some_and(|after| after <= since);
         match since.cmp(&now) {
             Ordering::Equal => Entrance::AtOnce,
             // From a log that was made anew, or made up.
             Ordering::Greater => Entrance::Anew,
+            Ordering::Less if is_kept && self.was_removed(user, since) => Entrance::Anew,
             Ordering::Less if is_kept => Entrance::Kept,
             Ordering::Less => Entrance::Stored,
         }
+    }
+
+    fn was_removed(&self, user: UserId, since: Position) -> bool {
+        let removes = |event: &Event| match event {
+            Event::MemberRemoved { member, .. } => member.person.id == user,
+            _ => false,
+        };
+        self.after(since).any(|kept| removes(&kept.event))
     }
 
     /// Whether nothing is missing between what the store has up to this offset and what is kept.
@@ -246,7 +256,10 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::core::types::UserId;
+    use crate::core::event::Member;
+    use crate::core::types::{Role, Timestamp};
+
+    const ANN: UserId = UserId(1);
 
     fn event() -> Arc<Event> {
         Arc::new(Event::RoomDeleted { by: UserId(1), members: Vec::new() })
@@ -272,13 +285,13 @@ mod tests {
         }
         let after = |kept: &Kept, offset| kept.after(at(offset)).count();
         assert_eq!((after(&kept, 9), after(&kept, 12), after(&kept, 15)), (3, 1, 0));
-        assert_eq!(kept.entrance(at(9), at(15), 0), Entrance::Kept);
-        assert_eq!(kept.entrance(at(8), at(15), 0), Entrance::Stored);
+        assert_eq!(kept.entrance(ANN, at(9), at(15), 0), Entrance::Kept);
+        assert_eq!(kept.entrance(ANN, at(8), at(15), 0), Entrance::Stored);
         assert!(kept.goes_on_from(10) && !kept.goes_on_from(9));
 
         kept.push(at(16), event());
-        assert_eq!(kept.entrance(at(10), at(16), 0), Entrance::Kept);
-        assert_eq!(kept.entrance(at(9), at(16), 0), Entrance::Stored);
+        assert_eq!(kept.entrance(ANN, at(10), at(16), 0), Entrance::Kept);
+        assert_eq!(kept.entrance(ANN, at(9), at(16), 0), Entrance::Stored);
         assert_eq!(kept.events_from(10), None);
         assert_eq!(kept.events_from(11).map(|events| events.len()), Some(3));
 
@@ -298,8 +311,8 @@ mod tests {
         assert!(!kept.remember(at(7), stored(8), (0, 9)), "there may be more before 10");
         // The store may be ahead of what this room has folded: 11 is still to come.
         assert!(kept.remember(at(7), stored(8), (0, 12)));
-        assert_eq!(kept.entrance(at(7), at(10), 0), Entrance::Kept);
-        assert_eq!(kept.entrance(at(6), at(10), 0), Entrance::Stored);
+        assert_eq!(kept.entrance(ANN, at(7), at(10), 0), Entrance::Kept);
+        assert_eq!(kept.entrance(ANN, at(6), at(10), 0), Entrance::Stored);
         assert_eq!(offsets(&kept, 7), [8, 9, 10]);
         assert!(kept.remember(at(6), stored(7), (0, 12)));
         assert_eq!(offsets(&kept, 6), [7, 8, 9, 10]);
@@ -311,8 +324,8 @@ mod tests {
         kept.push(at(12), event());
         assert!(kept.has_dropped());
         assert_eq!(offsets(&kept, 6), [8, 9, 10, 11, 12]);
-        assert_eq!(kept.entrance(at(7), at(12), 0), Entrance::Kept);
-        assert_eq!(kept.entrance(at(6), at(12), 0), Entrance::Stored);
+        assert_eq!(kept.entrance(ANN, at(7), at(12), 0), Entrance::Kept);
+        assert_eq!(kept.entrance(ANN, at(6), at(12), 0), Entrance::Stored);
     }
 
     #[test]
@@ -320,11 +333,26 @@ mod tests {
         let mut kept = kept(3, |_, _, _| Bytes::new());
         kept.begin(0);
         kept.push(at(4), event());
-        assert_eq!(kept.entrance(at(4), at(4), 0), Entrance::AtOnce);
-        assert_eq!(kept.entrance(at(5), at(4), 0), Entrance::Anew);
-        assert_eq!(kept.entrance(Position::new(1, 0), at(4), 0), Entrance::Anew);
+        assert_eq!(kept.entrance(ANN, at(4), at(4), 0), Entrance::AtOnce);
+        assert_eq!(kept.entrance(ANN, at(5), at(4), 0), Entrance::Anew);
+        assert_eq!(kept.entrance(ANN, Position::new(1, 0), at(4), 0), Entrance::Anew);
         // The log was made anew, and offsets of before say nothing about what is kept.
-        assert_eq!(kept.entrance(at(2), at(4), 1), Entrance::Stored);
-        assert_eq!(kept.entrance(at(4), Position::new(1, 0), 1), Entrance::Stored);
+        assert_eq!(kept.entrance(ANN, at(2), at(4), 1), Entrance::Stored);
+        assert_eq!(kept.entrance(ANN, at(4), Position::new(1, 0), 1), Entrance::Stored);
+    }
+
+    #[test]
+    fn who_was_removed_and_is_back_loads_anew() {
+        let bob = UserId(2);
+        let person = Person { id: bob, username: "bob".into(), display_name: "Bob".into() };
+        let member = Member { person, role: Role::Member, joined_at: Timestamp(0) };
+        let mut kept = kept(9, |_, _, _| Bytes::new());
+        kept.begin(1);
+        kept.push(at(1), event());
+        kept.push(at(2), Arc::new(Event::MemberRemoved { member, ban: false, by: ANN }));
+        kept.push(at(3), event());
+        assert_eq!(kept.entrance(bob, at(1), at(3), 0), Entrance::Anew);
+        assert_eq!(kept.entrance(bob, at(2), at(3), 0), Entrance::Kept);
+        assert_eq!(kept.entrance(ANN, at(1), at(3), 0), Entrance::Kept);
     }
 }

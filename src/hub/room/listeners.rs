@@ -79,7 +79,7 @@ impl RoomActor {
         if let Some(from) = self.listens_from(&session) {
             return self.come_in_again(session, since, from);
         }
-        match self.kept.entrance(since, self.room.position, self.hub.epoch) {
+        match self.kept.entrance(session.user, since, self.room.position, self.hub.epoch) {
             Entrance::AtOnce => self.listen(session, since),
             Entrance::Kept => self.replay_kept(session, since),
             Entrance::Stored if self.kept.has_dropped() => self.reset(session),

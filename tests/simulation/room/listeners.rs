@@ -44,7 +44,7 @@ impl World {
         if let Some(from) = shell.listens_from(conn) {
             return self.come_in_again(instance, room, conn, since, from);
         }
-        match shell.kept.entrance(since, shell.room.position, 0) {
+        match shell.kept.entrance(user, since, shell.room.position, 0) {
             Entrance::AtOnce => self.listen(instance, room, conn, since),
             Entrance::Kept => {
                 let events = shell.kept.after(since);
