@@ -70,6 +70,7 @@ where
         F: Fn(Vec<K>) -> A,
         A: Future<Output = Result<HashMap<K, V>>>,
     {
+        let broken_off = BrokenOff(self);
         while let Some(asked) = self.next() {
             let mut keys: Vec<K> = Vec::with_capacity(asked.len());
             keys.extend(asked.iter().map(|(key, _)| *key));
@@ -80,6 +81,8 @@ where
                 let _ = answer.send(found.map_err(StoreError::clone));
             }
         }
+        // It came to its end, and has said so in the same turn in which it saw that nobody waits.
+        std::mem::forget(broken_off);
     }
 
     /// Those who wait, oldest first; `None` when there is nobody, and then this one is done.
@@ -96,6 +99,21 @@ where
     fn state(&self) -> MutexGuard<'_, State<K, V>> {
         // A panic while holding it leaves a line that is still a line.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is left to do where the thread that asked went down with what was under way: whoever asks
+/// next must not wait for it.
+struct BrokenOff<'a, K, V>(&'a Together<K, V>);
+
+impl<K, V> Drop for BrokenOff<'_, K, V> {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.under_way -= 1;
+        if state.under_way == 0 {
+            // Their answers are dropped, which tells them.
+            state.waiting.clear();
+        }
     }
 }
 
@@ -142,6 +160,27 @@ mod tests {
         let fails = |_| async { Err(StoreError::Unavailable("away".into())) };
         let both = join_all([together.ask(1, fails), together.ask(2, fails)]).await;
         assert!(both.iter().all(|answer| matches!(answer, Err(StoreError::Unavailable(_)))));
+        let works = |keys: Vec<i64>| async { Ok(keys.into_iter().map(|key| (key, key)).collect()) };
+        assert_eq!(together.ask(3, works).await.unwrap(), Some(3));
+    }
+
+    #[tokio::test]
+    async fn a_question_that_goes_down_with_its_thread_holds_nobody_up() {
+        let together: Arc<Together<i64, i64>> = Arc::new(Together::new(64));
+        for _ in 0..2 * UNDER_WAY {
+            let asking = together.clone();
+            let thread = std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+                let never = |_| std::future::pending::<Result<HashMap<i64, i64>>>();
+                runtime.spawn(async move { asking.ask(1, never).await });
+                runtime.block_on(async {
+                    for _ in 0..10 {
+                        tokio::task::yield_now().await;
+                    }
+                });
+            });
+            thread.join().unwrap();
+        }
         let works = |keys: Vec<i64>| async { Ok(keys.into_iter().map(|key| (key, key)).collect()) };
         assert_eq!(together.ask(3, works).await.unwrap(), Some(3));
     }

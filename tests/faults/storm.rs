@@ -18,8 +18,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::crowd::FAST;
 use crate::my_turn;
 use crate::places::memory;
-use crate::support::{Hub, Person, unique};
+use crate::support::{Cluster, Hub, Person, unique};
 
+/// So many by default; `ROOKERY_TEST_SOCKETS` asks for more, up to a hundred for each person.
 const SOCKETS: usize = 2_000;
 const PEOPLE: usize = 100;
 /// People in one group; everybody is in one more with all the others.
@@ -40,9 +41,7 @@ struct World {
 }
 
 impl World {
-    async fn gather(people: usize, env: &[(&str, &str)]) -> World {
-        more_files();
-        let hub = Hub::embedded_with(env).await;
+    async fn gather(hub: Hub, people: usize) -> World {
         let (bases, tag) = (vec![hub.base.clone()], unique());
         let names = (0..people).map(|number| format!("s{number}-{tag}"));
         let sign_up = |name: String| {
@@ -241,20 +240,36 @@ fn more_files() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn thousands_that_are_dropped_at_once_come_back_and_resume() {
     let _turn = my_turn().await;
-    let mut world = World::gather(PEOPLE, &FAST[..2]).await;
+    more_files();
+    all_come_back("embedded", Hub::embedded_with(&FAST[..2]).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn and_on_kafka_and_mariadb() {
+    let _turn = my_turn().await;
+    more_files();
+    let mut cluster = Cluster::start_with(1, &FAST[..2]).await;
+    let hub = cluster.hubs.pop().expect("one instance");
+    all_come_back("cluster", hub).await;
+}
+
+async fn all_come_back(kind: &str, hub: Hub) {
+    let sockets = std::env::var("ROOKERY_TEST_SOCKETS").ok().and_then(|most| most.parse().ok());
+    let sockets: usize = sockets.unwrap_or(SOCKETS);
+    let mut world = World::gather(hub, PEOPLE).await;
     let bases = vec![world.hub.base.clone()];
     let ann = Person::sign_up(&bases, "ann").await;
     let room = ann.group("beside", &[]).await;
     let known = world.known().await;
-    let first = world.all_arrive(SOCKETS, &known, &[]).await;
+    let first = world.all_arrive(sockets, &known, &[]).await;
     let rss = memory(world.hub.pid());
 
     let quiet = measure(&ann, &room, tokio::time::sleep(Duration::from_secs(2))).await.0;
     drop(first);
     let missed = world.talk("one").await;
-    let line = storm(&world, (&ann, &room), &known, &missed).await;
+    let line = storm(&world, sockets, (&ann, &room), &known, &missed).await;
     println!(
-        "| {SOCKETS} sockets dropped at once | {line} | bystander before: p50 {:?}, p99 {:?} | RSS with \
+        "| {kind}: {sockets} sockets dropped at once | {line} | bystander before: p50 {:?}, p99 {:?} | RSS with \
          all open {} MB |",
         percentile(&quiet, 50),
         percentile(&quiet, 99),
@@ -264,17 +279,23 @@ async fn thousands_that_are_dropped_at_once_come_back_and_resume() {
     // After a crash nothing is in memory: what was missed has to come from the store.
     world.hub.kill9();
     world.hub.start().await;
-    let line = storm(&world, (&ann, &room), &known, &missed).await;
-    println!("| {SOCKETS} sockets after a crash of the hub | {line} |");
+    let line = storm(&world, sockets, (&ann, &room), &known, &missed).await;
+    println!("| {kind}: {sockets} sockets after a crash of the hub | {line} |");
 }
 
 /// All come back at once while somebody speaks; prints and checks what it took.
-async fn storm(world: &World, by: (&Person, &str), known: &[Value], missed: &[String]) -> String {
+async fn storm(
+    world: &World,
+    sockets: usize,
+    by: (&Person, &str),
+    known: &[Value],
+    missed: &[String],
+) -> String {
     let (queries, cpu, started) = (world.queries().await, world.cpu(), Instant::now());
-    let arriving = world.all_arrive(SOCKETS, known, missed);
+    let arriving = world.all_arrive(sockets, known, missed);
     let (latencies, arrived) = measure(by.0, by.1, arriving).await;
     let (took, cpu) = (started.elapsed(), world.cpu() - cpu);
-    let each = (world.queries().await - queries) / SOCKETS as f64;
+    let each = (world.queries().await - queries) / sockets as f64;
     let mut times: Vec<Duration> = arrived.iter().map(|one| one.took).collect();
     times.sort_unstable();
     assert!(each <= 2.0, "{each} queries a socket");
@@ -283,7 +304,7 @@ async fn storm(world: &World, by: (&Person, &str), known: &[Value], missed: &[St
          away {} times | bystander: p50 {:?}, p99 {:?}, most {:?}",
         percentile(&times, 50),
         percentile(&times, 99),
-        cpu.as_micros() / SOCKETS as u128,
+        cpu.as_micros() / sockets as u128,
         arrived.iter().map(|one| one.sent_away).sum::<usize>(),
         percentile(&latencies, 50),
         percentile(&latencies, 99),
@@ -314,7 +335,7 @@ async fn measure<T>(
 #[tokio::test]
 async fn one_who_resumes_alone_costs_two_queries() {
     let _turn = my_turn().await;
-    let world = World::gather(GROUP, &[]).await;
+    let world = World::gather(Hub::embedded().await, GROUP).await;
     let known = world.known().await;
     let missed = world.talk("alone").await;
     // The first wakes the rooms.
@@ -336,7 +357,7 @@ async fn past_a_full_line_they_are_sent_away_and_nobody_is_lost() {
     let _turn = my_turn().await;
     let few =
         [("ROOKERY_LIMITS__ARRIVING_SOCKETS", "20"), ("ROOKERY_LIMITS__GREETINGS_AT_ONCE", "2")];
-    let world = World::gather(GROUP, &few).await;
+    let world = World::gather(Hub::embedded_with(&few).await, GROUP).await;
     let known = world.known().await;
     let missed = world.talk("full").await;
     let arrived = world.all_arrive(200, &known, &missed).await;
