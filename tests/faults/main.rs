@@ -36,6 +36,7 @@ mod slow;
 mod start;
 mod stop;
 mod storm;
+mod versions;
 
 use rookery::guarantees::dice::Dice;
 use tokio::sync::{Mutex, MutexGuard};

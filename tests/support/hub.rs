@@ -20,6 +20,8 @@ pub struct Hub {
     env: Vec<(String, String)>,
     dir: TempDir,
     child: Option<Child>,
+    /// In place of the one that was built with the tests.
+    binary: Option<PathBuf>,
 }
 
 impl Hub {
@@ -52,7 +54,7 @@ impl Hub {
         let port = free_port();
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let base = format!("http://127.0.0.1:{port}");
-        Hub { base, port, env: env.collect(), dir, child: None }
+        Hub { base, port, env: env.collect(), dir, child: None, binary: None }
     }
 
     /// Starts it (again) on its port and with its data, and waits until it is ready.
@@ -66,7 +68,8 @@ impl Hub {
     pub fn spawn(&mut self) {
         assert!(self.child.is_none(), "the hub runs already");
         let log = std::fs::File::options().create(true).append(true).open(self.log_file());
-        let child = Command::new(env!("CARGO_BIN_EXE_rookery"))
+        let binary = self.binary.as_deref().unwrap_or(Path::new(env!("CARGO_BIN_EXE_rookery")));
+        let child = Command::new(binary)
             .arg("serve")
             .env_clear()
             .env("ROOKERY_SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
@@ -138,6 +141,11 @@ impl Hub {
     pub fn set(&mut self, name: &str, value: &str) {
         self.env.retain(|(known, _)| known != name);
         self.env.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// From the next start on it is this program, or again the one that was built with the tests.
+    pub fn run_as(&mut self, binary: Option<PathBuf>) {
+        self.binary = binary;
     }
 
     pub fn pid(&self) -> u32 {
