@@ -30,7 +30,7 @@ use rookery::guarantees::history::History;
 use rookery::guarantees::{Promise, check};
 use world::{ROOMS, World};
 
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 2_000;
 /// Each planted bug has to show within so many.
 const SEEDS_A_BUG: u64 = 300;
 

@@ -166,10 +166,12 @@ impl Greeting {
             if !self.listed.contains(&room.id) {
                 // What the client does not know of begins with its coming in.
                 let came = self.hub.store.arrival(room.id, user).await?;
-                let since = self.known.remove(&room.id);
+                let since = self.known.get(&room.id).copied();
                 lacking.push((room.id, since.unwrap_or(Position(came.0 - 1))));
             }
         }
+        // Only now: where the store fails half-way, all of it is asked again.
+        self.known.retain(|room, _| lacking.iter().all(|(lacked, _)| lacked != room));
         Ok(lacking)
     }
 
