@@ -103,6 +103,8 @@ pub struct Tally {
 struct View {
     cursor: i64,
     is_mine: bool,
+    /// Nothing was heard of it since the last hello.
+    is_silent: bool,
     heard: Vec<Heard>,
 }
 
@@ -296,6 +298,7 @@ impl Client {
             }
             view.heard.push(Heard::From(view.cursor));
         }
+        self.views.values_mut().for_each(|view| view.is_silent = true);
         self.has_been_greeted = true;
     }
 
@@ -595,6 +598,7 @@ impl Client {
     fn take(&mut self, room: String, position: i64, heard: Heard) {
         let view = self.views.entry(room).or_default();
         view.cursor = view.cursor.max(position);
+        view.is_silent = false;
         view.heard.push(heard);
     }
 
@@ -603,8 +607,10 @@ impl Client {
         if user == self.login.id {
             let view = self.views.entry(room.to_owned()).or_default();
             let was_mine = std::mem::replace(&mut view.is_mine, is_member);
-            // What was said while we were out, or knew nothing of the room, is not for us.
-            if is_member && !was_mine {
+            // What was said while we were out, or knew nothing of the room, is not for us; nor is
+            // what was said before a removal, where that was too much and we cannot load it now.
+            let is_all_we_hear = !is_member && view.is_silent;
+            if is_member && !was_mine || is_all_we_hear {
                 view.heard.push(Heard::From(position - 1));
             }
         }
