@@ -4,6 +4,9 @@
 //! with the same `client_id` what it has no answer to, reloads a room when it is told to, and comes
 //! back with growing pauses. Some of it naps, some goes by HTTP, some says everything twice at once.
 
+mod hearing;
+mod saying;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt};
 use rookery::guarantees::dice::Dice;
 use rookery::guarantees::history::{
     Change, End, Heard, History, Millis, Outcome, Send, Socket, Stream, Try,
@@ -24,8 +27,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::asking::{Asking, Login, Place, client_id};
-use crate::recording::{Clock, line_of, number};
+use crate::asking::{Asking, Login, Place};
+use crate::recording::{Clock, number};
 
 /// Sends that wait for an answer on the socket.
 const WINDOW: usize = 6;
@@ -247,8 +250,6 @@ impl Client {
         }
     }
 
-    // ---- Coming in
-
     async fn connect(&mut self) -> Option<Ws> {
         self.door = (self.door + 1) % self.common.doors.len();
         let base = &self.common.doors[self.door];
@@ -325,8 +326,6 @@ impl Client {
             self.tried(send, tried);
         }
     }
-
-    // ---- Being there
 
     async fn converse(&mut self, mut ws: Ws) -> Over {
         let mut ticks = tokio::time::interval(TICK);
@@ -450,224 +449,6 @@ impl Client {
             _ => {}
         }
         None
-    }
-
-    // ---- Saying something
-
-    fn think_of_something(&mut self, now: Millis) {
-        if now < self.next_message {
-            return;
-        }
-        self.next_message = now + self.dice.below(2 * self.temper.pace as usize) as Millis;
-        let insists = self.temper.insists;
-        let open = self.views.iter().filter(|(_, view)| view.is_mine || insists);
-        let rooms: Vec<&String> = open.map(|(room, _)| room).collect();
-        if rooms.is_empty() {
-            return;
-        }
-        let room = (*self.dice.one_of(&rooms)).clone();
-        let mut body = format!("{}-{}", self.login.name, self.sends.len());
-        if self.temper.body > 0 {
-            body = format!("{body} {}", "x".repeat(self.temper.body));
-        }
-        self.due.push((now, self.sends.len()));
-        self.common.unsettled.fetch_add(1, Ordering::SeqCst);
-        let sender = self.login.id.clone();
-        self.sends.push(Send { room, sender, body, tries: Vec::new() });
-    }
-
-    async fn send_what_is_due(&mut self, ws: &mut Ws, now: Millis) -> Result<(), ()> {
-        while let Some(next) = self.due.iter().position(|(not_before, _)| *not_before <= now) {
-            let by_http = self.dice.chance(self.temper.by_http);
-            if !by_http && self.waiting.len() >= WINDOW {
-                return Ok(());
-            }
-            let (_, send) = self.due.remove(next);
-            if by_http || self.temper.twice {
-                self.post(send);
-            }
-            if !by_http || self.temper.twice {
-                self.send(ws, send, now).await?;
-            }
-        }
-        if now > self.next_read {
-            self.next_read = now + self.dice.between(1_000, 5_000) as Millis;
-            self.read(ws).await?;
-        }
-        Ok(())
-    }
-
-    async fn send(&mut self, ws: &mut Ws, send: usize, now: Millis) -> Result<(), ()> {
-        self.refs += 1;
-        self.waiting.insert(self.refs, (send, now));
-        let Send { room, body, .. } = &self.sends[send];
-        let command = json!({
-            "type": "send", "ref": self.refs, "room": room,
-            "client_id": client_id(body), "body": body,
-        });
-        ws.send(Message::text(command.to_string())).await.map_err(drop)
-    }
-
-    fn post(&mut self, send: usize) {
-        let Common { asking, clock, instances, .. } = self.common.clone();
-        let place = self.dice.one_of(&instances).clone();
-        let (login, Send { room, body, .. }) = (self.login.clone(), &self.sends[send]);
-        let (room, body) = (room.clone(), body.clone());
-        let posting = async move {
-            let at = clock.now();
-            let outcome = asking.post(&place.base, &login, &room, &body).await;
-            (send, Try { instance: place.name, at, answered_at: clock.now(), outcome })
-        };
-        self.posts.push(posting.boxed());
-    }
-
-    async fn read(&mut self, ws: &mut Ws) -> Result<(), ()> {
-        let mine: Vec<(&String, &View)> =
-            self.views.iter().filter(|(_, view)| view.is_mine).collect();
-        if mine.is_empty() {
-            return Ok(());
-        }
-        let (room, view) = *self.dice.one_of(&mine);
-        let position = view.cursor.to_string();
-        let read = json!({"type": "read", "ref": "read", "room": room, "position": position});
-        ws.send(Message::text(read.to_string())).await.map_err(drop)
-    }
-
-    fn forget_what_is_late(&mut self, now: Millis) {
-        let late = self.waiting.iter().filter(|(_, (_, at))| now - at > SEND_WITHIN);
-        let late: Vec<u64> = late.map(|(reference, _)| *reference).collect();
-        for reference in late {
-            if let Some((send, at)) = self.waiting.remove(&reference) {
-                let outcome = Outcome::Unknown;
-                self.tried(send, Try { instance: socket_name(), at, answered_at: now, outcome });
-            }
-        }
-    }
-
-    /// What one try came to, and whether there has to be another.
-    fn tried(&mut self, send: usize, tried: Try) {
-        let was_refused = match &tried.outcome {
-            Outcome::Refused(code) => Some(is_for_good(code)),
-            _ => None,
-        };
-        self.sends[send].tries.push(tried);
-        let is_out = self.waiting.values().any(|(waiting, _)| *waiting == send);
-        if is_out || self.due.iter().any(|(_, due)| *due == send) || self.settled.contains(&send) {
-            return;
-        }
-        let tries = &self.sends[send].tries;
-        let acknowledged = tries.iter().any(|one| matches!(one.outcome, Outcome::Acknowledged(_)));
-        let may_be_done = tries.iter().any(|one| one.outcome == Outcome::Unknown);
-        let last_is_unknown = tries.last().is_some_and(|one| one.outcome == Outcome::Unknown);
-        let again = match was_refused {
-            _ if acknowledged => false,
-            Some(for_good) => !for_good && (may_be_done || self.dice.chance(60)),
-            None => last_is_unknown,
-        };
-        match again {
-            true => self.due.push((self.now() + self.dice.between(100, 700) as Millis, send)),
-            false => {
-                self.settled.insert(send);
-                self.common.unsettled.fetch_sub(1, Ordering::SeqCst);
-            }
-        }
-    }
-
-    // ---- Hearing
-
-    async fn hear(&mut self, frame: Value) {
-        let room = frame["room"].as_str().unwrap_or_default().to_owned();
-        match frame["type"].as_str().unwrap_or_default() {
-            "ok" | "error" => self.answered(&frame),
-            "reset" => self.reload(room, number(&frame["position"])).await,
-            "message" => {
-                let line = line_of(&frame["message"]);
-                self.take(room, line.position, Heard::Message(line));
-            }
-            "presence" | "read" | "typing" | "user_updated" | "account" => {}
-            kind => {
-                let position = number(&frame["position"]);
-                if let Some(is_member) = membership(kind) {
-                    self.note_change(&room, &frame["member"], position, is_member);
-                }
-                self.take(room, position, Heard::Event(position));
-            }
-        }
-    }
-
-    fn take(&mut self, room: String, position: i64, heard: Heard) {
-        let view = self.views.entry(room).or_default();
-        view.cursor = view.cursor.max(position);
-        view.is_silent = false;
-        view.heard.push(heard);
-    }
-
-    fn note_change(&mut self, room: &str, member: &Value, position: i64, is_member: bool) {
-        let user = text(&member["user_id"]);
-        if user == self.login.id {
-            let view = self.views.entry(room.to_owned()).or_default();
-            let was_mine = std::mem::replace(&mut view.is_mine, is_member);
-            // What was said while we were out, or knew nothing of the room, is not for us; nor is
-            // what was said before a removal, where that was too much and we cannot load it now.
-            let is_all_we_hear = !is_member && view.is_silent;
-            if is_member && !was_mine || is_all_we_hear {
-                view.heard.push(Heard::From(position - 1));
-            }
-        }
-        let room = room.to_owned();
-        // Whoever made the change knows when it was answered.
-        self.changes.push(Change { room, user, position, is_member, answered_at: Millis::MAX });
-    }
-
-    fn answered(&mut self, frame: &Value) {
-        let Some((send, at)) =
-            frame["ref"].as_u64().and_then(|number| self.waiting.remove(&number))
-        else {
-            return;
-        };
-        let outcome = match (frame["type"].as_str(), frame["code"].as_str()) {
-            (Some("ok"), _) => Outcome::Acknowledged(line_of(&frame["message"])),
-            (_, Some("outcome_unknown")) => Outcome::Unknown,
-            (_, code) => Outcome::Refused(code.unwrap_or_default().to_owned()),
-        };
-        self.tried(send, Try { instance: socket_name(), at, answered_at: self.now(), outcome });
-    }
-
-    /// Loads the history of a room from whichever instance has it.
-    async fn reload(&mut self, room: String, position: i64) {
-        self.common.tally.resets.fetch_add(1, Ordering::Relaxed);
-        self.take(room.clone(), position, Heard::Reset(position));
-        if let Some(view) = self.views.get_mut(&room) {
-            // It may be before where we were: a log that was made anew would do that.
-            view.cursor = position;
-        }
-        loop {
-            let place = self.dice.one_of(&self.common.instances).clone();
-            let loaded = self.common.asking.history(&place.base, &self.login, &room).await;
-            match loaded {
-                Some(Ok(lines)) => {
-                    let view = self.views.entry(room).or_default();
-                    return view.heard.push(Heard::Loaded(lines));
-                }
-                // Removed meanwhile: an event says so.
-                Some(Err(_)) => return,
-                None if self.is_out_of_time() => return,
-                None => tokio::time::sleep(Duration::from_millis(200)).await,
-            }
-        }
-    }
-}
-
-/// A refusal that no waiting helps against.
-fn is_for_good(code: &str) -> bool {
-    !matches!(code, "unavailable" | "too_many_messages" | "not_connected" | "503" | "429")
-}
-
-fn membership(kind: &str) -> Option<bool> {
-    match kind {
-        "member_added" => Some(true),
-        "member_removed" => Some(false),
-        _ => None,
     }
 }
 

@@ -13,19 +13,19 @@ use crate::client::{Client, Common, Phase, Tally, Temper};
 use crate::members::{Answers, Floater};
 use crate::observers::Watch;
 use crate::rows::Row;
-use crate::run::Stage;
+use crate::stage::Stage;
 
 /// Everybody at work.
 pub struct Crowd {
     pub clients: Vec<JoinHandle<History>>,
-    observers: Vec<JoinHandle<History>>,
+    pub observers: Vec<JoinHandle<History>>,
     floats: Vec<JoinHandle<Answers>>,
     pub phase: watch::Sender<Phase>,
     pub unsettled: Arc<AtomicUsize>,
     pub tally: Arc<Tally>,
     /// Stops those who change and probe, and those who look.
     stop_acting: CancellationToken,
-    stop_looking: CancellationToken,
+    pub stop_looking: CancellationToken,
 }
 
 impl Crowd {
@@ -103,11 +103,5 @@ impl Crowd {
             answers.push(float.await.expect("an admin"));
         }
         answers
-    }
-
-    /// Those who look are done, and have something to tell.
-    pub fn looks_no_more(&mut self) -> Vec<JoinHandle<History>> {
-        self.stop_looking.cancel();
-        std::mem::take(&mut self.observers)
     }
 }

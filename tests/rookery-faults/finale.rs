@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::asking::{Asking, Login, Place};
 use crate::observers::text;
 use crate::recording::number;
-use crate::run::Stage;
+use crate::stage::Stage;
 use crate::world::Rows;
 
 /// An instance that does not answer is asked so often, so long apart.

@@ -24,6 +24,7 @@ mod recording;
 mod report;
 mod rows;
 mod run;
+mod stage;
 mod world;
 
 use std::panic::AssertUnwindSafe;
@@ -87,12 +88,18 @@ fn main() -> ExitCode {
 }
 
 fn chosen(arguments: &Arguments) -> Vec<Row> {
-    let everything = arguments.all || arguments.list;
-    let is_chosen = |row: &Row| match arguments.rows.is_empty() {
-        true => everything || row.is_selected,
-        false => arguments.rows.iter().any(|part| row.name.contains(part.as_str())),
+    let (all, everything) = (rows::all(), arguments.all || arguments.list);
+    let names: Vec<&str> = all.iter().map(|row| row.name).collect();
+    // A whole name means this row alone.
+    let fits = |row: &Row, part: &str| match names.contains(&part) {
+        true => row.name == part,
+        false => row.name.contains(part),
     };
-    rows::all().into_iter().filter(is_chosen).collect()
+    let is_chosen = |row: &&Row| match arguments.rows.is_empty() {
+        true => everything || row.is_selected,
+        false => arguments.rows.iter().any(|part| fits(row, part)),
+    };
+    all.iter().filter(is_chosen).cloned().collect()
 }
 
 async fn play(arguments: &Arguments, rows: &[Row]) -> Report {

@@ -6,12 +6,16 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use rookery::guarantees::history::Millis;
 use rookery::guarantees::{Promise, Verdict};
 use serde::{Deserialize, Serialize};
 
 use crate::figures::Figures;
 use crate::rows::Row;
 use crate::run::Ran;
+
+/// A p99 below it is not told from none, in milliseconds.
+const NOISE: Millis = 25;
 
 /// One run.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -23,6 +27,8 @@ pub struct Told {
     broken_off: bool,
     /// Connections that ended without a word, where none should.
     disorder: usize,
+    /// Those who have nothing to do with the fault waited more than twice as long.
+    held_up: bool,
     /// In the order of the promises: cases, violations, and the first violation.
     promises: Vec<(u64, u64, Option<String>)>,
     figures: Figures,
@@ -32,7 +38,9 @@ impl Told {
     pub fn of(row: &Row, seed: u64, ran: Ran) -> Told {
         let disorder = if row.is_orderly { ran.figures.broken } else { 0 };
         let (promises, figures) = (promises(&ran.verdict), ran.figures);
-        Told { promises, figures, disorder, ..Told::new(row, seed) }
+        let calm = figures.calm_p99.max(NOISE);
+        let held_up = row.has_bystanders && figures.fault_p99 > 2 * calm;
+        Told { promises, figures, disorder, held_up, ..Told::new(row, seed) }
     }
 
     pub fn broken_off(row: &Row, seed: u64) -> Told {
@@ -46,6 +54,7 @@ impl Told {
             seed,
             broken_off: false,
             disorder: 0,
+            held_up: false,
             promises: Vec::new(),
             figures: Figures::default(),
         }
@@ -54,6 +63,7 @@ impl Told {
     fn has_failed(&self) -> bool {
         self.broken_off
             || self.disorder > 0
+            || self.held_up
             || self.promises.iter().any(|(_, violations, _)| *violations > 0)
     }
 
@@ -83,6 +93,9 @@ impl fmt::Display for Told {
         }
         if self.disorder > 0 {
             writeln!(f, "   VIOLATED: {} connections ended without a close code", self.disorder)?;
+        }
+        if self.held_up {
+            writeln!(f, "   VIOLATED: those who have nothing to do with it were held up")?;
         }
         let cases: u64 = self.promises.iter().map(|(cases, ..)| cases).sum();
         let Figures { tries, acknowledged, refused, unknown, connections, .. } = &self.figures;
@@ -152,32 +165,34 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         write!(f, "| fault | runs |")?;
         Promise::ALL.iter().try_for_each(|promise| write!(f, " {} |", promise.name()))?;
-        writeln!(f, " works again, s | ghosts, s | of crashes, s | unknown, % | peak, MiB |")?;
+        writeln!(f, " works again, s | ghosts, s | unknown, % | memory, MiB | p99, ms |")?;
         writeln!(f, "|---{}|", "|---".repeat(Promise::ALL.len() + 6))?;
-        for (name, runs) in self.rows() {
-            write!(f, "| {name} | {} |", runs.len())?;
-            let broken_off = runs.iter().filter(|told| told.broken_off).count();
-            for promise in 0..Promise::ALL.len() {
-                let of =
-                    |told: &&&Told| told.promises.get(promise).map_or((0, 0), |one| (one.0, one.1));
-                let (cases, violations) = runs
-                    .iter()
-                    .map(|told| of(&told))
-                    .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-                write!(f, " {violations} of {cases} |")?;
-            }
-            let mut figures = Figures::default();
-            runs.iter().for_each(|told| figures.add(&told.figures));
-            let seconds = |milliseconds: u64| milliseconds as f64 / 1_000.0;
-            let unknown = 100.0 * figures.unknown as f64 / figures.tries.max(1) as f64;
-            write!(f, " {:.1} |", seconds(figures.recovery))?;
-            write!(f, " {:.1} | {:.1} |", seconds(figures.ghost), seconds(figures.ghost_of_crash))?;
-            write!(f, " {unknown:.2} | {} |", figures.peak >> 20)?;
-            if broken_off > 0 {
-                write!(f, " {broken_off} runs broken off")?;
-            }
-            writeln!(f)?;
+        self.rows().into_iter().try_for_each(|(name, runs)| row(f, name, &runs))
+    }
+}
+
+fn row(f: &mut fmt::Formatter, name: &str, runs: &[&Told]) -> fmt::Result {
+    let about = runs.first().map_or("", |told| &told.about);
+    write!(f, "| **{name}**: {about} | {} |", runs.len())?;
+    for promise in 0..Promise::ALL.len() {
+        let of_promise = || runs.iter().filter_map(|told| told.promises.get(promise));
+        let cases: u64 = of_promise().map(|(cases, ..)| cases).sum();
+        match of_promise().map(|(_, violations, _)| violations).sum() {
+            0u64 => write!(f, " {cases} |")?,
+            violations => write!(f, " **{violations}** of {cases} |")?,
         }
-        Ok(())
+    }
+    let mut figures = Figures::default();
+    runs.iter().for_each(|told| figures.add(&told.figures));
+    let seconds = |milliseconds: u64| milliseconds as f64 / 1_000.0;
+    let unknown = 100.0 * figures.unknown as f64 / figures.tries.max(1) as f64;
+    write!(f, " {:.1} |", seconds(figures.recovery))?;
+    write!(f, " {:.1}, {:.1} |", seconds(figures.ghost), seconds(figures.ghost_of_crash))?;
+    write!(f, " {unknown:.2} | {}, {} |", figures.base >> 20, figures.peak >> 20)?;
+    write!(f, " {}, {} |", figures.calm_p99, figures.fault_p99)?;
+    let broken_off = runs.iter().filter(|told| told.broken_off).count();
+    match broken_off {
+        0 => writeln!(f),
+        runs => writeln!(f, " **{runs} broken off**"),
     }
 }

@@ -12,7 +12,7 @@ use rookery::guarantees::history::Millis;
 
 use crate::clock;
 use crate::disk::SmallDisk;
-use crate::run::Stage;
+use crate::stage::Stage;
 use crate::world::World;
 
 type Fault = for<'a> fn(&'a mut Stage) -> LocalBoxFuture<'a, ()>;
@@ -49,6 +49,8 @@ pub struct Row {
     pub twice: bool,
     /// Nothing ends without a word: each connection is closed with a code.
     pub is_orderly: bool,
+    /// Those who have nothing to do with it wait at most twice as long.
+    pub has_bystanders: bool,
     /// What the fault itself may add to an instance, in bytes.
     pub memory: u64,
 }
@@ -66,6 +68,7 @@ impl Row {
             body: 0,
             twice: false,
             is_orderly: false,
+            has_bystanders: false,
             memory: 0,
         }
     }

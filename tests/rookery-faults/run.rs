@@ -3,24 +3,24 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rookery::guarantees::dice::Dice;
-use rookery::guarantees::history::{Fault, History, Line, Millis};
+use rookery::guarantees::history::{History, Line, Millis};
 use rookery::guarantees::{Verdict, check};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
-use crate::asking::Asking;
-use crate::cast::Cast;
 use crate::client::Phase;
 use crate::crowd::Crowd;
-use crate::figures::Figures;
+use crate::figures::{Figures, Times};
 use crate::finale::look_at_everything;
-use crate::members::match_up;
-use crate::memory::{MemoryWatch, Processes};
+use crate::members::{Answers, match_up};
+use crate::memory::MemoryWatch;
 use crate::recording::{Clock, merge};
 use crate::rows::Row;
+use crate::stage::Stage;
 use crate::world::World;
 
 /// Before the fault.
@@ -30,9 +30,6 @@ const AFTER: Duration = Duration::from_secs(3);
 /// Until everything has an answer, and until everybody has heard everything.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 const HEARD_WITHIN: Duration = Duration::from_secs(30);
-/// Until an instance that was cut off has been heard of again, and its people with it.
-const BEATS: Millis = 3_000;
-const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 const READY_WITHIN: Duration = Duration::from_secs(40);
 /// Until the presence of those who left was looked at for long enough.
 const LAST_LOOK: Duration = Duration::from_millis(2_000);
@@ -44,109 +41,19 @@ pub struct Ran {
     pub history: History,
 }
 
-/// What a row of faults has to work with.
-pub struct Stage {
-    pub world: World,
-    pub clock: Clock,
-    pub dice: Dice,
-    pub asking: Asking,
-    pub cast: Cast,
-    pub processes: Processes,
-    faults: Vec<Fault>,
-    cut_off: Vec<(Millis, Millis)>,
-}
-
-impl Stage {
-    async fn set(mut world: World, seed: u64) -> Stage {
-        let (clock, mut dice) = (Clock::start(), Dice::new(seed));
-        let cast = Cast::gather(&mut world, &mut dice).await;
-        let processes = world.hubs().iter_mut().map(|hub| hub.is_running().then(|| hub.pid()));
-        let processes = Arc::new(Mutex::new(processes.collect()));
-        let (asking, faults, cut_off) = (Asking::new(), Vec::new(), Vec::new());
-        Stage { world, clock, dice, asking, cast, processes, faults, cut_off }
-    }
-
-    /// Something that was broken works again from now on, on every instance.
-    pub fn mended(&mut self, name: &str) {
-        let instances = self.cast.places.iter().map(|place| place.name.clone()).collect();
-        self.faults.push(Fault { name: name.to_owned(), ended_at: self.clock.now(), instances });
-    }
-
-    /// From then until a little after now some instance could not be told from a dead one.
-    pub fn was_cut_off(&mut self, from: Millis) {
-        self.cut_off.push((from, self.clock.now() + BEATS));
-    }
-
-    /// Waits for a time between these two, in milliseconds.
-    pub async fn wait(&mut self, from: usize, to: usize) {
-        let time = self.dice.between(from, to) as u64;
-        tokio::time::sleep(Duration::from_millis(time)).await;
-    }
-
-    fn is_process(&mut self, instance: usize) {
-        let hub = self.world.hub(instance);
-        let process = hub.is_running().then(|| hub.pid());
-        self.processes.lock().expect("nobody panics here")[instance] = process;
-    }
-
-    pub fn kill(&mut self, instance: usize) {
-        self.world.hub(instance).kill9();
-        self.is_process(instance);
-    }
-
-    /// Starts it again, and waits until it is ready.
-    pub async fn start(&mut self, instance: usize) {
-        self.world.hub(instance).start().await;
-        self.is_process(instance);
-    }
-
-    /// Asks it to stop, and waits until it did.
-    pub async fn stop(&mut self, instance: usize) {
-        let asked = Instant::now();
-        let status = self.world.hub(instance).terminate().await;
-        let (name, took) = (&self.cast.places[instance].name, asked.elapsed());
-        let log = self.world.hub(instance).log();
-        assert_eq!(status.code(), Some(0), "{name}: {log}");
-        assert!(took < STOPPED_WITHIN, "{name} took {took:?} to stop: {log}");
-        self.is_process(instance);
-    }
-}
-
 /// Plays a row once. Panics only where the run itself cannot be done.
 pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, World) {
     let mut stage = Stage::set(world, seed).await;
-    let clock = stage.clock;
     let mut crowd = Crowd::start(&mut stage, row);
     wait_for("everybody to come in", SETTLED_WITHIN, async || crowd.is_here()).await;
-    let calm = clock.now();
-    tokio::time::sleep(CALM).await;
-    let (asking, places) = (stage.asking.clone(), stage.cast.places.clone());
-    let memory = MemoryWatch::start(asking, places, stage.processes.clone(), row.memory);
-    let broken = clock.now();
-    (row.fault)(&mut stage).await;
-    let mended = clock.now();
-    everybody_is_ready(&stage).await;
-    tokio::time::sleep(AFTER).await;
-
-    let answers = crowd.acts_no_more().await;
-    crowd.phase.send_replace(Phase::Settle);
-    // Until everybody has noticed.
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    // What is never settled is for the checker to find.
-    until(SETTLED_WITHIN, async || crowd.unsettled.load(Ordering::SeqCst) == 0).await;
+    let (memory, times) = break_and_mend(row, &mut stage).await;
+    let answers = settle(&mut crowd).await;
     tokio::time::sleep(quiet).await;
-
     let mut history = look_at_everything(&mut stage).await;
-    let end = |lines: &[_]| lines.last().map_or(0, |line: &Line| line.position);
-    let ends = history.pages.iter().map(|page| (page.room.clone(), end(&page.lines)));
-    let ends: Arc<BTreeMap<String, i64>> = Arc::new(ends.collect());
-    let by = clock.now() + HEARD_WITHIN.as_millis() as Millis;
-    crowd.phase.send_replace(Phase::End { rooms: ends, by });
-    for client in std::mem::take(&mut crowd.clients) {
-        merge(&mut history, client.await.expect("a client"));
-    }
+    hear_out(crowd.clients, &crowd.phase, &mut history, stage.clock).await;
     tokio::time::sleep(LAST_LOOK).await;
-    for observer in crowd.looks_no_more() {
+    crowd.stop_looking.cancel();
+    for observer in crowd.observers {
         merge(&mut history, observer.await.expect("an observer"));
     }
     merge(&mut history, memory.stop().await);
@@ -154,8 +61,49 @@ pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, W
     history.cut_off.extend(stage.cut_off);
     match_up(&mut history, &answers);
     let verdict = check(&history);
-    let figures = Figures::of(&history, &crowd.tally, (calm, broken, mended));
+    let figures = Figures::of(&history, &crowd.tally, times);
     (Ran { verdict, figures, history }, stage.world)
+}
+
+async fn break_and_mend(row: &Row, stage: &mut Stage) -> (MemoryWatch, Times) {
+    let calm = stage.clock.now();
+    tokio::time::sleep(CALM).await;
+    let (asking, places) = (stage.asking.clone(), stage.cast.places.clone());
+    let memory = MemoryWatch::start(asking, places, stage.processes.clone(), row.memory);
+    let broken = stage.clock.now();
+    (row.fault)(stage).await;
+    let mended = stage.clock.now();
+    everybody_is_ready(stage).await;
+    tokio::time::sleep(AFTER).await;
+    (memory, (calm, broken, mended))
+}
+
+/// Nothing new is begun; waits until everything has an answer, or too long: what is never settled
+/// is for the checker to find.
+async fn settle(crowd: &mut Crowd) -> Vec<Answers> {
+    let answers = crowd.acts_no_more().await;
+    crowd.phase.send_replace(Phase::Settle);
+    // Until everybody has noticed.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    until(SETTLED_WITHIN, async || crowd.unsettled.load(Ordering::SeqCst) == 0).await;
+    answers
+}
+
+/// Lets every client hear everything up to where the rooms end now, and leave.
+async fn hear_out(
+    clients: Vec<JoinHandle<History>>,
+    phase: &watch::Sender<Phase>,
+    history: &mut History,
+    clock: Clock,
+) {
+    let end = |lines: &[Line]| lines.last().map_or(0, |line| line.position);
+    let ends = history.pages.iter().map(|page| (page.room.clone(), end(&page.lines)));
+    let ends: BTreeMap<String, i64> = ends.collect();
+    let by = clock.now() + HEARD_WITHIN.as_millis() as Millis;
+    phase.send_replace(Phase::End { rooms: Arc::new(ends), by });
+    for client in clients {
+        merge(history, client.await.expect("a client"));
+    }
 }
 
 /// Waits until each instance is ready again; if it never is, the checker says so.

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::Row;
 use crate::herd::{Deaf, Herd};
-use crate::run::Stage;
+use crate::stage::Stage;
 
 /// Beside twenty that read: more than one in ten.
 const DEAF: usize = 6;
@@ -15,6 +15,7 @@ const SMALL_HERD: usize = 600;
 
 pub const ROWS: [Row; 3] = [
     Row {
+        has_bystanders: true,
         pace: 150,
         body: 3_000,
         ..Row::new("slow readers", "six sockets beside those of the crowd do not read", |stage| {

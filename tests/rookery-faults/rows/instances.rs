@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::{Row, Where};
 use crate::poison;
-use crate::run::Stage;
+use crate::stage::Stage;
 use crate::support::previous;
 
 pub const ROWS: [Row; 13] = [

@@ -7,7 +7,7 @@ use super::instances::{kills, pause, rolling_restart};
 use super::network::{LATE, NARROW, Way, resets, weather};
 use super::services::away;
 use crate::proxy::Weather;
-use crate::run::Stage;
+use crate::stage::Stage;
 
 pub const ROWS: [Row; 1] =
     [Row::new("mixed", "five of the other faults, one after the other", |stage| {

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 
 use super::Row;
 use crate::proxy::{Proxy, Weather};
-use crate::run::Stage;
+use crate::stage::Stage;
 
 /// Between an instance and what it needs, or who needs it.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 
 use super::Row;
-use crate::run::Stage;
+use crate::stage::Stage;
 use crate::support::service_script;
 
 macro_rules! away {
