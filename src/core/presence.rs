@@ -246,9 +246,15 @@ impl Presence {
     }
 
     /// Our own leases come back again after a time in which nothing did: what happened meanwhile is
-    /// yet to be heard. Returns what to tell: what has not come back.
+    /// yet to be heard. Returns what to tell.
     pub fn reconnect(&mut self) -> Vec<Told> {
         self.caught_up_at = self.caught_up_at.map(|_| self.beats + 1);
+        self.unheard()
+    }
+
+    /// What has not come back. While nothing does, it is told before each lease: with that the others
+    /// believe again what they heard last.
+    pub fn unheard(&mut self) -> Vec<Told> {
         let users: Vec<UserId> = self.unconfirmed.keys().copied().collect();
         users.into_iter().map(|user| self.told_of(user)).collect()
     }

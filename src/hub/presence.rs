@@ -184,8 +184,11 @@ impl PresenceActor {
 
     /// Whether we know who is here: not before we were told, nor while nothing comes back.
     fn is_up_to_date(&self) -> bool {
-        let in_touch = self.beat_at.is_some_and(|at| at.elapsed() < SILENCE);
-        in_touch && self.presence.is_settled()
+        self.is_in_touch() && self.presence.is_settled()
+    }
+
+    fn is_in_touch(&self) -> bool {
+        self.beat_at.is_some_and(|at| at.elapsed() < SILENCE)
     }
 
     /// What a person sees in a console consumer; of a person's entry the status is read.
@@ -291,9 +294,14 @@ impl Actor for PresenceActor {
         let look_every = (away_after / LOOKS).clamp(TICK, LOOK_AT_LEAST_EVERY);
         ctx.run_interval(look_every, Self::look_for_idle);
         ctx.run_interval(BEAT, |actor, _| {
-            if !actor.said_farewell {
-                actor.tell([actor.presence.lease()]);
+            if actor.said_farewell {
+                return;
             }
+            if !actor.is_in_touch() {
+                let unheard = actor.presence.unheard();
+                actor.tell(unheard);
+            }
+            actor.tell([actor.presence.lease()]);
         });
     }
 }

@@ -37,6 +37,7 @@ use futures_util::FutureExt;
 use report::{Report, Told};
 use rookery::guarantees::History;
 use rows::Row;
+use world::World;
 
 /// Breaks things on purpose, and checks that the hub keeps its promises all the same.
 #[derive(Debug, Parser)]
@@ -106,8 +107,11 @@ async fn play(arguments: &Arguments, rows: &[Row]) -> Report {
     let first = arguments.seed.unwrap_or_else(made_up);
     let quiet = Duration::from_secs(arguments.quiet);
     let mut report = Report::default();
-    for row in rows {
-        let mut world = None;
+    let mut world: Option<World> = None;
+    for (index, row) in rows.iter().enumerate() {
+        if index > 0 && !row.goes_on_after(&rows[index - 1]) {
+            world = None;
+        }
         for seed in (0..arguments.seeds).map(|number| first.wrapping_add(number)) {
             println!("── {}, --seed {seed}", row.name);
             let started = Instant::now();

@@ -24,9 +24,9 @@ use crate::stage::Stage;
 use crate::world::World;
 
 /// Before the fault.
-const CALM: Duration = Duration::from_secs(4);
+const CALM: Duration = Duration::from_secs(3);
 /// After the last instance works again.
-const AFTER: Duration = Duration::from_secs(3);
+const AFTER: Duration = Duration::from_secs(2);
 /// Until everything has an answer, and until everybody has heard everything.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 const HEARD_WITHIN: Duration = Duration::from_secs(30);

@@ -27,7 +27,8 @@ apt_install() {
     fi
     mkdir -p "$CACHE"
     say "installing $*"
-    local install=(env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@")
+    # One at a time: the package manager fails where another one is at work.
+    local install=(flock "$CACHE/apt.lock" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@")
     "${as[@]}" "${install[@]}" >"$CACHE/apt.log" 2>&1 && return
     # The usual reason for a failure is a package list that is missing or old.
     "${as[@]}" apt-get update -q >>"$CACHE/apt.log" 2>&1 || true

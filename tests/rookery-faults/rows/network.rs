@@ -73,14 +73,14 @@ pub const ROWS: [Row; 18] = [
         "what one instance hears, 20 s",
         Weather::FrozenToServer,
         20
-    )
-    .selected(),
+    ),
     weather!(Clients, "to clients frozen", "what it sends, 20 s", Weather::FrozenToClient, 20),
     weather!(Clients, "clients late", "500 ms each way, to one instance", LATE, 15),
     weather!(Clients, "clients narrow", "10 kB/s, to one instance", NARROW, 15),
     Row::new("clients reset", "RST on all connections to one instance, five times", |stage| {
         resets(stage, Way::Clients).boxed_local()
-    }),
+    })
+    .selected(),
 ];
 
 pub async fn weather(stage: &mut Stage, way: Way, weather: Weather, seconds: u64) {
