@@ -62,6 +62,7 @@ export function outboxStories(together, stage) {
       return (await twin.locator(".pending").count()) === 0;
     });
     await alice.reload();
+    for (const line of lines) await alice.sees(line, 30_000);
     assert.deepEqual(await alice.bodies(), lines);
     assert.deepEqual(await history(), lines, "nor does any page say it once more");
     await twin.close();

@@ -38,7 +38,7 @@ macro_rules! weather {
 }
 
 pub const ROWS: [Row; 18] = [
-    weather!(Kafka, "Kafka cut off", "from one instance, 15 s", Weather::Cut, 15).selected(),
+    weather!(Kafka, "Kafka cut off", "from one instance, 15 s", Weather::Cut, 15),
     weather!(
         Kafka,
         "to Kafka frozen",

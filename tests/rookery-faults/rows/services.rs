@@ -19,7 +19,7 @@ pub const ROWS: [Row; 14] = [
     away!("Kafka stopped, 5 s", "an orderly stop", "kafka", "stop", 5),
     away!("Kafka stopped, 30 s", "an orderly stop", "kafka", "stop", 30),
     away!("Kafka stopped, 180 s", "an orderly stop", "kafka", "stop", 180),
-    away!("Kafka killed, 5 s", "kill -9", "kafka", "kill", 5).selected(),
+    away!("Kafka killed, 5 s", "kill -9", "kafka", "kill", 5),
     away!("Kafka killed, 30 s", "kill -9", "kafka", "kill", 30),
     away!("Kafka killed, 180 s", "kill -9", "kafka", "kill", 180),
     away!("Kafka hangs, 20 s", "its process stands still", "kafka", "pause", 20),
