@@ -140,21 +140,26 @@ impl RoomActor {
     ) {
         let hub = self.hub.clone();
         let (room, partition, position) = (self.id, self.partition, self.room.position);
+        let user = session.user;
         let told = async move {
             // The removal may be younger than what the store has.
             let is_stored = position.epoch() != hub.epoch
                 || hub.until_stored(hub.place(partition, position.offset())).await.is_ok();
-            match parting_frames(&hub, room, partition, session.user, since).await {
-                Ok(frames) if is_stored => frames.into_iter().for_each(|frame| {
-                    session.outbound.push(frame);
-                }),
-                told => {
-                    tracing::warn!(%room, error = ?told.err(), "cannot tell of a removal yet");
-                    actix_rt::spawn(join_again(hub, room, Join { session, since }));
-                }
-            }
+            (is_stored, parting_frames(&hub, room, partition, user, since).await)
         };
-        ctx.spawn(told.into_actor(self));
+        let told = told.into_actor(self).map(move |(is_stored, frames), actor, _| match frames {
+            _ if actor.retired => actor.forward(Join { session, since }),
+            // Back meanwhile, and told so: what lies before it would come late.
+            _ if actor.is_member(user) => actor.reset(session),
+            Ok(frames) if is_stored => frames.into_iter().for_each(|frame| {
+                session.outbound.push(frame);
+            }),
+            told => {
+                tracing::warn!(%room, error = ?told.err(), "cannot tell of a removal yet");
+                actix_rt::spawn(join_again(actor.hub.clone(), room, Join { session, since }));
+            }
+        });
+        ctx.spawn(told);
     }
 
     pub(super) fn is_member(&self, user: UserId) -> bool {
