@@ -36,7 +36,7 @@ pub struct Row {
     pub name: &'static str,
     pub about: &'static str,
     pub fault: Fault,
-    /// Part of every run of all tests.
+    /// Part of every run of all tests: short, and never seen to fail for no reason.
     pub is_selected: bool,
     place: Where,
     /// Between two messages of one client, and two changes of one floater's membership, in

@@ -21,8 +21,7 @@ pub const ROWS: [Row; 3] = [
         ..Row::new("slow readers", "six sockets beside those of the crowd do not read", |stage| {
             slow_readers(stage).boxed_local()
         })
-    }
-    .selected(),
+    },
     Row::new("5,000 dropped", "5,000 sockets end at once and come back", |stage| {
         herd(stage, HERD).boxed_local()
     }),

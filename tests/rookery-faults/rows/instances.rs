@@ -16,8 +16,7 @@ pub const ROWS: [Row; 13] = [
     Row::new("rolling restart", "SIGTERM to one instance after the other", |stage| {
         rolling_restart(stage).boxed_local()
     })
-    .orderly()
-    .selected(),
+    .orderly(),
     Row::new("paused", "an instance stands still for 12 s, past its session time-out", |stage| {
         pause(stage).boxed_local()
     }),
@@ -33,8 +32,7 @@ pub const ROWS: [Row; 13] = [
         ..Row::new("poison", "records that no hub wrote, in every topic", |stage| {
             poison(stage).boxed_local()
         })
-    }
-    .selected(),
+    },
     Row::new("kill -9, embedded", "the only instance, again and again", |stage| {
         kills(stage, 3).boxed_local()
     })
