@@ -173,7 +173,7 @@ impl Kept {
     }
 
     /// Whether nothing is missing between what the store has up to this offset and what is kept.
-    pub fn goes_on_from(&self, stored: i64) -> bool {
+    fn goes_on_from(&self, stored: i64) -> bool {
         self.from <= stored
     }
 
