@@ -16,10 +16,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{Barrier, watch};
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::support::{Person, unique, within};
+use crate::support::{Person, opening, unique, within};
 
 /// Sends of one client that wait for an answer.
 const WINDOW: usize = 6;
@@ -391,12 +390,7 @@ impl Client {
     /// A socket that was greeted, with where we are in each room.
     async fn connect(&mut self) -> Option<Ws> {
         let base = &self.person.bases[self.base % self.person.bases.len()];
-        let url = format!("{}/api/v1/socket", base.replace("http://", "ws://"));
-        let mut request = url.into_client_request().expect("an address");
-        let headers = request.headers_mut();
-        let bearer = format!("Bearer {}", self.person.token);
-        headers.insert("sec-websocket-protocol", "rookery.v1".parse().expect("a header"));
-        headers.insert("authorization", bearer.parse().expect("a header"));
+        let request = opening(base, &self.person.token);
         let connected = tokio::time::timeout(Duration::from_secs(5), connect_async(request)).await;
         let (mut ws, _) = connected.ok()?.ok()?;
         let cursors = self.views.iter().map(|(room, view)| (room, view.cursor.to_string()));

@@ -52,6 +52,34 @@ impl Talk {
     }
 }
 
+/// A hub with its data on a disk, where Ann talks to Bob.
+struct Hall {
+    hub: Hub,
+    ann: Person,
+    bob: Person,
+    room: String,
+    talk: Talk,
+}
+
+impl Hall {
+    async fn on(disk: &SmallDisk) -> Hall {
+        let data = disk.path().join("data");
+        let data = data.to_str().expect("a path");
+        let hub = Hub::embedded_with(&[
+            ("ROOKERY_DATA__DIR", data),
+            ("ROOKERY_LIMITS__MESSAGES_PER_SECOND", "100000"),
+            ("ROOKERY_LIMITS__MESSAGES_BURST", "100000"),
+        ])
+        .await;
+        let bases = [hub.base.clone()];
+        let ann = Person::sign_up(&bases, "ann").await;
+        let bob = Person::sign_up(&bases, "bob").await;
+        let room = ann.group("hall", &[&bob]).await;
+        let talk = Talk::of(&ann, &room).await;
+        Hall { hub, ann, bob, room, talk }
+    }
+}
+
 fn lines(page: &Value) -> Vec<String> {
     let messages = page["messages"].as_array().expect("messages").iter();
     messages.map(|message| message["body"].as_str().expect("a text").to_owned()).collect()
@@ -81,19 +109,7 @@ async fn until_ready(hub: &Hub, status: u16) {
 async fn a_full_disk_is_a_refusal_and_nothing_acknowledged_is_lost() {
     let _turn = my_turn().await;
     let disk = SmallDisk::mount(BYTES);
-    let data = disk.path().join("data");
-    let data = data.to_str().expect("a path");
-    let mut hub = Hub::embedded_with(&[
-        ("ROOKERY_DATA__DIR", data),
-        ("ROOKERY_LIMITS__MESSAGES_PER_SECOND", "100000"),
-        ("ROOKERY_LIMITS__MESSAGES_BURST", "100000"),
-    ])
-    .await;
-    let bases = [hub.base.clone()];
-    let ann = Person::sign_up(&bases, "ann").await;
-    let bob = Person::sign_up(&bases, "bob").await;
-    let room = ann.group("hall", &[&bob]).await;
-    let mut talk = Talk::of(&ann, &room).await;
+    let Hall { mut hub, ann, bob, room, mut talk } = Hall::on(&disk).await;
     let mut ear = bob.socket().await;
     for _ in 0..20 {
         assert!(talk.say().await);
@@ -111,7 +127,10 @@ async fn a_full_disk_is_a_refusal_and_nothing_acknowledged_is_lost() {
     let path = format!("/rooms/{room}/messages");
     ann.post(&path, json!({"body": "anyone?"})).await.problem(503, "unavailable");
     let form = json!({"username": "cat", "password": "correct horse battery"});
-    Person::stranger(&bases, 0).post("/users", form).await.problem(503, "unavailable");
+    Person::stranger(std::slice::from_ref(&hub.base), 0)
+        .post("/users", form)
+        .await
+        .problem(503, "unavailable");
     // What is there can be read, and who listens still does.
     ear.settle().await;
     assert_eq!(ear.texts(&room), talk.acknowledged, "what was heard was acknowledged");
@@ -154,19 +173,7 @@ async fn a_hub_that_finds_no_room_to_begin_says_which_folder_it_is() {
 async fn with_room_again_all_goes_on_and_a_crash_right_then_loses_nothing() {
     let _turn = my_turn().await;
     let disk = SmallDisk::mount(BYTES);
-    let data = disk.path().join("data");
-    let data = data.to_str().expect("a path");
-    let mut hub = Hub::embedded_with(&[
-        ("ROOKERY_DATA__DIR", data),
-        ("ROOKERY_LIMITS__MESSAGES_PER_SECOND", "100000"),
-        ("ROOKERY_LIMITS__MESSAGES_BURST", "100000"),
-    ])
-    .await;
-    let bases = [hub.base.clone()];
-    let ann = Person::sign_up(&bases, "ann").await;
-    let bob = Person::sign_up(&bases, "bob").await;
-    let room = ann.group("hall", &[&bob]).await;
-    let mut talk = Talk::of(&ann, &room).await;
+    let Hall { mut hub, ann, bob, room, mut talk } = Hall::on(&disk).await;
     // The log and the store fill up at different moments.
     for (turn, room_left) in [0, 50_000, 500_000].into_iter().enumerate() {
         disk.fill_but(room_left);
@@ -188,5 +195,5 @@ async fn with_room_again_all_goes_on_and_a_crash_right_then_loses_nothing() {
     assert_eq!(history(&ann, &room).await, talk.acknowledged);
     let unread = bob.view(&room).await["unread"].clone();
     assert_eq!(unread, json!(talk.acknowledged.len()), "of what was refused nothing counts");
-    Person::sign_up(&bases, "cat").await;
+    Person::sign_up(std::slice::from_ref(&hub.base), "cat").await;
 }

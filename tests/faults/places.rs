@@ -5,7 +5,7 @@ use std::process::Command;
 use mysql_async::prelude::Queryable;
 
 use crate::crowd::Line;
-use crate::support::service_script;
+use crate::support::{resident, service_script};
 
 /// The rows of a room in the store of a cluster.
 pub async fn mysql_rows(url: &str, room: &str) -> Vec<Line> {
@@ -57,8 +57,5 @@ impl Drop for Away {
 
 /// The resident memory of a process, in bytes.
 pub fn memory(pid: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("a process");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("VmRSS");
-    let kilobytes: usize = line.split_whitespace().nth(1).and_then(|n| n.parse().ok()).expect("kB");
-    kilobytes * 1024
+    resident(pid).expect("a process") as usize
 }

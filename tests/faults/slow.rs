@@ -6,13 +6,12 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::crowd::FAST;
 use crate::my_turn;
 use crate::places::memory;
-use crate::support::{Hub, Person, within};
+use crate::support::{Hub, Person, opening, within};
 
 const SLOW: usize = 20;
 const MESSAGES: usize = 600;
@@ -22,12 +21,7 @@ const MEGABYTE: usize = 1 << 20;
 /// A socket that says hello and then reads nothing, with little room in its kernel.
 async fn sleeper(person: &Person) -> WebSocketStream<TcpStream> {
     let base = person.base();
-    let url = format!("{}/api/v1/socket", base.replace("http://", "ws://"));
-    let mut request = url.into_client_request().expect("an address");
-    let headers = request.headers_mut();
-    let bearer = format!("Bearer {}", person.token);
-    headers.insert("sec-websocket-protocol", "rookery.v1".parse().expect("a header"));
-    headers.insert("authorization", bearer.parse().expect("a header"));
+    let request = opening(base, &person.token);
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_recv_buffer_size(4096).expect("a small buffer");
     let address = base.trim_start_matches("http://").parse().expect("an address");

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use rookery::guarantees::history::{Line, Outcome};
+use rookery::guarantees::history::{Line, Outcome, Try};
 use serde_json::{Value, json};
 
-use crate::recording::line_of;
+use crate::recording::{Clock, line_of};
 
 /// Past it an outcome is unknown.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(15);
@@ -83,7 +83,7 @@ impl Asking {
     }
 
     /// Posts a message.
-    pub async fn post(&self, base: &str, login: &Login, room: &str, body: &str) -> Outcome {
+    async fn post(&self, base: &str, login: &Login, room: &str, body: &str) -> Outcome {
         let path = format!("/rooms/{room}/messages");
         let message = json!({"body": body, "client_id": client_id(body)});
         match self.ask(base, login, Method::POST, &path, Some(message)).await {
@@ -96,6 +96,20 @@ impl Asking {
             }
             _ => Outcome::Unknown,
         }
+    }
+
+    /// Posts a message, and notes when it was asked and answered.
+    pub async fn try_to_post(
+        &self,
+        clock: Clock,
+        place: Place,
+        login: &Login,
+        room: &str,
+        body: &str,
+    ) -> Try {
+        let at = clock.now();
+        let outcome = self.post(&place.base, login, room, body).await;
+        Try { instance: place.name, at, answered_at: clock.now(), outcome }
     }
 
     /// The whole history of a room from the start: its lines, the status that refused them, or

@@ -23,12 +23,12 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::asking::{Asking, Login, Place};
-use crate::recording::{Clock, number};
+use crate::recording::{Clock, number, text};
+use crate::support::opening;
 
 /// Sends that wait for an answer on the socket.
 const WINDOW: usize = 6;
@@ -253,12 +253,7 @@ impl Client {
     async fn connect(&mut self) -> Option<Ws> {
         self.door = (self.door + 1) % self.common.doors.len();
         let base = &self.common.doors[self.door];
-        let url = format!("{}/api/v1/socket", base.replace("http://", "ws://"));
-        let mut request = url.into_client_request().expect("an address");
-        let headers = request.headers_mut();
-        let bearer = format!("Bearer {}", self.login.token);
-        headers.insert("sec-websocket-protocol", "rookery.v1".parse().expect("a header"));
-        headers.insert("authorization", bearer.parse().expect("a header"));
+        let request = opening(base, &self.login.token);
         let connecting = tokio::time::timeout(Duration::from_secs(5), connect_async(request));
         let (mut ws, _) = connecting.await.ok()?.ok()?;
         let hello = json!({"type": "hello", "ref": 0, "rooms": self.cursors()});
@@ -455,10 +450,6 @@ impl Client {
 /// Through a balancer nobody knows which instance a socket is at.
 fn socket_name() -> String {
     "a socket".to_owned()
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 /// The next frame, or the close code with which the connection ended.

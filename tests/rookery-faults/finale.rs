@@ -7,8 +7,7 @@ use rookery::guarantees::history::{Change, Count, History, Line, Millis, Page, S
 use serde_json::Value;
 
 use crate::asking::{Asking, Login, Place};
-use crate::observers::text;
-use crate::recording::number;
+use crate::recording::{number, text};
 use crate::stage::Stage;
 use crate::world::Rows;
 

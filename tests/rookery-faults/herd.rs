@@ -11,11 +11,10 @@ use serde_json::{Value, json};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use crate::asking::Login;
+use crate::support::opening;
 
 /// What the kernel may hold of unread bytes for one that does not read.
 const SMALL_BUFFER: u32 = 8 * 1024;
@@ -25,16 +24,6 @@ const GREETED_WITHIN: Duration = Duration::from_secs(30);
 
 type Ws = WebSocketStream<TcpStream>;
 
-fn handshake(address: SocketAddr, login: &Login) -> Request {
-    let url = format!("ws://{address}/api/v1/socket");
-    let mut request = url.into_client_request().expect("an address");
-    let headers = request.headers_mut();
-    let bearer = format!("Bearer {}", login.token);
-    headers.insert("sec-websocket-protocol", "rookery.v1".parse().expect("a header"));
-    headers.insert("authorization", bearer.parse().expect("a header"));
-    request
-}
-
 /// One that says hello and then never reads again.
 pub struct Deaf(TcpStream);
 
@@ -43,7 +32,9 @@ impl Deaf {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(SMALL_BUFFER).expect("a small buffer");
         let stream = socket.connect(address).await.expect("an instance");
-        let (mut ws, _) = client_async(handshake(address, login), stream).await.expect("a socket");
+        let (mut ws, _) = client_async(opening(&format!("http://{address}"), &login.token), stream)
+            .await
+            .expect("a socket");
         let hello = json!({"type": "hello", "ref": 0}).to_string();
         ws.send(Message::text(hello)).await.expect("a hello");
         Deaf(ws.into_inner())
@@ -116,7 +107,8 @@ impl Herd {
 
 async fn greeted(address: SocketAddr, login: &Login) -> Option<Ws> {
     let stream = TcpStream::connect(address).await.ok()?;
-    let (mut ws, _) = client_async(handshake(address, login), stream).await.ok()?;
+    let (mut ws, _) =
+        client_async(opening(&format!("http://{address}"), &login.token), stream).await.ok()?;
     ws.send(Message::text(json!({"type": "hello", "ref": 0}).to_string())).await.ok()?;
     loop {
         if let Message::Text(text) = ws.next().await?.ok()? {

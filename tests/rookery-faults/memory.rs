@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::asking::{Asking, Place};
+use crate::support::resident;
 
 /// What caches take that fill with time, whatever anybody does.
 const CACHES: u64 = 16 << 20;
@@ -70,12 +71,4 @@ async fn sample(
 
 fn process(processes: &Processes, instance: usize) -> Option<u32> {
     processes.lock().expect("nobody panics here")[instance]
-}
-
-/// The resident memory of a process, in bytes.
-fn resident(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes * 1024)
 }

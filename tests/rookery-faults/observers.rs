@@ -12,7 +12,6 @@ use rookery::guarantees::dice::Dice;
 use rookery::guarantees::history::{
     History, Millis, Outcome, Page, Send, Sighting, Source, Try, Turned,
 };
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use crate::asking::{Asking, Login, Place};
@@ -84,10 +83,8 @@ impl Watch {
             let (watch, place, login) = (self.clone(), place.clone(), login.clone());
             let room = room.clone();
             async move {
-                let at = watch.clock.now();
-                let outcome = watch.asking.post(&place.base, &login, &room, &body).await;
-                let answered_at = watch.clock.now();
-                (send, Try { instance: place.name, at, answered_at, outcome })
+                let Watch { clock, asking, .. } = watch;
+                (send, asking.try_to_post(clock, place, &login, &room, &body).await)
             }
             .boxed()
         };
@@ -163,9 +160,4 @@ pub fn latencies(history: &History, from: Millis, to: Millis) -> Vec<Millis> {
         .collect();
     took.sort_unstable();
     took
-}
-
-/// The value of a field that is a string.
-pub fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_default().to_owned()
 }

@@ -37,7 +37,6 @@ pub fn merge(all: &mut History, part: History) {
 
 /// A message as every answer and event gives it.
 pub fn line_of(message: &Value) -> Line {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     Line {
         position: number(&message["position"]),
         id: text(&message["id"]),
@@ -50,4 +49,9 @@ pub fn line_of(message: &Value) -> Line {
 pub fn number(position: &Value) -> i64 {
     let number = position.as_str().and_then(|text| text.parse().ok());
     number.unwrap_or_else(|| panic!("{position} is no position"))
+}
+
+/// The value of a field that is a string.
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }

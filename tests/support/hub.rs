@@ -228,6 +228,14 @@ pub fn previous() -> PathBuf {
     PathBuf::from(String::from_utf8_lossy(&told.stdout).trim())
 }
 
+/// The resident memory of a process, in bytes; `None` where there is none.
+pub fn resident(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
 impl Drop for Hub {
     fn drop(&mut self) {
         self.kill9();

@@ -22,10 +22,10 @@ use std::time::{Duration, Instant};
 
 pub use answer::Answer;
 pub use cluster::{Cluster, Services, service_script};
-pub use hub::{Hub, previous};
+pub use hub::{Hub, previous, resident};
 pub use lines::Lines;
 pub use person::{PASSWORD, Person, Request};
-pub use socket::{Close, Socket, handshake, handshake_at};
+pub use socket::{Close, Socket, handshake, handshake_at, opening};
 pub use topics::{Copy, Place, Topics, texts, until_texts};
 pub use world::World;
 

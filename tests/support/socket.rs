@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::handshake::client;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
@@ -35,12 +36,8 @@ pub type Close = Option<u16>;
 
 impl Socket {
     pub async fn open(base: &str, token: &str) -> Socket {
-        let url = format!("{}/api/v1/socket", base.replace("http://", "ws://"));
-        let mut request = url.into_client_request().expect("an address");
-        let headers = request.headers_mut();
-        headers.insert("sec-websocket-protocol", "rookery.v1".parse().expect("a header"));
-        headers.insert("authorization", format!("Bearer {token}").parse().expect("a header"));
-        let (ws, response) = connect_async(request).await.unwrap_or_else(|error| {
+        let connected = connect_async(opening(base, token)).await;
+        let (ws, response) = connected.unwrap_or_else(|error| {
             panic!("no socket at {base}: {error:?}");
         });
         let protocol = response.headers().get("sec-websocket-protocol");
@@ -287,6 +284,16 @@ fn check_error(answer: &Value, code: &str) {
     assert_eq!(answer["code"], code, "{answer}");
     assert!(answer["detail"].as_str().is_some_and(|text| !text.is_empty()), "{answer}");
     assert!(answer["temporary"].is_boolean(), "{answer}");
+}
+
+/// The request that opens a socket, for those who hold the connection themselves.
+pub fn opening(base: &str, token: &str) -> client::Request {
+    let url = format!("{}/api/v1/socket", base.replace("http://", "ws://"));
+    let mut request = url.into_client_request().expect("an address");
+    let headers = request.headers_mut();
+    headers.insert("sec-websocket-protocol", "rookery.v1".parse().expect("a header"));
+    headers.insert("authorization", format!("Bearer {token}").parse().expect("a header"));
+    request
 }
 
 /// The request that opens a socket, for those that will be refused: send it and look at the

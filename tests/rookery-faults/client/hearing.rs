@@ -6,8 +6,8 @@ use std::time::Duration;
 use rookery::guarantees::history::{Change, Heard, Millis, Outcome, Try};
 use serde_json::Value;
 
-use super::{Client, socket_name, text};
-use crate::recording::{line_of, number};
+use super::{Client, socket_name};
+use crate::recording::{line_of, number, text};
 
 impl Client {
     pub(super) async fn hear(&mut self, frame: Value) {

@@ -70,11 +70,8 @@ impl Client {
         let place = self.dice.one_of(&instances).clone();
         let (login, Send { room, body, .. }) = (self.login.clone(), &self.sends[send]);
         let (room, body) = (room.clone(), body.clone());
-        let posting = async move {
-            let at = clock.now();
-            let outcome = asking.post(&place.base, &login, &room, &body).await;
-            (send, Try { instance: place.name, at, answered_at: clock.now(), outcome })
-        };
+        let posting =
+            async move { (send, asking.try_to_post(clock, place, &login, &room, &body).await) };
         self.posts.push(posting.boxed());
     }
 
