@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
+use rdkafka::{ClientConfig, Offset};
 
 use super::KafkaSettings;
 use super::client::{Context, Health};
+use super::ends::offsets;
 use crate::log::LogError;
 
 /// How long a start waits for the first answer of a broker, and for each step of making topics.
@@ -204,7 +205,7 @@ fn batch_bytes(
     Ok(value.and_then(|value| value.parse().ok()))
 }
 
-/// A topic that was made takes a moment to be known everywhere.
+/// A topic that was made takes a moment to be known everywhere, by the brokers that lead it too.
 fn wait_until_ready(
     settings: &KafkaSettings,
     probe: &BaseConsumer<Context>,
@@ -212,7 +213,9 @@ fn wait_until_ready(
 ) -> Result<u16, LogError> {
     let deadline = Instant::now() + MAKING;
     loop {
-        if let Found::Ready(count) = partitions(settings, probe, topic, FIRST_ANSWER)? {
+        if let Found::Ready(count) = partitions(settings, probe, topic, FIRST_ANSWER)?
+            && offsets(probe, topic, &(0..count).collect::<Vec<_>>(), Offset::End).is_ok()
+        {
             return Ok(count);
         }
         if Instant::now() > deadline {
