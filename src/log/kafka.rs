@@ -98,6 +98,8 @@ struct Shared {
     producer: Producer,
     bus: Producer,
     stop: consumer::Stop,
+    /// The ends of the partitions when the brokers last told them; empty before they did.
+    ends: Mutex<Vec<i64>>,
     /// The first offset of each partition that the store does not have, to be shown to the group.
     progress: Mutex<BTreeMap<u16, i64>>,
     /// The newest call of `share`; the threads of earlier ones end.
@@ -136,6 +138,7 @@ impl KafkaLog {
             config,
             health,
             stop: consumer::Stop::default(),
+            ends: Mutex::default(),
             progress: Mutex::default(),
             sharing: AtomicU64::new(0),
             share_turn: Mutex::new(()),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use rdkafka::message::{BorrowedMessage, Message};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::{Context, for_reading};
-use super::consumer::{Positions, is_lost};
+use super::consumer::{Positions, Stall, is_lost};
 use super::ends::offsets;
 use super::producer::{Outgoing, Purpose};
 use super::{KafkaLog, Shared, spawn};
@@ -23,6 +23,8 @@ use crate::log::{BUS_WAITING, Bus, Channel, Heard, LogError, count};
 const GLANCE: Duration = Duration::from_millis(100);
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 const WAIT_FOR_FLUSH: Duration = Duration::from_secs(2);
+/// How often it is asked in silence whether there is anything to hear.
+const SILENCE: Duration = Duration::from_secs(3);
 
 #[async_trait]
 impl Bus for KafkaLog {
@@ -97,6 +99,9 @@ struct Listening {
     positions: Positions,
     /// Reaching this offset is to be told, once.
     catch_up: Option<i64>,
+    stall: Stall,
+    /// When something was heard, or it was asked whether there is anything to hear.
+    heard_at: Instant,
 }
 
 impl Listening {
@@ -109,7 +114,24 @@ impl Listening {
             Channel::Presence => (0, end),
         };
         let positions = Positions::from(BTreeMap::from([(0, from)]));
-        Ok(Listening { topic, consumer, positions, catch_up })
+        let (stall, heard_at) = (Stall::default(), Instant::now());
+        Ok(Listening { topic, consumer, positions, catch_up, stall, heard_at })
+    }
+
+    /// In silence, asks now and then whether there is anything to hear.
+    fn look(&mut self) -> KafkaResult<()> {
+        if self.heard_at.elapsed() < SILENCE {
+            return Ok(());
+        }
+        self.heard_at = Instant::now();
+        match offsets(&self.consumer, &self.topic, &[0], Offset::End) {
+            Ok(ends) => self.stall.look(&self.positions, &ends, self.heard_at),
+            // The brokers are away, and nobody can be heard.
+            Err(_) => {
+                self.stall.excuse();
+                Ok(())
+            }
+        }
     }
 
     fn consume(&mut self, shared: &Shared, listener: &mpsc::Sender<Heard>) -> KafkaResult<()> {
@@ -127,9 +149,16 @@ impl Listening {
                     return Ok(());
                 }
             }
+            if let Err(error) = self.look() {
+                self.consumer = connect(shared)?;
+                return Err(error);
+            }
             let heard = match self.consumer.poll(GLANCE) {
                 None => continue,
-                Some(Ok(message)) => self.positions.hear(&message),
+                Some(Ok(message)) => {
+                    self.heard_at = Instant::now();
+                    self.positions.hear(&message)
+                }
                 // Compaction may have taken the last offsets before the end.
                 Some(Err(KafkaError::PartitionEOF(_))) => {
                     if let (Some(end), Some(next)) =

@@ -14,6 +14,9 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::ends::offsets;
 use crate::log::{Entry, lock};
 
+/// So long a partition may stand still before its end; far longer than any fetch takes.
+const STALLED_AFTER: Duration = Duration::from_secs(3);
+
 /// The offset that comes next in each partition that is read.
 #[derive(Debug, Default)]
 pub(super) struct Positions {
@@ -82,6 +85,46 @@ impl Positions {
             list.add_partition_offset(topic, i32::from(*partition), Offset::Offset(*next))?;
         }
         Ok(list)
+    }
+}
+
+/// Notices a partition that has entries which do not come, though everything else says that it
+/// should. librdkafka may forget to fetch one after a broker has hung; a new consumer does not.
+#[derive(Debug, Default)]
+pub(super) struct Stall {
+    /// Where each partition has stopped short of its end, and since when.
+    behind: BTreeMap<u16, (i64, Instant)>,
+    /// Where a new consumer was to help. If it did not, there is nothing: what compaction or a
+    /// transaction has left of an entry is no entry.
+    tried: BTreeMap<u16, i64>,
+}
+
+impl Stall {
+    /// What was read is all that had arrived, and these are the ends of the partitions. An error,
+    /// once, for one that has not moved towards its end for [`STALLED_AFTER`].
+    pub fn look(&mut self, positions: &Positions, ends: &[i64], now: Instant) -> KafkaResult<()> {
+        for (&partition, &next) in &positions.next {
+            if ends.get(usize::from(partition)).is_none_or(|end| next >= *end) {
+                self.behind.remove(&partition);
+                continue;
+            }
+            let (at, since) = self.behind.entry(partition).or_insert((next, now));
+            if *at != next {
+                (*at, *since) = (next, now);
+            } else if now.duration_since(*since) > STALLED_AFTER
+                && self.tried.insert(partition, next) != Some(next)
+            {
+                tracing::warn!(partition, next, "entries of a partition do not arrive");
+                self.excuse();
+                return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::AutoOffsetReset));
+            }
+        }
+        Ok(())
+    }
+
+    /// There is a reason to be behind: brokers that are away, or a reader that is slow.
+    pub fn excuse(&mut self) {
+        self.behind.clear();
     }
 }
 

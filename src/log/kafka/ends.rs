@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::client::Context;
 use super::{Shared, spawn};
-use crate::log::LogError;
+use crate::log::{LogError, lock};
 
 /// Those who may wait for an answer.
 const ASKING: usize = 10_000;
@@ -66,8 +66,9 @@ fn run(shared: &Shared, probe: &BaseConsumer<Context>, asked: &Receiver<Ask>) {
         // Hands the client's own errors and log lines to its context. They are older than the
         // answer, which has the last word.
         while probe.poll(Duration::ZERO).is_some() {}
-        if ends.is_ok() {
+        if let Ok(ends) = &ends {
             shared.health.answered();
+            lock(&shared.ends).clone_from(ends);
         }
         for ask in waiting {
             let ends = ends.as_ref().cloned().map_err(|error| LogError(error.to_string()));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -10,8 +10,8 @@ use tokio::sync::mpsc;
 
 use super::Shared;
 use super::client::{Context, for_reading};
-use super::consumer::{Positions, is_lost};
-use crate::log::{BATCH_BYTES, BATCH_ENTRIES, Entry};
+use super::consumer::{Positions, Stall, is_lost};
+use crate::log::{BATCH_BYTES, BATCH_ENTRIES, Entry, lock};
 
 /// How long a thread takes to notice that nobody reads from it any more.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -20,8 +20,9 @@ const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// Feeds until the reader goes or the log is closed, however often the brokers are lost.
 pub(super) fn run(shared: &Shared, from: Vec<i64>, feed: &mpsc::Sender<Vec<Entry>>) {
     let mut positions = Positions::from((0..).zip(from).collect::<BTreeMap<_, _>>());
+    let mut stall = Stall::default();
     while !feed.is_closed() && !shared.stop.is_now_at(&positions) {
-        match consume(shared, &mut positions, feed) {
+        match consume(shared, &mut positions, &mut stall, feed) {
             Ok(()) => return,
             Err(error) => tracing::warn!(%error, "following the log starts again"),
         }
@@ -32,6 +33,7 @@ pub(super) fn run(shared: &Shared, from: Vec<i64>, feed: &mpsc::Sender<Vec<Entry
 fn consume(
     shared: &Shared,
     positions: &mut Positions,
+    stall: &mut Stall,
     feed: &mpsc::Sender<Vec<Entry>>,
 ) -> KafkaResult<()> {
     let topic = &shared.names.messages;
@@ -41,41 +43,59 @@ fn consume(
     positions.fit(&consumer, topic)?;
     consumer.assign(&positions.assignment(topic)?)?;
     while !feed.is_closed() && !shared.stop.is_now_at(positions) {
-        let (batch, lost) = next_batch(&consumer, positions);
+        let Batch { entries, end } = next_batch(&consumer, positions);
         // Waiting here is how a slow reader slows this feed alone.
-        if !batch.is_empty() && feed.blocking_send(batch).is_err() {
+        if !entries.is_empty() && feed.blocking_send(entries).is_err() {
             break;
         }
-        if let Some(error) = lost {
-            return Err(error);
+        match end {
+            End::Lost(error) => return Err(error),
+            End::Nothing if shared.health.is_up() => {
+                stall.look(positions, &lock(&shared.ends), Instant::now())?;
+            }
+            End::Nothing | End::Full => stall.excuse(),
         }
     }
     Ok(())
 }
 
-/// What is there already, or the first to come within a moment; and why there is no more.
-fn next_batch(
-    consumer: &BaseConsumer<Context>,
-    positions: &mut Positions,
-) -> (Vec<Entry>, Option<KafkaError>) {
-    let mut batch = Vec::new();
+/// Some entries, and why there are no more of them.
+struct Batch {
+    entries: Vec<Entry>,
+    end: End,
+}
+
+enum End {
+    /// There is more, maybe.
+    Full,
+    /// Nothing more has arrived.
+    Nothing,
+    /// The consumer cannot go on.
+    Lost(KafkaError),
+}
+
+/// What is there already, or the first to come within a moment.
+fn next_batch(consumer: &BaseConsumer<Context>, positions: &mut Positions) -> Batch {
+    let mut entries = Vec::new();
     let mut bytes = 0;
     let mut patience = GLANCE;
-    while batch.len() < BATCH_ENTRIES && bytes < BATCH_BYTES {
-        let Some(polled) = consumer.poll(patience) else { break };
+    while entries.len() < BATCH_ENTRIES && bytes < BATCH_BYTES {
+        let Some(polled) = consumer.poll(patience) else {
+            return Batch { entries, end: End::Nothing };
+        };
         match polled.and_then(|message| positions.accept(&message)) {
             Ok(Some(entry)) => {
                 bytes += entry.bytes();
-                batch.push(entry);
+                entries.push(entry);
             }
             Ok(None) => {}
-            Err(error) if is_lost(&error) => return (batch, Some(error)),
+            Err(error) if is_lost(&error) => return Batch { entries, end: End::Lost(error) },
             Err(error) => {
                 tracing::debug!(%error, "following the log");
-                break;
+                return Batch { entries, end: End::Nothing };
             }
         }
         patience = Duration::ZERO;
     }
-    (batch, None)
+    Batch { entries, end: End::Full }
 }

@@ -19,7 +19,8 @@ use rdkafka::{ClientContext, Offset, TopicPartitionList};
 use tokio::sync::{mpsc, oneshot};
 
 use super::client::{self, ours};
-use super::consumer::is_lost;
+use super::consumer::{Positions, Stall, is_lost};
+use super::ends::offsets;
 use super::producer::{self, Origin};
 use super::{KafkaLog, Shared, spawn};
 use crate::log::{AppendError, Arrival, Inbound, LogError, Settled, lock};
@@ -31,6 +32,8 @@ const GLANCE: Duration = Duration::from_millis(50);
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 /// So much is dealt with once more after a crash, which only copies in quarantine show.
 const COMMIT_EVERY: Duration = Duration::from_millis(100);
+/// How often it is asked in silence whether there is anything to read.
+const SILENCE: Duration = Duration::from_secs(5);
 
 #[async_trait]
 impl Inbound for KafkaLog {
@@ -54,8 +57,9 @@ impl Inbound for KafkaLog {
 }
 
 fn run(shared: &Arc<Shared>, feed: &mpsc::Sender<Arrival>) {
+    let mut stall = Stall::default();
     while !is_over(shared, feed) {
-        match consume(shared, feed) {
+        match consume(shared, &mut stall, feed) {
             Ok(()) => return,
             Err(error) => tracing::warn!(%error, "reading what is inbound starts again"),
         }
@@ -67,7 +71,11 @@ fn is_over(shared: &Shared, feed: &mpsc::Sender<Arrival>) -> bool {
     feed.is_closed() || shared.stop.is_asked()
 }
 
-fn consume(shared: &Arc<Shared>, feed: &mpsc::Sender<Arrival>) -> KafkaResult<()> {
+fn consume(
+    shared: &Arc<Shared>,
+    stall: &mut Stall,
+    feed: &mpsc::Sender<Arrival>,
+) -> KafkaResult<()> {
     let config = ours(
         &shared.config,
         &[
@@ -81,7 +89,6 @@ fn consume(shared: &Arc<Shared>, feed: &mpsc::Sender<Arrival>) -> KafkaResult<()
             ("partition.assignment.strategy", "range"),
             ("session.timeout.ms", "6000"),
             ("heartbeat.interval.ms", "1000"),
-            ("fetch.wait.max.ms", "100"),
             ("queued.max.messages.kbytes", "4096"),
         ],
     );
@@ -91,17 +98,18 @@ fn consume(shared: &Arc<Shared>, feed: &mpsc::Sender<Arrival>) -> KafkaResult<()
     let consumer: BaseConsumer<Member> =
         config.create_with_context(Member { topic: topic.clone(), progress })?;
     consumer.subscribe(&[&topic])?;
-    let (mut paused, mut committed_at) = (false, Instant::now());
+    let (mut paused, mut committed_at, mut read_at) = (false, Instant::now(), Instant::now());
     while !is_over(shared, feed) {
         if lock(&consumer.context().progress).unsettled() >= UNSETTLED {
             // Again each time: the group may have given us more.
             consumer.pause(&consumer.assignment()?)?;
-            paused = true;
+            (paused, read_at) = (true, Instant::now());
         } else if std::mem::take(&mut paused) {
             consumer.resume(&consumer.assignment()?)?;
         }
         match consumer.poll(GLANCE) {
             Some(Ok(message)) => {
+                read_at = Instant::now();
                 let generation = lock(&consumer.context().progress).hand_out();
                 let arrival = arrival(&topic, &message, generation, settled.clone());
                 // There is room for all that may be unsettled, so it only waits for a moment.
@@ -111,6 +119,10 @@ fn consume(shared: &Arc<Shared>, feed: &mpsc::Sender<Arrival>) -> KafkaResult<()
             }
             Some(Err(error)) if is_lost(&error) => return Err(error),
             Some(Err(error)) => tracing::debug!(%error, "reading what is inbound"),
+            None if read_at.elapsed() >= SILENCE => {
+                read_at = Instant::now();
+                look(&consumer, &topic, stall)?;
+            }
             None => {}
         }
         if committed_at.elapsed() >= COMMIT_EVERY {
@@ -121,6 +133,27 @@ fn consume(shared: &Arc<Shared>, feed: &mpsc::Sender<Arrival>) -> KafkaResult<()
     // Dropping the consumer leaves the group, so that others need not wait for the time-out.
     consumer.context().commit(&consumer, CommitMode::Sync);
     Ok(())
+}
+
+/// Whether there is something to read that does not come.
+fn look(consumer: &BaseConsumer<Member>, topic: &str, stall: &mut Stall) -> KafkaResult<()> {
+    let mut positions = Positions::default();
+    for place in consumer.position()?.elements() {
+        if let Offset::Offset(next) = place.offset() {
+            positions.next.insert(place.partition() as u16, next);
+        }
+    }
+    let Some(last) = positions.next.last_key_value().map(|(partition, _)| *partition) else {
+        return Ok(());
+    };
+    match offsets(consumer, topic, &(0..=last).collect::<Vec<_>>(), Offset::End) {
+        Ok(ends) => stall.look(&positions, &ends, Instant::now()),
+        // The brokers are away, and nothing can be read.
+        Err(_) => {
+            stall.excuse();
+            Ok(())
+        }
+    }
 }
 
 fn arrival(

@@ -22,7 +22,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::Shared;
 use super::client::{self, for_reading, ours};
-use super::consumer::{Positions, is_lost};
+use super::consumer::{Positions, Stall, is_lost};
 use crate::log::{BATCH_BYTES, BATCH_ENTRIES, Share, StoredOffsets, lock};
 
 /// How long a thread takes to notice that nobody reads from it any more, and how often it looks
@@ -50,8 +50,9 @@ pub(super) fn run(
         feed,
         held: Mutex::default(),
     });
+    let mut stall = Stall::default();
     while !sharing.is_over() {
-        match consume(&sharing) {
+        match consume(&sharing, &mut stall) {
             Ok(()) => return,
             Err(error) => tracing::warn!(%error, "sharing the log starts again"),
         }
@@ -81,7 +82,7 @@ struct Held {
     untold: bool,
 }
 
-fn consume(sharing: &Arc<Sharing>) -> KafkaResult<()> {
+fn consume(sharing: &Arc<Sharing>, stall: &mut Stall) -> KafkaResult<()> {
     let shared = &sharing.shared;
     let config = ours(
         &for_reading(&shared.config, &shared.names.group),
@@ -106,7 +107,12 @@ fn consume(sharing: &Arc<Sharing>) -> KafkaResult<()> {
         } else if std::mem::take(&mut paused) {
             consumer.resume(&consumer.assignment()?)?;
         }
-        sharing.gather(&consumer)?;
+        let has_all = sharing.gather(&consumer)?;
+        if has_all && !paused && shared.health.is_up() {
+            stall.look(&lock(&sharing.held).positions, &lock(&shared.ends), Instant::now())?;
+        } else {
+            stall.excuse();
+        }
         progress.commit(sharing, &consumer);
     }
     // Dropping the consumer leaves the group, so that others need not wait for the time-out.
@@ -138,9 +144,9 @@ impl Sharing {
         true
     }
 
-    /// Takes in what has arrived, up to a batch. A rebalance that comes in between puts its own
-    /// word in at its place.
-    fn gather(&self, consumer: &BaseConsumer<Member>) -> KafkaResult<()> {
+    /// Takes in what has arrived, up to a batch, and says whether that was all. A rebalance that
+    /// comes in between puts its own word in at its place.
+    fn gather(&self, consumer: &BaseConsumer<Member>) -> KafkaResult<bool> {
         let mut patience = GLANCE;
         let (mut entries, mut bytes) = (0, 0);
         while entries < BATCH_ENTRIES && bytes < BATCH_BYTES {
@@ -149,7 +155,7 @@ impl Sharing {
             if std::mem::take(&mut held.failed) {
                 return Err(KafkaError::Rebalance(RDKafkaErrorCode::NoOffset));
             }
-            let Some(polled) = polled else { break };
+            let Some(polled) = polled else { return Ok(true) };
             match polled.and_then(|message| held.positions.accept(&message)) {
                 Ok(Some(entry)) => {
                     (entries, bytes) = (entries + 1, bytes + entry.bytes());
@@ -162,12 +168,12 @@ impl Sharing {
                 Err(error) if is_lost(&error) => return Err(error),
                 Err(error) => {
                     tracing::debug!(%error, "sharing the log");
-                    break;
+                    return Ok(true);
                 }
             }
             patience = Duration::ZERO;
         }
-        Ok(())
+        Ok(false)
     }
 
     /// Asks the store where each partition goes on, for a while.

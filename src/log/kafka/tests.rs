@@ -94,3 +94,22 @@ async fn without_a_broker_the_start_fails_soon_and_says_where_it_looked() {
     assert!(started.elapsed() < Duration::from_secs(7));
     assert!(error.contains("127.0.0.1:1") && !error.contains('\n'), "{error}");
 }
+
+#[test]
+fn a_partition_that_stands_still_before_its_end_is_noticed() {
+    let at = |first, second| consumer::Positions::from(BTreeMap::from([(0, first), (1, second)]));
+    let start = Instant::now();
+    let later = |seconds| start + Duration::from_secs(seconds);
+    let mut stall = consumer::Stall::default();
+    assert!(stall.look(&at(5, 7), &[], later(0)).is_ok(), "nobody knows the ends yet");
+    assert!(stall.look(&at(5, 7), &[9, 7], later(10)).is_ok(), "it has just been seen");
+    assert!(stall.look(&at(6, 7), &[9, 7], later(20)).is_ok(), "it moves");
+    stall.excuse();
+    assert!(stall.look(&at(6, 7), &[9, 7], later(30)).is_ok(), "the brokers were away");
+    assert!(stall.look(&at(6, 9), &[9, 9], later(34)).is_err(), "the other one moves");
+    assert!(stall.look(&at(9, 9), &[9, 9], later(40)).is_ok(), "all is there");
+    assert!(stall.look(&at(9, 9), &[12, 9], later(50)).is_ok(), "there is more since now");
+    assert!(stall.look(&at(9, 9), &[12, 9], later(54)).is_err());
+    assert!(stall.look(&at(9, 9), &[12, 9], later(60)).is_ok());
+    assert!(stall.look(&at(9, 9), &[12, 9], later(70)).is_ok(), "nothing is there, after all");
+}
