@@ -179,11 +179,15 @@ impl Hub {
 
     /// As a crash would end it.
     pub fn kill9(&mut self) {
+        let died = self.exited().filter(|status| status.signal().is_some());
         if let Some(mut child) = self.child.take() {
-            // It may have ended already, which is as good.
+            // It may have ended already.
             let _ = child.kill();
-            let status = child.wait().expect("the hub is our child");
-            assert!(status.signal().is_some() || status.code().is_some());
+            child.wait().expect("the hub is our child");
+        }
+        if let Some(status) = died {
+            eprintln!("{} had died before: {status}", self.base);
+            assert!(std::thread::panicking(), "the hub died by itself\n{}", self.log());
         }
     }
 
