@@ -197,6 +197,11 @@ enum Way {
 }
 
 impl State {
+    /// Whether a connection that was opened in that state has ended.
+    fn broke(&self, born: &State) -> bool {
+        self.cuts > born.cuts || self.resets > born.resets
+    }
+
     fn stops(&self, way: Way) -> bool {
         match self.weather {
             Weather::Frozen => true,
@@ -258,7 +263,7 @@ async fn connection(client: TcpStream, shared: Arc<Shared>, born: State) {
         // First of all, or what waited would still slip through.
         biased;
         how = &mut broken => end(how, &[&client, &server]),
-        how = carry(&client, &server, &open.0) => end(how, &[&client, &server]),
+        how = carry(&client, &server, &open.0, born) => end(how, &[&client, &server]),
     }
 }
 
@@ -277,8 +282,7 @@ fn end(how: Ended, sockets: &[&TcpStream]) {
 
 /// Until the weather ends a connection that was opened in that state.
 async fn broken(mut states: watch::Receiver<State>, born: State) -> Ended {
-    let gone = |state: &State| state.cuts > born.cuts || state.resets > born.resets;
-    match states.wait_for(gone).await.as_deref() {
+    match states.wait_for(|state| state.broke(&born)).await.as_deref() {
         Ok(state) if state.resets > born.resets => Ended::Reset,
         _ => Ended::Closed,
     }
@@ -302,14 +306,14 @@ async fn dial(states: &mut watch::Receiver<State>) -> Result<TcpStream, Error> {
 }
 
 /// Carries bytes both ways until both ended, or one end is gone.
-async fn carry(client: &TcpStream, server: &TcpStream, shared: &Shared) -> Ended {
+async fn carry(client: &TcpStream, server: &TcpStream, shared: &Shared, born: State) -> Ended {
     for socket in [client, server] {
         // Fails for a socket that is dead already, which shows soon enough.
         let _ = socket.set_nodelay(true);
         let _ = SockRef::from(socket).set_send_buffer_size(KERNEL as usize);
     }
-    let there = Pump::new(Way::ToServer, shared);
-    let back = Pump::new(Way::ToClient, shared);
+    let there = Pump::new(Way::ToServer, shared, born);
+    let back = Pump::new(Way::ToClient, shared, born);
     let carried = tokio::try_join!(there.run(client, server), back.run(server, client));
     let Err(Gone(way)) = carried else { return Ended::Closed };
     // That an end is gone is news, and has to come through as well.
@@ -324,6 +328,8 @@ struct Gone(Way);
 struct Pump<'a> {
     way: Way,
     shared: &'a Shared,
+    /// When the connection was opened.
+    born: State,
     /// When each piece was read; the oldest in front.
     waiting: VecDeque<(Instant, Vec<u8>)>,
     bytes: usize,
@@ -334,8 +340,8 @@ struct Pump<'a> {
 }
 
 impl Pump<'_> {
-    fn new(way: Way, shared: &Shared) -> Pump<'_> {
-        Pump { way, shared, waiting: VecDeque::new(), bytes: 0, turn: None, closed: false }
+    fn new(way: Way, shared: &Shared, born: State) -> Pump<'_> {
+        Pump { way, shared, born, waiting: VecDeque::new(), bytes: 0, turn: None, closed: false }
     }
 
     async fn run(mut self, from: &TcpStream, to: &TcpStream) -> Result<(), Gone> {
@@ -346,7 +352,8 @@ impl Pump<'_> {
         let mut states = self.shared.state.subscribe();
         loop {
             let state = *states.borrow_and_update();
-            let stops = state.stops(self.way);
+            // Broken while this ran: nothing slips through before the connection ends.
+            let stops = state.stops(self.way) || state.broke(&self.born);
             if self.closed && self.waiting.is_empty() && !stops {
                 // The other end may be gone; the other direction finds out.
                 let _ = SockRef::from(to).shutdown(Shutdown::Write);
