@@ -3,11 +3,12 @@
 //! It wakes from the store's snapshot, goes on with the log's tail, and sleeps again when nobody
 //! has listened or asked for a while. What may happen in a room is for `core::room` to decide.
 
+mod held_up;
 mod listeners;
 mod receipts;
 mod refill;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,11 +27,12 @@ use crate::core::kept::Kept;
 use crate::core::page::Events;
 use crate::core::recent::First;
 use crate::core::record::{Action, Record};
-use crate::core::room::{Doer, Event, Message as ChatMessage, Refusal, Room};
+use crate::core::room::{Doer, Event, Refusal, Room};
 use crate::core::simple;
 use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{AppendError, Entry};
+use held_up::HeldUp;
 use listeners::Listener;
 pub use listeners::{Join, Subscribe, Watch, Welcome};
 pub use receipts::ReceiptHeard;
@@ -44,10 +46,6 @@ const READ_BACK_WITHIN: Duration = Duration::from_secs(10);
 /// A room that nobody listens to sleeps after this.
 const IDLE: Duration = Duration::from_secs(60);
 const TICK: Duration = Duration::from_secs(2);
-/// How long a repeat is looked for in the store before the message goes on as a new one.
-const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
-/// Proposals that wait for a look-up; past it they are refused as unavailable.
-const LOOKING_UP: usize = 1_000;
 
 /// Somebody wants something to happen in the room.
 #[derive(Message, Debug)]
@@ -98,14 +96,6 @@ pub struct TypingHeard(pub UserId);
 #[rtype(result = "()")]
 pub struct Forget(pub Person);
 
-/// The result of looking in the store for a message with this `client_id`.
-#[derive(Message)]
-#[rtype(result = "()")]
-struct LookedUp {
-    by: UserId,
-    found: Option<ChatMessage>,
-}
-
 struct Pending {
     reply: Reply,
     since: Instant,
@@ -123,8 +113,7 @@ pub struct RoomActor {
     told: Told,
     /// Published, not read back yet.
     pending: HashMap<Uuid, Pending>,
-    /// Proposals of a sender whose first one is being looked up: they stay in order.
-    looking_up: HashMap<UserId, VecDeque<Propose>>,
+    held_up: HeldUp,
     /// The first offset that this actor's state does not have.
     next: i64,
     used_at: Instant,
@@ -146,52 +135,13 @@ impl RoomActor {
             refill: Refill::default(),
             told: Told::default(),
             pending: HashMap::new(),
-            looking_up: HashMap::new(),
+            held_up: HeldUp::default(),
             next: 0,
             used_at: Instant::now(),
             retired: false,
             hub,
             id,
         }
-    }
-
-    /// Admits a proposal and publishes it, or answers at once.
-    fn propose(&mut self, propose: Propose, ctx: &mut Context<Self>) {
-        if let Some(queue) = self.looking_up.get_mut(&propose.by.user) {
-            if queue.len() < LOOKING_UP {
-                queue.push_back(propose);
-            }
-            return;
-        }
-        match self.room.admit(propose.by, &propose.action, now()) {
-            // One who is muted since may still ask what became of an earlier message.
-            Ok(_) | Err(Refusal::Muted(_)) if self.may_be_repeated(&propose.action) => {
-                self.look_up(propose, ctx)
-            }
-            Ok(by) => self.publish(Propose { by, ..propose }, ctx),
-            Err(refusal) => self.refuse(refusal, propose.reply),
-        }
-    }
-
-    /// Whether the message may repeat one that is older than the window that the fold knows.
-    fn may_be_repeated(&self, action: &Action) -> bool {
-        let marked = matches!(action, Action::Message(post) if post.client_id.is_some());
-        marked && !self.room.recent.is_complete()
-    }
-
-    fn look_up(&mut self, propose: Propose, ctx: &mut Context<Self>) {
-        let Action::Message(post) = &propose.action else { return };
-        let (store, room, by) = (self.hub.store.clone(), self.id, propose.by.user);
-        let client_id = post.client_id.clone().unwrap_or_default();
-        self.looking_up.insert(by, VecDeque::from([propose]));
-        let me = ctx.address();
-        actix_rt::spawn(async move {
-            let found = store.message_by_client_id(room, by, &client_id);
-            // A live room does not depend on the store: without an answer it goes on.
-            let found = tokio::time::timeout(LOOK_UP_WITHIN, found).await;
-            let found = found.ok().and_then(Result::ok).flatten();
-            me.do_send(LookedUp { by, found });
-        });
     }
 
     fn publish(&mut self, propose: Propose, ctx: &mut Context<Self>) {
@@ -443,25 +393,6 @@ impl Handler<Propose> for RoomActor {
         }
         self.used_at = Instant::now();
         self.propose(propose, ctx);
-    }
-}
-
-impl Handler<LookedUp> for RoomActor {
-    type Result = ();
-
-    fn handle(&mut self, looked_up: LookedUp, ctx: &mut Self::Context) {
-        let Some(mut queue) = self.looking_up.remove(&looked_up.by) else { return };
-        if let Some(first) = queue.pop_front() {
-            match looked_up.found {
-                Some(message) => first.reply.answer(Outcome::Repeated(Box::new(message))),
-                // It may have come in from elsewhere meanwhile, or its sender gone.
-                None => match self.room.admit(first.by, &first.action, now()) {
-                    Ok(by) => self.publish(Propose { by, ..first }, ctx),
-                    Err(refusal) => self.refuse(refusal, first.reply),
-                },
-            }
-        }
-        queue.into_iter().for_each(|propose| self.propose(propose, ctx));
     }
 }
 
