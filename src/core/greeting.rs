@@ -11,6 +11,16 @@ use super::types::{Position, RoomId};
 /// Rooms, and up to where a client knows them.
 pub type Known = HashMap<RoomId, Position>;
 
+/// What a socket is told of its person's coming into a room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tells {
+    Nothing,
+    /// The record, and what follows.
+    TheRecord,
+    /// To reload the room: it knew the room before, and has not been told yet what it missed.
+    Reload,
+}
+
 #[derive(Debug, Default)]
 pub enum Greeted {
     /// It has not said hello; then its rooms will be on the list.
@@ -34,19 +44,23 @@ impl Greeted {
         *self = Greeted::Listing { named, came };
     }
 
-    /// Its person came into a room by the record at this position: whether it is to be told now.
+    /// Its person came into a room by the record at this position: what it is to be told now.
     /// What is not told now is on the list, or is told when the socket joins the room.
-    pub fn tells(&mut self, room: RoomId, position: Position) -> bool {
+    pub fn tells(&mut self, room: RoomId, position: Position) -> Tells {
         match self {
-            Greeted::NotYet => false,
+            Greeted::NotYet => Tells::Nothing,
             Greeted::Listing { named, came } => {
                 if named.get(&room).is_none_or(|known| *known < position) {
                     came.entry(room).or_insert(position);
                 }
-                false
+                Tells::Nothing
             }
-            Greeted::Joining { known } => known.get(&room).is_none_or(|known| *known < position),
-            Greeted::Whole => true,
+            Greeted::Joining { known } => match known.get(&room) {
+                Some(known) if *known >= position => Tells::Nothing,
+                Some(known) if known.0 < position.0 - 1 => Tells::Reload,
+                _ => Tells::TheRecord,
+            },
+            Greeted::Whole => Tells::TheRecord,
         }
     }
 
@@ -96,30 +110,36 @@ mod tests {
     fn who_resumes_is_not_told_again_of_coming_in() {
         // A room that wakes tells of records that the client heard on another instance.
         let mut greeted = listing(&[(FENS, 15)]);
-        assert!(!greeted.tells(FENS, Position(3)));
+        assert_eq!(greeted.tells(FENS, Position(3)), Tells::Nothing);
         assert_eq!(greeted.list(&[(FENS, Position(16))]), [(FENS, Position(15))]);
-        assert!(!greeted.tells(FENS, Position(3)));
-        assert!(greeted.tells(FENS, Position(17)), "removed meanwhile, and added again");
+        assert_eq!(greeted.tells(FENS, Position(3)), Tells::Nothing);
+        assert_eq!(
+            greeted.tells(FENS, Position(16)),
+            Tells::TheRecord,
+            "right after what it knows"
+        );
+        let again = greeted.tells(FENS, Position(17));
+        assert_eq!(again, Tells::Reload, "removed meanwhile, and added again");
     }
 
     #[test]
     fn what_comes_while_the_list_is_made_is_joined_once() {
         let mut greeted = listing(&[(MEADOW, 2)]);
         for (room, at) in [(FENS, 5), (REEDS, 6), (MEADOW, 9), (REEDS, 8)] {
-            assert!(!greeted.tells(room, Position(at)));
+            assert_eq!(greeted.tells(room, Position(at)), Tells::Nothing);
         }
         let to_join = greeted.list(&[(FENS, Position(7))]);
         let expected = [(FENS, 7), (REEDS, 5), (MEADOW, 2)];
         assert_eq!(to_join, expected.map(|(room, at)| (room, Position(at))));
-        assert!(!greeted.tells(FENS, Position(5)));
+        assert_eq!(greeted.tells(FENS, Position(5)), Tells::Nothing);
         greeted.end();
-        assert!(greeted.tells(FENS, Position(20)));
+        assert_eq!(greeted.tells(FENS, Position(20)), Tells::TheRecord);
     }
 
     #[test]
     fn a_hello_that_failed_forgets_nothing_that_came() {
         let mut greeted = Greeted::default();
-        assert!(!greeted.tells(FENS, Position(1)));
+        assert_eq!(greeted.tells(FENS, Position(1)), Tells::Nothing);
         greeted.hear(Known::new());
         greeted.tells(FENS, Position(4));
         greeted.hear(Known::new());

@@ -193,6 +193,7 @@ impl RoomActor {
     /// Encodes once; the same bytes go to every listener.
     fn announce(&mut self, position: Position, event: &Arc<Event>) {
         let frame = self.kept.push(position, event.clone());
+        let mut reloading = Vec::new();
         match &**event {
             Event::RoomCreated { members, .. } => {
                 for user in members.iter().map(|member| member.person.id) {
@@ -204,7 +205,7 @@ impl RoomActor {
                 return;
             }
             Event::MemberAdded { member, .. } => {
-                self.listen_all_of(member.person.id, position);
+                reloading = self.listen_all_of(member.person.id, position);
                 self.tell_presence(member.person.id, true);
             }
             _ => {}
@@ -220,6 +221,7 @@ impl RoomActor {
             (Dialect::Simple(_), None) => listener.outbound.is_open(),
         });
         metrics::counter!("rookery_deliveries_total").increment(told);
+        reloading.into_iter().for_each(|session| self.reset(session));
         match &**event {
             // The frame that tells of the removal is the last one of this room.
             Event::MemberRemoved { member, .. } => self.stop_listening(member.person.id),

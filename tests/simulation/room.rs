@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rookery::core::greeting::Tells;
 use rookery::core::kept::Kept;
 use rookery::core::page::Events;
 use rookery::core::recent::{First, Recent};
@@ -105,8 +106,11 @@ impl World {
             Turn::Join { conn, since } => self.join(instance, room, conn, since),
             Turn::Welcome { users, position } => {
                 let since = Position(position.0 - 1);
-                for conn in self.newcomers_here(instance, &users, room, position) {
-                    self.join(instance, room, conn, since);
+                for (conn, tells) in self.newcomers_here(instance, &users, room, position) {
+                    match tells {
+                        Tells::Reload => self.reset(instance, room, conn),
+                        _ => self.join(instance, room, conn, since),
+                    }
                 }
             }
             Turn::Look { by, from, then } => {
@@ -350,7 +354,10 @@ impl World {
             Event::MemberAdded { member, .. } => vec![member.person.id],
             _ => Vec::new(),
         };
-        for conn in self.newcomers_here(instance, &newcomers, room, position) {
+        let newcomers = self.newcomers_here(instance, &newcomers, room, position);
+        let (reloading, newcomers): (Vec<_>, Vec<_>) =
+            newcomers.into_iter().partition(|(_, tells)| *tells == Tells::Reload);
+        for (conn, _) in newcomers {
             self.listen(instance, room, conn, Position(position.0 - 1));
         }
         let Some(shell) = self.shell(instance, room) else { return };
@@ -360,6 +367,9 @@ impl World {
         }
         for conn in told {
             self.push(conn, Frame::Event(room, position, event.clone()));
+        }
+        for (conn, _) in reloading {
+            self.reset(instance, room, conn);
         }
     }
 }

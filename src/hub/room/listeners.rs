@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::RoomActor;
 use crate::core::follow::SessionId;
+use crate::core::greeting::Tells;
 use crate::core::kept::Entrance;
 use crate::core::room::{Event, Refusal, Standing};
 use crate::core::types::{Position, RoomId, UserId};
@@ -35,7 +36,7 @@ pub struct Listener {
     pub user: UserId,
     pub dialect: Dialect,
     pub outbound: Arc<Outbound>,
-    /// It was given, or told to reload, everything up to here, and all that followed.
+    /// It was given all that followed this; from the start where it was told to reload.
     pub from: Position,
 }
 
@@ -128,7 +129,7 @@ impl RoomActor {
     pub(super) fn reset(&mut self, session: SessionHandle) {
         session.outbound.push(text_frame(&wire::reset(self.id, self.room.position)));
         self.listeners.retain(|listener| listener.session != session.id);
-        self.listen(session, self.room.position);
+        self.listen(session, Position(0));
     }
 
     /// One who is no member now, but was at `since`, gets what happened up to the removal.
@@ -147,10 +148,10 @@ impl RoomActor {
                 || hub.until_stored(hub.place(partition, position.offset())).await.is_ok();
             (is_stored, parting_frames(&hub, room, partition, user, since).await)
         };
-        let told = told.into_actor(self).map(move |(is_stored, frames), actor, _| match frames {
+        let told = told.into_actor(self).map(move |(is_stored, frames), actor, ctx| match frames {
             _ if actor.retired => actor.forward(Join { session, since }),
-            // Back meanwhile, and told so: what lies before it would come late.
-            _ if actor.is_member(user) => actor.reset(session),
+            // Back meanwhile: if told so, what lies before it would come late.
+            _ if actor.is_member(user) => actor.join(Join { session, since }, ctx),
             Ok(frames) if is_stored => frames.into_iter().for_each(|frame| {
                 session.outbound.push(frame);
             }),
@@ -177,17 +178,23 @@ impl RoomActor {
     }
 
     /// All sockets of one who came in by the record at this position, which they are told next; but
-    /// for those that know of it.
-    pub(super) fn listen_all_of(&mut self, user: UserId, position: Position) {
+    /// for those that know of it, and those that have to reload, which are returned.
+    pub(super) fn listen_all_of(&mut self, user: UserId, position: Position) -> Vec<SessionHandle> {
         let sessions = self.hub.sessions.of(user);
+        let mut reloading = Vec::new();
         if self.retired && !sessions.is_empty() {
-            return self.forward(Welcome { users: vec![user], position });
+            self.forward(Welcome { users: vec![user], position });
+            return reloading;
         }
         for session in sessions {
-            if session.greeted().tells(self.id, position) {
-                self.listen(session, Position(position.0 - 1));
+            let tells = session.greeted().tells(self.id, position);
+            match tells {
+                Tells::Nothing => {}
+                Tells::TheRecord => self.listen(session, Position(position.0 - 1)),
+                Tells::Reload => reloading.push(session),
             }
         }
+        reloading
     }
 
     pub(super) fn stop_listening(&mut self, user: UserId) {
@@ -297,8 +304,13 @@ impl Handler<Welcome> for RoomActor {
         let since = Position(welcome.position.0 - 1);
         for user in welcome.users {
             for session in self.hub.sessions.of(user) {
-                if session.greeted().tells(self.id, welcome.position) {
-                    self.join(Join { session, since }, ctx);
+                let tells = session.greeted().tells(self.id, welcome.position);
+                match tells {
+                    Tells::Nothing => {}
+                    Tells::TheRecord => self.join(Join { session, since }, ctx),
+                    Tells::Reload if self.is_member(user) => self.reset(session),
+                    // Gone again: it is told when it joins.
+                    Tells::Reload => {}
                 }
             }
         }

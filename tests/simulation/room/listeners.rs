@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use rookery::core::greeting::Tells;
 use rookery::core::kept::Entrance;
 use rookery::core::page::Events;
 use rookery::core::room::Standing;
@@ -17,20 +18,20 @@ use crate::store::Rows;
 use crate::world::{World, ends_at};
 
 impl World {
-    /// The sockets of people who came in by the record at a position, but for those that know of it.
+    /// The sockets of people who came in by the record at a position, but for those that know of it;
+    /// and what each is told.
     pub(super) fn newcomers_here(
         &mut self,
         instance: usize,
         users: &[UserId],
         room: RoomId,
         position: Position,
-    ) -> Vec<usize> {
+    ) -> Vec<(usize, Tells)> {
         let theirs = self.conns.iter_mut().filter(|conn| {
             conn.instance == instance && conn.is_open_here && users.contains(&conn.user)
         });
-        let told =
-            theirs.filter_map(|conn| conn.greeted.tells(room, position).then_some(conn.number));
-        told.collect()
+        let told = theirs.map(|conn| (conn.number, conn.greeted.tells(room, position)));
+        told.filter(|(_, tells)| *tells != Tells::Nothing).collect()
     }
 
     /// How a listener comes in: what it missed, and a place, in one turn.
@@ -136,12 +137,12 @@ impl World {
         self.listen(instance, room, conn, since);
     }
 
-    fn reset(&mut self, instance: usize, room: RoomId, conn: usize) {
+    pub(super) fn reset(&mut self, instance: usize, room: RoomId, conn: usize) {
         let Some(shell) = self.shell(instance, room) else { return };
         let position = shell.room.position;
         shell.listeners.retain(|listener| listener.conn != conn);
         self.push(conn, Frame::Reset(room, position));
-        self.listen(instance, room, conn, position);
+        self.listen(instance, room, conn, Position(0));
     }
 
     pub(super) fn listen(&mut self, instance: usize, room: RoomId, conn: usize, from: Position) {
