@@ -165,7 +165,7 @@ impl ProducerContext for Deliveries {
                 let code = error.rdkafka_error_code();
                 let outcome = if code == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
                     AppendError::TooLarge
-                } else if surely_not_there(message) {
+                } else if surely_not_there(code, message) {
                     AppendError::NotDone(why)
                 } else {
                     AppendError::Unknown(why)
@@ -187,8 +187,12 @@ impl ProducerContext for Deliveries {
     }
 }
 
-/// Whether a record that failed never left for a broker, or was refused by it.
-fn surely_not_there(message: &BorrowedMessage) -> bool {
+/// Whether a record that failed was refused by its broker. One whose time was up may be there,
+/// whatever librdkafka says: a broker that is stopping refuses what it has written.
+fn surely_not_there(code: Option<RDKafkaErrorCode>, message: &BorrowedMessage) -> bool {
+    if code == Some(RDKafkaErrorCode::MessageTimedOut) {
+        return false;
+    }
     // SAFETY: the pointer is that of a live message from a delivery report, as is asked for.
     let status = unsafe { rd_kafka_message_status(message.ptr()) };
     status == rd_kafka_msg_status_t::RD_KAFKA_MSG_STATUS_NOT_PERSISTED
