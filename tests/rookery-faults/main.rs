@@ -121,11 +121,11 @@ async fn play(arguments: &Arguments, rows: &[Row]) -> Report {
             };
             let ran = AssertUnwindSafe(run::run(row, there, seed, quiet)).catch_unwind().await;
             let told = match ran {
-                Ok((ran, there)) => {
-                    world = Some(there);
+                Ok((ran, mut there)) => {
                     if let (Some(folder), true) = (&arguments.dump, ran.verdict.violations() > 0) {
-                        dump(folder, row, seed, &ran.history);
+                        dump(folder, row, seed, &ran.history, there.logs());
                     }
+                    world = Some(there);
                     Told::of(row, seed, ran)
                 }
                 // It said why.
@@ -141,9 +141,10 @@ async fn play(arguments: &Arguments, rows: &[Row]) -> Report {
     report
 }
 
-fn dump(folder: &Path, row: &Row, seed: u64, history: &History) {
+fn dump(folder: &Path, row: &Row, seed: u64, history: &History, logs: Vec<String>) {
     let file = folder.join(format!("{}-{seed}.txt", row.name.replace([' ', ','], "-")));
     std::fs::write(&file, format!("{history:#?}")).expect("the folder of --dump");
+    std::fs::write(file.with_extension("log"), logs.join("\n")).expect("the folder of --dump");
     println!("   what was seen: {}", file.display());
 }
 

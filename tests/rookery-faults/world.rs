@@ -107,6 +107,12 @@ impl World {
         &mut self.hubs()[instance]
     }
 
+    /// All that each instance has logged.
+    pub fn logs(&mut self) -> Vec<String> {
+        let log = |hub: &mut Hub| std::fs::read_to_string(hub.log_file()).unwrap_or_default();
+        self.hubs().iter_mut().map(log).collect()
+    }
+
     pub fn places(&mut self) -> Vec<Place> {
         let hubs = NAMES.iter().zip(self.hubs());
         hubs.map(|(name, hub)| Place { name: (*name).to_owned(), base: hub.base.clone() }).collect()
