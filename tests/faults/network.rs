@@ -66,6 +66,30 @@ async fn an_instance_that_is_cut_off_has_no_way_around_and_is_not_asked() {
     }
 }
 
+/// Who was let into a room by one instance is no stranger to another one that has yet to hear of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_is_late_refuses_nobody_for_what_it_has_not_read() {
+    let _turn = my_turn().await;
+    let links = Links::up().await;
+    let cluster = cluster_on(&links).await;
+    let ann = Person::sign_up(&cluster.bases(), "ann").await;
+    let bob = Person::sign_up(&cluster.bases(), "bob").await;
+    // In several partitions, since the late one may be the one that writes the store.
+    let mut rooms = Vec::new();
+    for name in ["hall", "attic", "cellar", "garden", "loft", "porch"] {
+        let room = ann.at(1).group(name, &[]).await;
+        ann.at(0).say(&room, "so that it is awake").await;
+        rooms.push(room);
+    }
+    links.kafka[0].weather(Weather::Slow(Duration::from_millis(300)));
+    for room in rooms {
+        let path = format!("/rooms/{room}/members/{}", bob.id);
+        let added = ann.at(1).put(&path, json!({"role": "member"})).await;
+        assert!(added.status < 300, "{added:?}");
+        bob.at(0).say(&room, "I am here").await;
+    }
+}
+
 /// A killed instance refuses connections, and haproxy still believes in it for a second or two.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_to_a_killed_instance_go_to_another_one() {
