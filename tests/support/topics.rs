@@ -121,12 +121,15 @@ impl Topics {
         config.create().expect("a consumer")
     }
 
-    /// Waits until there is a copy of what stood here; returns it.
+    /// Waits until there is a copy of what stood here; returns it. There may be two of them where
+    /// the group changed hands before the offset was committed, as when an instance has just come.
     pub async fn copy_of(&self, place: &Place) -> Copy {
         within(A_WHILE, &format!("a copy of {place:?}"), async || {
             let mut copies = self.quarantined().remove(place)?;
-            assert_eq!(copies.len(), 1, "{place:?} was copied more than once");
-            copies.pop()
+            let copy = copies.pop()?;
+            assert!(copies.len() <= 1, "{place:?} was copied {} times", copies.len() + 1);
+            assert!(copies.iter().all(|other| *other == copy), "{place:?}: {copies:?}");
+            Some(copy)
         })
         .await
     }
