@@ -74,6 +74,7 @@ pub struct Watch {
 impl RoomActor {
     pub(super) fn join(&mut self, join: Join, ctx: &mut Context<Self>) {
         let Join { session, since } = join;
+        self.parting.retain(|other| other.id != session.id);
         if !self.is_member(session.user) {
             return self.tell_of_parting(session, since, ctx);
         }
@@ -139,6 +140,7 @@ impl RoomActor {
         since: Position,
         ctx: &mut Context<Self>,
     ) {
+        self.parting.push(session.clone());
         let hub = self.hub.clone();
         let (room, partition, position) = (self.id, self.partition, self.room.position);
         let user = session.user;
@@ -152,9 +154,12 @@ impl RoomActor {
             _ if actor.retired => actor.forward(Join { session, since }),
             // Back meanwhile: if told so, what lies before it would come late.
             _ if actor.is_member(user) => actor.join(Join { session, since }, ctx),
-            Ok(frames) if is_stored => frames.into_iter().for_each(|frame| {
-                session.outbound.push(frame);
-            }),
+            Ok(frames) if is_stored => {
+                actor.parting.retain(|other| other.id != session.id);
+                for frame in frames {
+                    session.outbound.push(frame);
+                }
+            }
             told => {
                 tracing::warn!(%room, error = ?told.err(), "cannot tell of a removal yet");
                 actix_rt::spawn(join_again(actor.hub.clone(), room, Join { session, since }));
@@ -187,14 +192,21 @@ impl RoomActor {
             return reloading;
         }
         for session in sessions {
-            let tells = session.greeted().tells(self.id, position);
-            match tells {
+            match self.tells(&session, position) {
                 Tells::Nothing => {}
                 Tells::TheRecord => self.listen(session, Position(position.0 - 1)),
                 Tells::Reload => reloading.push(session),
             }
         }
         reloading
+    }
+
+    /// What a socket is told of its person's coming in by the record at this position.
+    fn tells(&self, session: &SessionHandle, position: Position) -> Tells {
+        match self.parting.iter().any(|other| other.id == session.id) {
+            true => Tells::Reload,
+            false => session.greeted().tells(self.id, position),
+        }
     }
 
     pub(super) fn stop_listening(&mut self, user: UserId) {
@@ -304,8 +316,7 @@ impl Handler<Welcome> for RoomActor {
         let since = Position(welcome.position.0 - 1);
         for user in welcome.users {
             for session in self.hub.sessions.of(user) {
-                let tells = session.greeted().tells(self.id, welcome.position);
-                match tells {
+                match self.tells(&session, welcome.position) {
                     Tells::Nothing => {}
                     Tells::TheRecord => self.join(Join { session, since }, ctx),
                     Tells::Reload if self.is_member(user) => self.reset(session),
