@@ -119,19 +119,12 @@ impl Listening {
     }
 
     /// In silence, asks now and then whether there is anything to hear.
-    fn look(&mut self) -> KafkaResult<()> {
+    fn look(&mut self, shared: &Shared) -> KafkaResult<()> {
         if self.heard_at.elapsed() < SILENCE {
             return Ok(());
         }
         self.heard_at = Instant::now();
-        match offsets(&self.consumer, &self.topic, &[0], Offset::End) {
-            Ok(ends) => self.stall.look(&self.positions, &ends, self.heard_at),
-            // The brokers are away, and nobody can be heard.
-            Err(_) => {
-                self.stall.excuse();
-                Ok(())
-            }
-        }
+        self.stall.ask(shared, &self.consumer, &self.topic, &self.positions)
     }
 
     fn consume(&mut self, shared: &Shared, listener: &mpsc::Sender<Heard>) -> KafkaResult<()> {
@@ -149,7 +142,7 @@ impl Listening {
                     return Ok(());
                 }
             }
-            if let Err(error) = self.look() {
+            if let Err(error) = self.look(shared) {
                 self.consumer = connect(shared)?;
                 return Err(error);
             }

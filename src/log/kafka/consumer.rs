@@ -11,6 +11,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::Shared;
 use super::ends::offsets;
 use crate::log::{Entry, lock};
 
@@ -97,6 +98,8 @@ pub(super) struct Stall {
     /// Where a new consumer was to help. If it did not, there is nothing: what compaction or a
     /// transaction has left of an entry is no entry.
     tried: BTreeMap<u16, i64>,
+    /// Its own client was not told where the partitions end when last asked.
+    is_lost: bool,
 }
 
 impl Stall {
@@ -122,9 +125,39 @@ impl Stall {
         Ok(())
     }
 
+    /// The same, for a reader that asks for the ends itself. That it is not told, though the brokers
+    /// are there for others, is an error when it happens twice.
+    pub fn ask<C: ConsumerContext>(
+        &mut self,
+        shared: &Shared,
+        client: &BaseConsumer<C>,
+        topic: &str,
+        positions: &Positions,
+    ) -> KafkaResult<()> {
+        let Some((last, _)) = positions.next.last_key_value() else { return Ok(()) };
+        let partitions: Vec<u16> = (0..=*last).collect();
+        match offsets(client, topic, &partitions, Offset::End) {
+            Ok(ends) => {
+                self.is_lost = false;
+                self.look(positions, &ends, Instant::now())
+            }
+            Err(error) if shared.health.is_up() => {
+                match std::mem::replace(&mut self.is_lost, true) {
+                    true => Err(error),
+                    false => Ok(()),
+                }
+            }
+            Err(_) => {
+                self.excuse();
+                Ok(())
+            }
+        }
+    }
+
     /// There is a reason to be behind: brokers that are away, or a reader that is slow.
     pub fn excuse(&mut self) {
         self.behind.clear();
+        self.is_lost = false;
     }
 }
 

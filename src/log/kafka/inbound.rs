@@ -20,7 +20,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::client::{self, ours};
 use super::consumer::{Positions, Stall, is_lost};
-use super::ends::offsets;
 use super::producer::{self, Origin};
 use super::{KafkaLog, Shared, spawn};
 use crate::log::{AppendError, Arrival, Inbound, LogError, Settled, lock};
@@ -121,7 +120,7 @@ fn consume(
             Some(Err(error)) => tracing::debug!(%error, "reading what is inbound"),
             None if read_at.elapsed() >= SILENCE => {
                 read_at = Instant::now();
-                look(&consumer, &topic, stall)?;
+                stall.ask(shared, &consumer, &topic, &positions(&consumer)?)?;
             }
             None => {}
         }
@@ -135,25 +134,15 @@ fn consume(
     Ok(())
 }
 
-/// Whether there is something to read that does not come.
-fn look(consumer: &BaseConsumer<Member>, topic: &str, stall: &mut Stall) -> KafkaResult<()> {
+/// Where each partition that was read from goes on.
+fn positions(consumer: &BaseConsumer<Member>) -> KafkaResult<Positions> {
     let mut positions = Positions::default();
     for place in consumer.position()?.elements() {
         if let Offset::Offset(next) = place.offset() {
             positions.next.insert(place.partition() as u16, next);
         }
     }
-    let Some(last) = positions.next.last_key_value().map(|(partition, _)| *partition) else {
-        return Ok(());
-    };
-    match offsets(consumer, topic, &(0..=last).collect::<Vec<_>>(), Offset::End) {
-        Ok(ends) => stall.look(&positions, &ends, Instant::now()),
-        // The brokers are away, and nothing can be read.
-        Err(_) => {
-            stall.excuse();
-            Ok(())
-        }
-    }
+    Ok(positions)
 }
 
 fn arrival(
