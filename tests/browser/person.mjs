@@ -285,15 +285,27 @@ class Person {
   /** Does something with a line through its menu: "reply", "edit", "copy" or "delete". */
   async does(action, text) {
     this.tell(`opens the menu of ${JSON.stringify(text)}: ${action}`);
-    await this.line(text).locator(".bubble").hover();
-    await this.line(text).getByTestId("line-more").click();
+    await this.#presses("line-more", text);
     await this.hook(`action-${action}`).click();
+  }
+
+  /** Presses a button that a line shows while the pointer is on it. */
+  async #presses(button, text) {
+    const line = this.line(text);
+    for (let tries = 1; ; tries += 1) {
+      await line.locator(".bubble").hover();
+      try {
+        return await line.getByTestId(button).click({ timeout: 3_000 });
+      } catch (error) {
+        // What comes in meanwhile, as a receipt does, moves the line away from under the pointer.
+        if (tries === 5) throw error;
+      }
+    }
   }
 
   async reacts(emoji, text) {
     this.tell(`reacts with ${emoji} to ${JSON.stringify(text)}`);
-    await this.line(text).locator(".bubble").hover();
-    await this.line(text).getByTestId("line-react").click();
+    await this.#presses("line-react", text);
     await this.page.locator(`.palette [data-emoji="${emoji}"]`).click();
   }
 
