@@ -95,8 +95,8 @@ impl Positions {
 pub(super) struct Stall {
     /// Where each partition has stopped short of its end, and since when.
     behind: BTreeMap<u16, (i64, Instant)>,
-    /// Where a new consumer was to help. If it did not, there is nothing: what compaction or a
-    /// transaction has left of an entry is no entry.
+    /// Up to which end a new consumer was to help. If it did not, there is nothing: what compaction
+    /// or a transaction has left of an entry is no entry.
     tried: BTreeMap<u16, i64>,
     /// Its own client was not told where the partitions end when last asked.
     is_lost: bool,
@@ -107,15 +107,15 @@ impl Stall {
     /// once, for one that has not moved towards its end for [`STALLED_AFTER`].
     pub fn look(&mut self, positions: &Positions, ends: &[i64], now: Instant) -> KafkaResult<()> {
         for (&partition, &next) in &positions.next {
-            if ends.get(usize::from(partition)).is_none_or(|end| next >= *end) {
+            let Some(end) = ends.get(usize::from(partition)).filter(|end| next < **end) else {
                 self.behind.remove(&partition);
                 continue;
-            }
+            };
             let (at, since) = self.behind.entry(partition).or_insert((next, now));
             if *at != next {
                 (*at, *since) = (next, now);
             } else if now.duration_since(*since) > STALLED_AFTER
-                && self.tried.insert(partition, next) != Some(next)
+                && self.tried.insert(partition, *end) != Some(*end)
             {
                 tracing::warn!(partition, next, "entries of a partition do not arrive");
                 self.excuse();

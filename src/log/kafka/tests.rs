@@ -112,4 +112,5 @@ fn a_partition_that_stands_still_before_its_end_is_noticed() {
     assert!(stall.look(&at(9, 9), &[12, 9], later(54)).is_err());
     assert!(stall.look(&at(9, 9), &[12, 9], later(60)).is_ok());
     assert!(stall.look(&at(9, 9), &[12, 9], later(70)).is_ok(), "nothing is there, after all");
+    assert!(stall.look(&at(9, 9), &[13, 9], later(71)).is_err(), "but now there is");
 }
