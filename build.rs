@@ -34,7 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     if broken.matches(BEFORE).count() != 1 {
         return Err(format!("{FILE} of librdkafka is another one: see build.rs").into());
     }
-    let mended = PathBuf::from(env::var("OUT_DIR")?).join(FILE);
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let mended = out.join(FILE);
     fs::write(&mended, broken.replacen(BEFORE, AFTER, 1))?;
     cc::Build::new()
         .file(&mended)
@@ -43,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .warnings(false)
         .cargo_metadata(false)
         .try_compile("rookery_rdkafka_fetcher")?;
-    println!("cargo:rustc-link-search=native={}", env::var("OUT_DIR")?);
+    println!("cargo:rustc-link-search=native={}", out.display());
     // As a whole, though nothing has asked for it yet: it has to be there before the other.
     println!("cargo:rustc-link-lib=static:+whole-archive=rookery_rdkafka_fetcher");
     Ok(())

@@ -125,6 +125,20 @@ impl Stall {
         Ok(())
     }
 
+    /// The same, for a reader of the log that has just read; `has_all`: nothing more had arrived.
+    pub fn watch(
+        &mut self,
+        shared: &Shared,
+        positions: &Positions,
+        has_all: bool,
+    ) -> KafkaResult<()> {
+        if has_all && shared.health.is_up() {
+            return self.look(positions, &lock(&shared.ends), Instant::now());
+        }
+        self.excuse();
+        Ok(())
+    }
+
     /// The same, for a reader that asks for the ends itself. That it is not told, though the brokers
     /// are there for others, is an error when it happens twice.
     pub fn ask<C: ConsumerContext>(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::Shared;
 use super::client::{Context, for_reading};
 use super::consumer::{Positions, Stall, is_lost};
-use crate::log::{BATCH_BYTES, BATCH_ENTRIES, Entry, lock};
+use crate::log::{BATCH_BYTES, BATCH_ENTRIES, Entry};
 
 /// How long a thread takes to notice that nobody reads from it any more.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -50,10 +50,8 @@ fn consume(
         }
         match end {
             End::Lost(error) => return Err(error),
-            End::Nothing if shared.health.is_up() => {
-                stall.look(positions, &lock(&shared.ends), Instant::now())?;
-            }
-            End::Nothing | End::Full => stall.excuse(),
+            End::Nothing => stall.watch(shared, positions, true)?,
+            End::Full => stall.watch(shared, positions, false)?,
         }
     }
     Ok(())

@@ -108,11 +108,7 @@ fn consume(sharing: &Arc<Sharing>, stall: &mut Stall) -> KafkaResult<()> {
             consumer.resume(&consumer.assignment()?)?;
         }
         let has_all = sharing.gather(&consumer)?;
-        if has_all && !paused && shared.health.is_up() {
-            stall.look(&lock(&sharing.held).positions, &lock(&shared.ends), Instant::now())?;
-        } else {
-            stall.excuse();
-        }
+        stall.watch(shared, &lock(&sharing.held).positions, has_all && !paused)?;
         progress.commit(sharing, &consumer);
     }
     // Dropping the consumer leaves the group, so that others need not wait for the time-out.
