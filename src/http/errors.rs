@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::core::room::Refusal;
 use crate::core::text::Invalid;
-use crate::hub::reply::{Trouble, explain};
+use crate::hub::reply::{Trouble, explain, store_is_away};
 use crate::store::StoreError;
 
 /// An error that a person or a program can act on.
@@ -197,7 +197,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Problem {
         match error {
             StoreError::Unavailable(reason) => {
-                tracing::warn!(%reason, "the store cannot be reached");
+                store_is_away(&reason);
                 Problem::unavailable("the store cannot be reached")
             }
             StoreError::Unknown(reason) => {

@@ -5,8 +5,11 @@
 //! it was.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::fmt::Display;
+use std::num::NonZeroU32;
+use std::sync::{Arc, LazyLock};
 
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde_json::json;
 use tokio::sync::oneshot;
 
@@ -59,10 +62,21 @@ impl From<StoreError> for Trouble {
                 Trouble::OutcomeUnknown("the store was lost while it wrote")
             }
             error => {
-                tracing::warn!(%error, "the store cannot be reached");
+                store_is_away(&error);
                 Trouble::Unavailable("the store cannot be reached")
             }
         }
+    }
+}
+
+/// Says that the store does not answer: in an outage every request finds out, and one line a second
+/// is enough. The others are there for who wants to see them all.
+pub fn store_is_away(error: &dyn Display) {
+    static SAID: LazyLock<DefaultDirectRateLimiter> =
+        LazyLock::new(|| RateLimiter::direct(Quota::per_second(NonZeroU32::MIN)));
+    match SAID.check() {
+        Ok(()) => tracing::warn!(%error, "the store cannot be reached"),
+        Err(_) => tracing::debug!(%error, "the store cannot be reached"),
     }
 }
 

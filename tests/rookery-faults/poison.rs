@@ -28,6 +28,8 @@ const EACH: usize = 12;
 /// What a record takes beside its key and value.
 const AROUND: usize = 200;
 const SIZE: &str = "max.message.bytes";
+/// What the largest records grow to when the same topic is poisoned again and again.
+const LARGEST: usize = 16 << 20;
 
 /// Where a record stands: topic, partition, offset.
 pub type Place = (String, i32, i64);
@@ -171,7 +173,8 @@ impl Poisoner {
     /// The topic is made to take more than the hub made it for, as an operator might; then it gets
     /// a well-formed record of a version to come that is larger than the hub's own limit.
     async fn larger_than_the_hub_allows(&mut self, rooms: &[String]) {
-        let size = self.size_of("messages").await * 2;
+        let size = self.size_of("messages").await;
+        let size = size.max(LARGEST.min(size * 2));
         self.enlarge("messages", size).await;
         let room = self.dice.one_of(rooms).clone();
         let body = "x".repeat(size - AROUND * 10);

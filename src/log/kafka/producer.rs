@@ -2,22 +2,23 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::thread;
 use std::time::Duration;
 
 use rdkafka::bindings::{rd_kafka_message_status, rd_kafka_msg_status_t};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
-use rdkafka::producer::{
-    BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer,
-};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use rdkafka::{ClientConfig, ClientContext};
 use tokio::sync::oneshot;
 
 use super::client::{self, Health};
 use super::{Shared, spawn};
 use crate::log::{AppendError, Channel, LogError, count};
+
+/// How long deliveries are waited for at a time. The last millisecond of each wait is spent
+/// spinning, so that long waits are cheap.
+const POLL: Duration = Duration::from_secs(1);
 
 /// One record on its way to a topic.
 pub(super) struct Outgoing<'a> {
@@ -40,7 +41,7 @@ pub(super) enum Purpose {
 pub(super) struct Producer {
     config: ClientConfig,
     health: Arc<Health>,
-    current: RwLock<Arc<ThreadedProducer<Deliveries>>>,
+    current: RwLock<Arc<BaseProducer<Deliveries>>>,
 }
 
 impl Producer {
@@ -75,7 +76,7 @@ impl Producer {
     /// After a fatal error librdkafka takes nothing more. What was in flight has an unknown
     /// outcome then, and those who wait for it hear so.
     pub fn replace_if_given_up(&self) {
-        let given_up = |producer: &ThreadedProducer<Deliveries>| {
+        let given_up = |producer: &BaseProducer<Deliveries>| {
             producer.context().given_up.load(Ordering::SeqCst)
         };
         if !given_up(&self.current.read().unwrap_or_else(PoisonError::into_inner)) {
@@ -86,16 +87,9 @@ impl Producer {
                 tracing::warn!("the producer failed for good; here is a new one");
                 let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
                 let old = std::mem::replace(&mut *current, new);
+                // Nobody waits for the lock while the old one ends, should it end here.
                 drop(current);
-                // Ending it takes a while, and a flush may still hold it.
-                let ended = spawn("kafka-given-up", move || {
-                    while Arc::strong_count(&old) > 1 {
-                        thread::sleep(Duration::from_millis(10));
-                    }
-                });
-                if let Err(error) = ended {
-                    tracing::warn!(%error, "the old producer ended at once");
-                }
+                drop(old);
             }
             Err(error) => tracing::error!(%error, "there is no new producer"),
         }
@@ -115,15 +109,23 @@ impl Producer {
     }
 }
 
+/// A producer with a thread of its own for deliveries, which goes on until nobody else holds it.
 fn start(
     config: &ClientConfig,
     health: &Arc<Health>,
-) -> Result<Arc<ThreadedProducer<Deliveries>>, LogError> {
+) -> Result<Arc<BaseProducer<Deliveries>>, LogError> {
     let deliveries = Deliveries { health: health.clone(), given_up: AtomicBool::new(false) };
-    config
+    let producer: BaseProducer<_> = config
         .create_with_context(deliveries)
-        .map(Arc::new)
-        .map_err(|error| LogError(format!("cannot start a producer: {error}")))
+        .map_err(|error| LogError(format!("cannot start a producer: {error}")))?;
+    let producer = Arc::new(producer);
+    let polled = Arc::downgrade(&producer);
+    spawn("kafka-deliver", move || {
+        while let Some(producer) = polled.upgrade() {
+            producer.poll(POLL);
+        }
+    })?;
+    Ok(producer)
 }
 
 /// Hears what became of each record, on the producer's thread.

@@ -11,7 +11,10 @@ use crate::support::service_script;
 
 macro_rules! away {
     ($name:literal, $about:literal, $service:literal, $how:literal, $seconds:literal) => {
-        Row::new($name, $about, |stage| away(stage, $service, $how, $seconds).boxed_local())
+        Row {
+            memory: kept_in($seconds),
+            ..Row::new($name, $about, |stage| away(stage, $service, $how, $seconds).boxed_local())
+        }
     };
 }
 
@@ -31,6 +34,12 @@ pub const ROWS: [Row; 14] = [
     away!("MariaDB killed, 180 s", "kill -9", "mariadb", "kill", 180),
     away!("MariaDB hangs, 20 s", "its process stands still", "mariadb", "pause", 20),
 ];
+
+/// What everybody tries to say in minutes fills what is kept of each room, and is answered at once
+/// in the end.
+const fn kept_in(seconds: u64) -> u64 {
+    if seconds > 60 { 16 << 20 } else { 0 }
+}
 
 pub async fn away(stage: &mut Stage, name: &'static str, how: &'static str, seconds: u64) {
     let from = stage.clock.now();
