@@ -70,7 +70,8 @@ impl Watch {
                 Some((200 | 201 | 204, _)) => return,
                 // Done by an earlier try.
                 Some((404, _)) if is_in => return,
-                Some((status, body)) if status < 500 && status != 429 => {
+                // 408: an instance that stood still has waited too long for what had arrived.
+                Some((status, body)) if status < 500 && !matches!(status, 408 | 429) => {
                     panic!("{path} by its admin: {status} {body}")
                 }
                 _ => tokio::time::sleep(AGAIN).await,
