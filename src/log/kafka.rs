@@ -11,6 +11,7 @@ mod ends;
 mod follow;
 mod inbound;
 mod producer;
+mod progress;
 mod share;
 mod topics;
 

@@ -76,8 +76,8 @@ fn run(shared: &Shared, probe: &BaseConsumer<Context>, asked: &Receiver<Ask>) {
             let _ = ask.send(ends);
         }
         shared.health.report(&shared.settings.brokers);
-        shared.producer.replace_if_given_up();
-        shared.bus.replace_if_given_up();
+        shared.producer.replace_if_useless();
+        shared.bus.replace_if_useless();
     }
 }
 

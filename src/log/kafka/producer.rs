@@ -1,8 +1,8 @@
 //! Sending: hands records to librdkafka, and turns what became of them into receipts.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use rdkafka::bindings::{rd_kafka_message_status, rd_kafka_msg_status_t};
 use rdkafka::config::RDKafkaLogLevel;
@@ -13,8 +13,9 @@ use rdkafka::{ClientConfig, ClientContext};
 use tokio::sync::oneshot;
 
 use super::client::{self, Health};
+use super::progress::Progress;
 use super::{Shared, spawn};
-use crate::log::{AppendError, Channel, LogError, count};
+use crate::log::{AppendError, Channel, LogError, count, lock};
 
 /// How long deliveries are waited for at a time. The last millisecond of each wait is spent
 /// spinning, so that long waits are cheap.
@@ -37,17 +38,20 @@ pub(super) enum Purpose {
     Quarantine(Option<oneshot::Sender<Result<(), AppendError>>>),
 }
 
-/// A producer that is replaced by a new one should librdkafka give it up.
+/// A producer that is replaced by a new one should librdkafka give it up, or forget about it: after
+/// brokers were away it may deliver nothing any more, though they are back.
 pub(super) struct Producer {
     config: ClientConfig,
     health: Arc<Health>,
+    progress: Arc<Mutex<Progress>>,
     current: RwLock<Arc<BaseProducer<Deliveries>>>,
 }
 
 impl Producer {
     pub fn new(config: ClientConfig, health: &Arc<Health>) -> Result<Producer, LogError> {
-        let current = RwLock::new(start(&config, health)?);
-        Ok(Producer { config, health: health.clone(), current })
+        let progress = Arc::default();
+        let current = RwLock::new(start(&config, health, &progress)?);
+        Ok(Producer { config, health: health.clone(), progress, current })
     }
 
     /// Queues a record and returns at once.
@@ -58,11 +62,16 @@ impl Producer {
         record.payload = value;
         record.headers = headers;
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        // Before it may be delivered.
+        lock(&self.progress).sends(Instant::now());
         current.send(record).map_err(|(error, _)| {
             let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
             if code == RDKafkaErrorCode::Fatal {
                 current.context().given_up.store(true, Ordering::SeqCst);
             }
+            // One that is too large says nothing about whether others would arrive.
+            let is_no_sign = code == RDKafkaErrorCode::MessageSizeTooLarge;
+            lock(&self.progress).settles(is_no_sign, Instant::now());
             code
         })
     }
@@ -73,18 +82,20 @@ impl Producer {
         current.flush(patience).is_ok()
     }
 
-    /// After a fatal error librdkafka takes nothing more. What was in flight has an unknown
-    /// outcome then, and those who wait for it hear so.
-    pub fn replace_if_given_up(&self) {
-        let given_up = |producer: &BaseProducer<Deliveries>| {
-            producer.context().given_up.load(Ordering::SeqCst)
-        };
-        if !given_up(&self.current.read().unwrap_or_else(PoisonError::into_inner)) {
+    /// To be called now and then. After a fatal error librdkafka takes nothing more, and a producer
+    /// that is stalled delivers nothing. What was in flight has an unknown outcome then, and those
+    /// who wait for it hear so.
+    pub fn replace_if_useless(&self) {
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let given_up = current.context().given_up.load(Ordering::SeqCst);
+        drop(current);
+        let is_stalled = lock(&self.progress).is_stalled(self.health.is_up(), Instant::now());
+        if !given_up && !is_stalled {
             return;
         }
-        match start(&self.config, &self.health) {
+        match start(&self.config, &self.health, &self.progress) {
             Ok(new) => {
-                tracing::warn!("the producer failed for good; here is a new one");
+                tracing::warn!(given_up, is_stalled, "a producer is replaced by a new one");
                 let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
                 let old = std::mem::replace(&mut *current, new);
                 // Nobody waits for the lock while the old one ends, should it end here.
@@ -93,6 +104,12 @@ impl Producer {
             }
             Err(error) => tracing::error!(%error, "there is no new producer"),
         }
+    }
+
+    /// As if nothing had been delivered for long.
+    #[cfg(test)]
+    pub fn stall(&self) {
+        lock(&self.progress).stall();
     }
 
     #[cfg(test)]
@@ -113,8 +130,10 @@ impl Producer {
 fn start(
     config: &ClientConfig,
     health: &Arc<Health>,
+    progress: &Arc<Mutex<Progress>>,
 ) -> Result<Arc<BaseProducer<Deliveries>>, LogError> {
-    let deliveries = Deliveries { health: health.clone(), given_up: AtomicBool::new(false) };
+    let (health, progress) = (health.clone(), progress.clone());
+    let deliveries = Deliveries { health, progress, given_up: AtomicBool::new(false) };
     let producer: BaseProducer<_> = config
         .create_with_context(deliveries)
         .map_err(|error| LogError(format!("cannot start a producer: {error}")))?;
@@ -131,6 +150,7 @@ fn start(
 /// Hears what became of each record, on the producer's thread.
 struct Deliveries {
     health: Arc<Health>,
+    progress: Arc<Mutex<Progress>>,
     given_up: AtomicBool,
 }
 
@@ -155,6 +175,8 @@ impl ProducerContext for Deliveries {
         if delivery.is_ok() {
             self.health.answered();
         }
+        let code = delivery.as_ref().err().and_then(|(error, _)| error.rdkafka_error_code());
+        lock(&self.progress).settles(!code.is_some_and(is_our_own), Instant::now());
         match (*purpose, delivery) {
             (Purpose::Append(receipt), Ok(message)) => {
                 count::appended(1);
@@ -164,7 +186,6 @@ impl ProducerContext for Deliveries {
             (Purpose::Append(receipt), Err((error, message))) => {
                 count::failed(1);
                 let why = error.to_string();
-                let code = error.rdkafka_error_code();
                 let outcome = if code == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
                     AppendError::TooLarge
                 } else if surely_not_there(code, message) {
@@ -187,6 +208,23 @@ impl ProducerContext for Deliveries {
             (Purpose::Tell(_) | Purpose::Quarantine(None), Ok(_)) => {}
         }
     }
+}
+
+/// Whether a record failed without a word from its broker.
+fn is_our_own(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{
+        BrokerTransportFailure, MessageTimedOut, PurgeInflight, PurgeQueue, UnknownPartition,
+        UnknownTopic,
+    };
+    matches!(
+        code,
+        BrokerTransportFailure
+            | MessageTimedOut
+            | PurgeInflight
+            | PurgeQueue
+            | UnknownPartition
+            | UnknownTopic
+    )
 }
 
 /// Whether a record that failed was refused by its broker. One whose time was up may be there,

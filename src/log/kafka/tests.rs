@@ -74,6 +74,25 @@ async fn a_producer_that_failed_for_good_is_replaced() {
     let (_cluster, log) = open().await;
     assert_eq!(log.append("7", "x".into()).unwrap().await.unwrap(), Ok(0));
     log.shared.producer.give_up();
+    until_it_appends(&log).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_producer_that_delivers_nothing_is_replaced_and_its_records_have_an_outcome() {
+    let (cluster, log) = open().await;
+    assert_eq!(log.append("7", "x".into()).unwrap().await.unwrap(), Ok(0));
+    cluster.broker_round_trip_time(1, Duration::from_secs(60)).unwrap();
+    let waiting = log.append("7", "x".into()).unwrap();
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    log.shared.producer.stall();
+    log.shared.producer.replace_if_useless();
+    let outcome = tokio::time::timeout(Duration::from_secs(3), waiting).await;
+    assert!(matches!(outcome, Ok(Ok(Err(AppendError::Unknown(_))))), "{outcome:?}");
+    cluster.broker_round_trip_time(1, Duration::ZERO).unwrap();
+    until_it_appends(&log).await;
+}
+
+async fn until_it_appends(log: &KafkaLog) {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {
         assert!(Instant::now() < deadline);
