@@ -13,6 +13,8 @@ use crate::observers::Watch;
 
 /// Between two tries at a change that had no answer.
 const AGAIN: Duration = Duration::from_millis(300);
+/// How often it gets twice as long.
+const LONGER: u32 = 2;
 
 /// Somebody whose place in a room is not for long, and the admin who sees to it.
 #[derive(Debug, Clone)]
@@ -57,7 +59,7 @@ impl Watch {
     /// Until it is done for sure, by whichever instance.
     async fn change(&self, floater: &Floater, is_in: bool, places: &[Place], dice: &mut Dice) {
         let path = format!("/rooms/{}/members/{}", floater.room, floater.user);
-        loop {
+        for tries in 0.. {
             let base = &dice.one_of(places).base;
             let told = match is_in {
                 true => self.asking.ask(base, &floater.admin, Method::DELETE, &path, None).await,
@@ -74,7 +76,7 @@ impl Watch {
                 Some((status, body)) if status < 500 && !matches!(status, 408 | 429) => {
                     panic!("{path} by its admin: {status} {body}")
                 }
-                _ => tokio::time::sleep(AGAIN).await,
+                _ => tokio::time::sleep(AGAIN * 2_u32.pow(LONGER.min(tries))).await,
             }
         }
     }

@@ -30,7 +30,6 @@ const AFTER: Duration = Duration::from_secs(2);
 /// Until everything has an answer, and until everybody has heard everything.
 const SETTLED_WITHIN: Duration = Duration::from_secs(60);
 const HEARD_WITHIN: Duration = Duration::from_secs(30);
-const READY_WITHIN: Duration = Duration::from_secs(40);
 /// Until the presence of those who left was looked at for long enough.
 const LAST_LOOK: Duration = Duration::from_millis(2_000);
 
@@ -73,7 +72,7 @@ async fn break_and_mend(row: &Row, stage: &mut Stage) -> (MemoryWatch, Times) {
     let broken = stage.clock.now();
     (row.fault)(stage).await;
     let mended = stage.clock.now();
-    everybody_is_ready(stage).await;
+    stage.everybody_is_ready().await;
     tokio::time::sleep(AFTER).await;
     (memory, (calm, broken, mended))
 }
@@ -106,15 +105,8 @@ async fn hear_out(
     }
 }
 
-/// Waits until each instance is ready again; if it never is, the checker says so.
-async fn everybody_is_ready(stage: &Stage) {
-    for place in &stage.cast.places {
-        until(READY_WITHIN, async || stage.asking.is_ready(&place.base).await).await;
-    }
-}
-
 /// Asks until it is so; says whether it came to that.
-async fn until<F: Future<Output = bool>>(time: Duration, mut ask: impl FnMut() -> F) -> bool {
+pub async fn until<F: Future<Output = bool>>(time: Duration, mut ask: impl FnMut() -> F) -> bool {
     let started = Instant::now();
     while started.elapsed() < time {
         if ask().await {

@@ -10,10 +10,13 @@ use crate::asking::Asking;
 use crate::cast::Cast;
 use crate::memory::Processes;
 use crate::recording::Clock;
+use crate::run::until;
 use crate::world::World;
 
-/// Until an instance that was cut off has been heard of again, and its people with it.
-const BEATS: Millis = 3_000;
+/// Until an instance that was cut off has been heard of again, and its people with it: no longer
+/// than until a crash is noticed.
+const BEATS: Millis = 5_000;
+const READY_WITHIN: Duration = Duration::from_secs(40);
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A world with everybody in it, in which something is about to break.
@@ -48,6 +51,13 @@ impl Stage {
     /// From then until a little after now some instance could not be told from a dead one.
     pub fn was_cut_off(&mut self, from: Millis) {
         self.cut_off.push((from, self.clock.now() + BEATS));
+    }
+
+    /// Waits until each instance is ready again; if it never is, the checker says so.
+    pub async fn everybody_is_ready(&self) {
+        for place in &self.cast.places {
+            until(READY_WITHIN, async || self.asking.is_ready(&place.base).await).await;
+        }
     }
 
     /// Waits for a time between these two, in milliseconds.

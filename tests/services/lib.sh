@@ -52,7 +52,7 @@ need() {
 free_port() {
     local port
     for _ in $(seq 200); do
-        port=$((${1:-20000} + RANDOM % ${2:-12000}))
+        port=$((${1:-25000} + RANDOM % ${2:-7000}))
         (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || {
             echo "$port"
             return

@@ -266,7 +266,8 @@ pub fn tail_of(file: &Path) -> String {
 fn free_port() -> u16 {
     loop {
         let random = u64::from_str_radix(&unique(), 16).expect("hexadecimal digits");
-        let port = 10_000 + (random % 22_000) as u16;
+        // Below those of the services: one that is stopped comes back to its own.
+        let port = 10_000 + (random % 15_000) as u16;
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }

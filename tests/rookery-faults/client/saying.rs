@@ -10,6 +10,9 @@ use tokio_tungstenite::tungstenite::Message;
 use super::{Client, Common, SEND_WITHIN, View, WINDOW, Ws, socket_name};
 use crate::asking::client_id;
 
+/// How often a pause between two tries gets twice as long.
+const LONGER: usize = 3;
+
 impl Client {
     pub(super) fn think_of_something(&mut self, now: Millis) {
         if now < self.next_message {
@@ -119,7 +122,10 @@ impl Client {
             None => last_is_unknown,
         };
         match again {
-            true => self.due.push((self.now() + self.dice.between(100, 700) as Millis, send)),
+            true => {
+                let pause = self.dice.between(100, 700) << self.sends[send].tries.len().min(LONGER);
+                self.due.push((self.now() + pause as Millis, send));
+            }
             false => {
                 self.settled.insert(send);
                 self.common.unsettled.fetch_sub(1, Ordering::SeqCst);

@@ -18,6 +18,8 @@ pub const ROWS: [Row; 3] = [
         has_bystanders: true,
         pace: 150,
         body: 3_000,
+        // What is kept of six rooms in which much is said.
+        memory: 16 << 20,
         ..Row::new("slow readers", "six sockets beside those of the crowd do not read", |stage| {
             slow_readers(stage).boxed_local()
         })

@@ -31,6 +31,8 @@ async fn mixed(stage: &mut Stage) {
             8 => weather(stage, way, NARROW, 6).await,
             _ => resets(stage, way).await,
         }
-        stage.wait(0, 3_000).await;
+        // One after the other: each is given the time to be over.
+        stage.everybody_is_ready().await;
+        stage.wait(500, 3_000).await;
     }
 }
