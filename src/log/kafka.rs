@@ -10,6 +10,7 @@ mod consumer;
 mod ends;
 mod follow;
 mod inbound;
+mod patience;
 mod producer;
 mod progress;
 mod share;

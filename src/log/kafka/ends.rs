@@ -14,7 +14,8 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::sync::oneshot;
 
-use super::client::Context;
+use super::client::{self, Context};
+use super::patience::Patience;
 use super::{Shared, spawn};
 use crate::log::{LogError, lock};
 
@@ -23,6 +24,9 @@ const ASKING: usize = 10_000;
 const PATIENCE: Duration = Duration::from_secs(2);
 const TRY_AGAIN: Duration = Duration::from_millis(20);
 const PROBE_EVERY: Duration = Duration::from_millis(500);
+/// A client that is told nothing for so long is replaced; the next one is given longer.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(3);
+const MOST_PATIENCE: Duration = Duration::from_secs(30);
 
 pub(super) type Ask = oneshot::Sender<Result<Vec<i64>, LogError>>;
 
@@ -48,11 +52,12 @@ pub(super) fn start(
     probe: BaseConsumer<Context>,
 ) -> Result<SyncSender<Ask>, LogError> {
     let (asks, asked) = sync_channel(ASKING);
-    spawn("kafka-ends", move || run(&shared, &probe, &asked))?;
+    spawn("kafka-ends", move || run(&shared, probe, &asked))?;
     Ok(asks)
 }
 
-fn run(shared: &Shared, probe: &BaseConsumer<Context>, asked: &Receiver<Ask>) {
+fn run(shared: &Shared, mut probe: BaseConsumer<Context>, asked: &Receiver<Ask>) {
+    let mut patience = Patience::new(GIVEN_UP_AFTER, MOST_PATIENCE);
     let partitions: Vec<u16> = (0..shared.settings.partitions).collect();
     loop {
         let first = match asked.recv_timeout(PROBE_EVERY) {
@@ -62,13 +67,18 @@ fn run(shared: &Shared, probe: &BaseConsumer<Context>, asked: &Receiver<Ask>) {
         };
         // All who asked before the question goes out may have its answer.
         let waiting: Vec<Ask> = first.into_iter().chain(asked.try_iter()).collect();
-        let ends = offsets(probe, &shared.names.messages, &partitions, Offset::End);
+        let begun = Instant::now();
+        let ends = offsets(&probe, &shared.names.messages, &partitions, Offset::End);
         // Hands the client's own errors and log lines to its context. They are older than the
         // answer, which has the last word.
         while probe.poll(Duration::ZERO).is_some() {}
-        if let Ok(ends) = &ends {
-            shared.health.answered();
-            lock(&shared.ends).clone_from(ends);
+        match &ends {
+            Ok(ends) => {
+                patience.is_rewarded();
+                shared.health.answered();
+                lock(&shared.ends).clone_from(ends);
+            }
+            Err(_) => patience.wait(begun),
         }
         for ask in waiting {
             let ends = ends.as_ref().cloned().map_err(|error| LogError(error.to_string()));
@@ -76,6 +86,13 @@ fn run(shared: &Shared, probe: &BaseConsumer<Context>, asked: &Receiver<Ask>) {
             let _ = ask.send(ends);
         }
         shared.health.report(&shared.settings.brokers);
+        // Whether the brokers are away or the client has lost them, it alone cannot tell.
+        if patience.is_over(Instant::now())
+            && let Ok(new) = client::probe(&shared.config, &shared.health)
+        {
+            tracing::debug!("asking where the log ends with a new client");
+            probe = new;
+        }
         shared.producer.replace_if_useless();
         shared.bus.replace_if_useless();
     }

@@ -23,6 +23,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use super::Shared;
 use super::client::{self, for_reading, ours};
 use super::consumer::{Positions, Stall, is_lost};
+use super::patience::Patience;
 use crate::log::{BATCH_BYTES, BATCH_ENTRIES, Share, StoredOffsets, lock};
 
 /// How long a thread takes to notice that nobody reads from it any more, and how often it looks
@@ -33,6 +34,10 @@ const TRY_AGAIN: Duration = Duration::from_millis(250);
 /// `max.poll.interval.ms`, past which the group would take the partitions away.
 const WAIT_FOR_STORE: Duration = Duration::from_secs(10);
 const COMMIT_EVERY: Duration = Duration::from_secs(1);
+/// A member without partitions joins anew after this time, and after twice as long each time it has
+/// none again: there may be more members than partitions, or librdkafka may have lost the group.
+const ALONE_FOR: Duration = Duration::from_secs(20);
+const ALONE_AT_MOST: Duration = Duration::from_secs(1_800);
 
 /// Shares until the reader goes, another share begins, or the log is closed.
 pub(super) fn run(
@@ -51,8 +56,9 @@ pub(super) fn run(
         held: Mutex::default(),
     });
     let mut stall = Stall::default();
+    let mut alone = Patience::new(ALONE_FOR, ALONE_AT_MOST);
     while !sharing.is_over() {
-        match consume(&sharing, &mut stall) {
+        match consume(&sharing, &mut stall, &mut alone) {
             Ok(()) => return,
             Err(error) => tracing::warn!(%error, "sharing the log starts again"),
         }
@@ -82,7 +88,7 @@ struct Held {
     untold: bool,
 }
 
-fn consume(sharing: &Arc<Sharing>, stall: &mut Stall) -> KafkaResult<()> {
+fn consume(sharing: &Arc<Sharing>, stall: &mut Stall, alone: &mut Patience) -> KafkaResult<()> {
     let shared = &sharing.shared;
     let config = ours(
         &for_reading(&shared.config, &shared.names.group),
@@ -110,6 +116,7 @@ fn consume(sharing: &Arc<Sharing>, stall: &mut Stall) -> KafkaResult<()> {
         let has_all = sharing.gather(&consumer)?;
         stall.watch(shared, &lock(&sharing.held).positions, has_all && !paused)?;
         progress.commit(sharing, &consumer);
+        sharing.look_for_partitions(alone)?;
     }
     // Dropping the consumer leaves the group, so that others need not wait for the time-out.
     progress.commit_now(sharing, &consumer);
@@ -170,6 +177,22 @@ impl Sharing {
             patience = Duration::ZERO;
         }
         Ok(false)
+    }
+
+    /// An error where the group has had nothing for us for too long.
+    fn look_for_partitions(&self, alone: &mut Patience) -> KafkaResult<()> {
+        let now = Instant::now();
+        if !lock(&self.held).positions.next.is_empty() {
+            alone.is_rewarded();
+        } else if self.shared.health.is_up() {
+            alone.wait(now);
+        } else {
+            alone.excuse(now);
+        }
+        match alone.is_over(now) {
+            true => Err(KafkaError::Rebalance(RDKafkaErrorCode::UnknownMemberId)),
+            false => Ok(()),
+        }
     }
 
     /// Asks the store where each partition goes on, for a while.

@@ -1,0 +1,93 @@
+//! When to replace a client of librdkafka that does nothing any more, though the brokers answer
+//! others: it may forget about a partition, a coordinator or a broker that was away for a while. A
+//! new client does not.
+
+use std::time::{Duration, Instant};
+
+/// How long is waited for something that ought to happen. Whoever takes the place of a client that
+/// made it happen for too long is given twice the time, up to a limit.
+#[derive(Debug)]
+pub(super) struct Patience {
+    first: Duration,
+    most: Duration,
+    now: Duration,
+    since: Option<Instant>,
+}
+
+impl Patience {
+    pub fn new(first: Duration, most: Duration) -> Patience {
+        Patience { first, most, now: first, since: None }
+    }
+
+    /// It ought to happen from now on, if it does not already.
+    pub fn wait(&mut self, now: Instant) {
+        self.since.get_or_insert(now);
+    }
+
+    /// It happened.
+    pub fn is_rewarded(&mut self) {
+        (self.now, self.since) = (self.first, None);
+    }
+
+    /// There is a reason why it could not happen yet: brokers that are away.
+    pub fn excuse(&mut self, now: Instant) {
+        self.since = self.since.map(|_| now);
+    }
+
+    /// Whether it has been too long. Says so once, and begins again with more time.
+    pub fn is_over(&mut self, now: Instant) -> bool {
+        let is_over = self.since.is_some_and(|since| now.duration_since(since) > self.now);
+        if is_over {
+            self.since = None;
+            self.now = (self.now * 2).min(self.most);
+        }
+        is_over
+    }
+
+    /// As if it had not happened for long.
+    #[cfg(test)]
+    pub fn exhaust(&mut self) {
+        self.since = Instant::now().checked_sub(self.most * 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn it_is_over_once_and_what_happens_or_is_excused_begins_it_anew() {
+        let (begun, mut patience) = (Instant::now(), Patience::new(3 * SECOND, 60 * SECOND));
+        assert!(!patience.is_over(begun + 60 * SECOND), "nothing is waited for");
+        patience.wait(begun);
+        patience.wait(begun + 2 * SECOND);
+        assert!(!patience.is_over(begun + 3 * SECOND));
+        patience.excuse(begun + 10 * SECOND);
+        assert!(!patience.is_over(begun + 13 * SECOND));
+        assert!(patience.is_over(begun + 14 * SECOND));
+        assert!(!patience.is_over(begun + 60 * SECOND), "the next one has its time");
+        patience.wait(begun + 60 * SECOND);
+        patience.is_rewarded();
+        assert!(!patience.is_over(begun + 99 * SECOND));
+    }
+
+    #[test]
+    fn each_that_does_no_better_is_given_longer() {
+        let (mut now, mut patience) = (Instant::now(), Patience::new(3 * SECOND, 20 * SECOND));
+        let mut waits = Vec::new();
+        for _ in 0..5 {
+            patience.wait(now);
+            let begun = now;
+            while !patience.is_over(now) {
+                now += SECOND;
+            }
+            waits.push((now - begun).as_secs());
+        }
+        assert_eq!(waits, [4, 7, 13, 21, 21]);
+        patience.is_rewarded();
+        patience.wait(now);
+        assert!(patience.is_over(now + 4 * SECOND), "a good one begins anew");
+    }
+}
