@@ -6,7 +6,7 @@ use super::Hub;
 use super::reply::{Outcome, Reply, Trouble};
 use super::room::Propose;
 use crate::core::record::Action;
-use crate::core::room::Doer;
+use crate::core::room::{Doer, Refusal};
 use crate::core::types::RoomId;
 
 /// Proposes, and waits until the record came back from the log and was accepted or refused.
@@ -18,7 +18,8 @@ pub async fn propose(hub: &Arc<Hub>, room: RoomId, by: impl Into<Doer>, action: 
     outcome.await.unwrap_or(Outcome::Failed(Trouble::Unavailable("this instance is stopping")))
 }
 
-/// As [`propose`], and then waits until the store has it, so that every instance shows it.
+/// As [`propose`], and then waits until the store has it, so that every instance shows it. So it
+/// does where it was so already: it may have become so a moment ago.
 pub async fn propose_and_store(
     hub: &Arc<Hub>,
     room: RoomId,
@@ -26,11 +27,12 @@ pub async fn propose_and_store(
     action: Action,
 ) -> Outcome {
     let outcome = propose(hub, room, by, action).await;
-    if let Outcome::Accepted { position, .. } = &outcome {
-        let place = hub.place(hub.partition_of(room), position.offset());
-        if let Err(trouble) = hub.until_stored(place).await {
-            return Outcome::Failed(trouble);
+    let stored = match &outcome {
+        Outcome::Accepted { position, .. } => {
+            hub.until_stored(hub.place(hub.partition_of(room), position.offset())).await
         }
-    }
-    outcome
+        Outcome::Refused(Refusal::Unchanged) => hub.store_up_to_date().await,
+        _ => Ok(()),
+    };
+    stored.err().map_or(outcome, Outcome::Failed)
 }

@@ -73,7 +73,10 @@ async fn break_and_mend(row: &Row, stage: &mut Stage) -> (MemoryWatch, Times) {
     (row.fault)(stage).await;
     let mended = stage.clock.now();
     stage.everybody_is_ready().await;
-    tokio::time::sleep(AFTER).await;
+    // Presence, too, is looked at for a while after it has to be right again.
+    let right_again = stage.cut_off.iter().map(|(_, to)| *to).max().unwrap_or_default();
+    let until_then = right_again.saturating_sub(stage.clock.now());
+    tokio::time::sleep(AFTER.max(Duration::from_millis(until_then))).await;
     (memory, (calm, broken, mended))
 }
 

@@ -14,8 +14,8 @@ use crate::run::until;
 use crate::world::World;
 
 /// Until an instance that was cut off has been heard of again, and its people with it: no longer
-/// than until a crash is noticed.
-const BEATS: Millis = 5_000;
+/// than until it works again.
+const BEATS: Millis = 10_000;
 const READY_WITHIN: Duration = Duration::from_secs(40);
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 

@@ -14,11 +14,14 @@ pub(super) struct Progress {
     /// Records whose outcome is not known yet.
     waiting: usize,
     patience: Patience,
+    /// Brokers did not answer others when last looked at.
+    was_away: bool,
 }
 
 impl Default for Progress {
     fn default() -> Progress {
-        Progress { waiting: 0, patience: Patience::new(STALLED_AFTER, MOST_PATIENCE) }
+        let patience = Patience::new(STALLED_AFTER, MOST_PATIENCE);
+        Progress { waiting: 0, patience, was_away: false }
     }
 }
 
@@ -42,7 +45,8 @@ impl Progress {
 
     /// Whether brokers answer others, and have not answered for anything of this for too long.
     pub fn is_stalled(&mut self, brokers_answer: bool, now: Instant) -> bool {
-        if !brokers_answer {
+        // Once they are back, its time begins.
+        if std::mem::replace(&mut self.was_away, !brokers_answer) || !brokers_answer {
             self.patience.excuse(now);
         }
         self.patience.is_over(now)
@@ -75,9 +79,10 @@ mod tests {
         let (begun, mut progress) = (Instant::now(), Progress::default());
         progress.sends(begun);
         assert!(!progress.is_stalled(false, begun + 60 * SECOND));
-        assert!(!progress.is_stalled(true, begun + 61 * SECOND));
-        progress.settles(false, begun + 62 * SECOND);
-        assert!(progress.is_stalled(true, begun + 65 * SECOND));
+        assert!(!progress.is_stalled(true, begun + 65 * SECOND), "they are back just now");
+        progress.settles(false, begun + 66 * SECOND);
+        assert!(!progress.is_stalled(true, begun + 68 * SECOND));
+        assert!(progress.is_stalled(true, begun + 69 * SECOND));
     }
 
     #[test]
