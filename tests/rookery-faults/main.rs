@@ -20,6 +20,7 @@ mod memory;
 mod observers;
 mod poison;
 mod proxy;
+mod pulse;
 mod recording;
 mod report;
 mod rows;

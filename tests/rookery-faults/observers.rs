@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 use crate::asking::{Asking, Login, Place};
 use crate::recording::Clock;
 
-const SEEN_EVERY: Duration = Duration::from_millis(250);
-const PROBED_EVERY: Duration = Duration::from_millis(250);
+const SEEN_EVERY: Duration = Duration::from_millis(400);
+const PROBED_EVERY: Duration = Duration::from_millis(400);
 const READ_EVERY: Duration = Duration::from_millis(700);
 /// Probes of one instance that wait for an answer; past it none are begun.
 const PROBES: usize = 80;

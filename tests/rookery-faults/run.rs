@@ -18,6 +18,7 @@ use crate::figures::{Figures, Times};
 use crate::finale::look_at_everything;
 use crate::members::{Answers, match_up};
 use crate::memory::MemoryWatch;
+use crate::pulse::Pulse;
 use crate::recording::{Clock, merge};
 use crate::rows::Row;
 use crate::stage::Stage;
@@ -43,6 +44,7 @@ pub struct Ran {
 /// Plays a row once. Panics only where the run itself cannot be done.
 pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, World) {
     let mut stage = Stage::set(world, seed).await;
+    let pulse = stage.feel_the_pulse().await;
     let mut crowd = Crowd::start(&mut stage, row);
     wait_for("everybody to come in", SETTLED_WITHIN, async || crowd.is_here()).await;
     let (memory, times) = break_and_mend(row, &mut stage).await;
@@ -58,6 +60,8 @@ pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, W
     merge(&mut history, memory.stop().await);
     history.faults.extend(stage.faults);
     history.cut_off.extend(stage.cut_off);
+    let slow = pulse.map(Pulse::stop).unwrap_or_default().into_iter();
+    history.cut_off.extend(slow.map(|(from, to)| (from, to + history.bounds.ghost)));
     match_up(&mut history, &answers);
     let verdict = check(&history);
     let figures = Figures::of(&history, &crowd.tally, times);

@@ -9,6 +9,7 @@ use rookery::guarantees::history::{Fault, Millis};
 use crate::asking::Asking;
 use crate::cast::Cast;
 use crate::memory::Processes;
+use crate::pulse::Pulse;
 use crate::recording::Clock;
 use crate::run::until;
 use crate::world::World;
@@ -40,6 +41,14 @@ impl Stage {
         let processes = Arc::new(Mutex::new(processes.collect()));
         let (asking, faults, cut_off) = (Asking::new(), Vec::new(), Vec::new());
         Stage { world, clock, dice, asking, cast, processes, faults, cut_off }
+    }
+
+    /// What Kafka itself takes, from now on; none where there is no Kafka.
+    pub async fn feel_the_pulse(&self) -> Option<Pulse> {
+        match &self.world {
+            World::Cluster(site) => Some(Pulse::of(&site.services().brokers, self.clock).await),
+            World::Embedded(..) => None,
+        }
     }
 
     /// Something that was broken works again from now on, on every instance.

@@ -1,0 +1,121 @@
+//! What Kafka itself takes for a record, there and back, past the hubs: nobody's presence can be
+//! told any sooner.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, BaseRecord};
+use rdkafka::{Offset, TopicPartitionList};
+use rookery::guarantees::history::Millis;
+
+use crate::recording::Clock;
+use crate::support::unique;
+
+const EVERY: Duration = Duration::from_millis(200);
+/// A record that takes longer than this is no pulse of a healthy broker.
+const SLOW: Duration = Duration::from_millis(300);
+/// A client that hears nothing for so long may have lost its broker, and is replaced.
+const LOST_AFTER: Duration = Duration::from_secs(3);
+
+/// Stretches of time.
+pub type Stretches = Vec<(Millis, Millis)>;
+
+pub struct Pulse {
+    stop: Arc<AtomicBool>,
+    feeling: Option<JoinHandle<Stretches>>,
+}
+
+impl Pulse {
+    /// Feels it from now on, in a topic of its own.
+    pub async fn of(brokers: &str, clock: Clock) -> Pulse {
+        let topic = format!("pulse-{}", unique());
+        let admin: AdminClient<DefaultClientContext> =
+            config(brokers).create().expect("an admin client");
+        let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
+        let made = admin.create_topics(&[new], &AdminOptions::new()).await;
+        made.expect("an answer").pop().expect("one topic").expect("a topic");
+        let (stop, brokers) = (Arc::new(AtomicBool::new(false)), brokers.to_owned());
+        let stopped = stop.clone();
+        let feeling = thread::spawn(move || feel(&brokers, &topic, clock, &stopped));
+        Pulse { stop, feeling: Some(feeling) }
+    }
+
+    /// The stretches in which it was slow.
+    pub fn stop(mut self) -> Stretches {
+        self.stop.store(true, Ordering::SeqCst);
+        self.feeling.take().map_or_else(Vec::new, |feeling| feeling.join().expect("no panic"))
+    }
+}
+
+impl Drop for Pulse {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+    }
+}
+
+fn feel(brokers: &str, topic: &str, clock: Clock, stopped: &AtomicBool) -> Stretches {
+    let (mut slow, mut hand) = (Stretches::new(), Hand::on(brokers, topic));
+    while !stopped.load(Ordering::SeqCst) {
+        let (from, sent_at) = (clock.now(), Instant::now());
+        while !hand.beat(LOST_AFTER, stopped) && !stopped.load(Ordering::SeqCst) {
+            hand = Hand::on(brokers, topic);
+        }
+        if sent_at.elapsed() > SLOW {
+            slow.push((from, clock.now()));
+        }
+        thread::sleep(EVERY);
+    }
+    slow
+}
+
+struct Hand<'a> {
+    producer: BaseProducer,
+    consumer: BaseConsumer,
+    topic: &'a str,
+    name: String,
+    beats: u64,
+}
+
+impl Hand<'_> {
+    fn on<'a>(brokers: &str, topic: &'a str) -> Hand<'a> {
+        let producer = config(brokers).set("linger.ms", "0").create().expect("a producer");
+        let mut reading = config(brokers);
+        reading.set("group.id", topic).set("enable.auto.commit", "false");
+        let consumer: BaseConsumer = reading.create().expect("a consumer");
+        let mut all = TopicPartitionList::new();
+        all.add_partition_offset(topic, 0, Offset::Beginning).expect("a partition");
+        consumer.assign(&all).expect("an assignment");
+        Hand { producer, consumer, topic, name: unique(), beats: 0 }
+    }
+
+    /// Sends a record and waits until it is back; says whether it is.
+    fn beat(&mut self, patience: Duration, stopped: &AtomicBool) -> bool {
+        self.beats += 1;
+        let mark = format!("{}-{}", self.name, self.beats);
+        let record = BaseRecord::<(), _>::to(self.topic).payload(&mark);
+        // One that is not taken does not come back.
+        let _ = self.producer.send(record);
+        let sent_at = Instant::now();
+        while sent_at.elapsed() < patience && !stopped.load(Ordering::SeqCst) {
+            self.producer.poll(Duration::ZERO);
+            match self.consumer.poll(Duration::from_millis(20)) {
+                Some(Ok(message)) if message.payload() == Some(mark.as_bytes()) => return true,
+                _ => {}
+            }
+        }
+        false
+    }
+}
+
+fn config(brokers: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers).set("reconnect.backoff.max.ms", "500");
+    config
+}
