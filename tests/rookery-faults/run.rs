@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use rookery::guarantees::history::{History, Line, Millis};
+use rookery::guarantees::history::{End, History, Line, Millis};
 use rookery::guarantees::{Verdict, check};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -63,9 +63,23 @@ pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, W
     let slow = pulse.map(Pulse::stop).unwrap_or_default().into_iter();
     history.cut_off.extend(slow.map(|(from, to)| (from, to + history.bounds.ghost)));
     match_up(&mut history, &answers);
+    end_with_their_instance(&mut history, &stage.kills);
     let verdict = check(&history);
     let figures = Figures::of(&history, &crowd.tally, times);
     (Ran { verdict, figures, history }, stage.world)
+}
+
+/// A client behind a balancer does not know whom it said goodbye to. If somebody was killed in that
+/// moment it may have been them, and nobody was told.
+fn end_with_their_instance(history: &mut History, kills: &[Millis]) {
+    let near = history.bounds.ghost;
+    for socket in &mut history.sockets {
+        if let Some((at, end @ End::Orderly)) = &mut socket.ended
+            && kills.iter().any(|kill| kill.abs_diff(*at) <= near)
+        {
+            *end = End::Crash;
+        }
+    }
 }
 
 async fn break_and_mend(row: &Row, stage: &mut Stage) -> (MemoryWatch, Times) {

@@ -31,6 +31,8 @@ pub struct Stage {
     pub faults: Vec<Fault>,
     /// Stretches in which some instance could not be told from a dead one.
     pub cut_off: Vec<(Millis, Millis)>,
+    /// When instances were killed.
+    pub kills: Vec<Millis>,
 }
 
 impl Stage {
@@ -39,8 +41,9 @@ impl Stage {
         let cast = Cast::gather(&mut world, &mut dice).await;
         let processes = world.hubs().iter_mut().map(|hub| hub.is_running().then(|| hub.pid()));
         let processes = Arc::new(Mutex::new(processes.collect()));
-        let (asking, faults, cut_off) = (Asking::new(), Vec::new(), Vec::new());
-        Stage { world, clock, dice, asking, cast, processes, faults, cut_off }
+        let (faults, cut_off, kills) = (Vec::new(), Vec::new(), Vec::new());
+        let asking = Asking::new();
+        Stage { world, clock, dice, asking, cast, processes, faults, cut_off, kills }
     }
 
     /// What Kafka itself takes, from now on; none where there is no Kafka.
@@ -82,6 +85,7 @@ impl Stage {
     }
 
     pub fn kill(&mut self, instance: usize) {
+        self.kills.push(self.clock.now());
         self.world.hub(instance).kill9();
         self.is_process(instance);
     }

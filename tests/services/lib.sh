@@ -76,7 +76,13 @@ launch() {
     local name=$1
     shift
     setsid "$@" </dev/null >>"$STATE/$name/out.log" 2>&1 &
-    echo $! >"$STATE/$name/pid"
+    local pid=$!
+    echo "$pid" >"$STATE/$name/pid"
+    # Until it is the program: what is still this shell's copy does not count as alive.
+    for _ in $(seq 500); do
+        if alive "$name" || ! kill -0 "$pid" 2>/dev/null; then break; fi
+        sleep 0.01
+    done
 }
 
 # wait_until SECONDS NAME COMMAND...: until the command succeeds; fails when the service dies.
