@@ -16,7 +16,7 @@ use crate::world::World;
 
 /// Until an instance that was cut off has been heard of again, and its people with it: no longer
 /// than until it works again.
-const BEATS: Millis = 10_000;
+const RIGHT_AGAIN_WITHIN: Millis = 10_000;
 const READY_WITHIN: Duration = Duration::from_secs(40);
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -62,7 +62,7 @@ impl Stage {
 
     /// From then until a little after now some instance could not be told from a dead one.
     pub fn was_cut_off(&mut self, from: Millis) {
-        self.cut_off.push((from, self.clock.now() + BEATS));
+        self.cut_off.push((from, self.clock.now() + RIGHT_AGAIN_WITHIN));
     }
 
     /// Waits until each instance is ready again; if it never is, the checker says so.

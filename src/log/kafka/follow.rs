@@ -50,8 +50,7 @@ fn consume(
         }
         match end {
             End::Lost(error) => return Err(error),
-            End::Nothing => stall.watch(shared, positions, true)?,
-            End::Full => stall.watch(shared, positions, false)?,
+            end => stall.watch(shared, positions, matches!(end, End::Nothing))?,
         }
     }
     Ok(())

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 /// How long is waited for something that ought to happen. Whoever takes the place of a client that
-/// made it happen for too long is given twice the time, up to a limit.
+/// was waited for in vain is given twice the time, up to a limit.
 #[derive(Debug)]
 pub(super) struct Patience {
     first: Duration,
