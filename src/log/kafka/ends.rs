@@ -24,9 +24,10 @@ const ASKING: usize = 10_000;
 const PATIENCE: Duration = Duration::from_secs(2);
 const TRY_AGAIN: Duration = Duration::from_millis(20);
 const PROBE_EVERY: Duration = Duration::from_millis(500);
-/// A client that is told nothing for so long is replaced; the next one is given longer.
+/// A client that is told nothing for so long is replaced; the next one is given longer. Not much:
+/// whether the brokers are away or the client has lost them, it alone cannot tell.
 const GIVEN_UP_AFTER: Duration = Duration::from_secs(3);
-const MOST_PATIENCE: Duration = Duration::from_secs(30);
+const MOST_PATIENCE: Duration = Duration::from_secs(5);
 
 pub(super) type Ask = oneshot::Sender<Result<Vec<i64>, LogError>>;
 
@@ -86,8 +87,7 @@ fn run(shared: &Shared, mut probe: BaseConsumer<Context>, asked: &Receiver<Ask>)
             let _ = ask.send(ends);
         }
         shared.health.report(&shared.settings.brokers);
-        // Whether the brokers are away or the client has lost them, it alone cannot tell.
-        if patience.is_over(Instant::now())
+        if patience.is_over(true, Instant::now())
             && let Ok(new) = client::probe(&shared.config, &shared.health)
         {
             tracing::debug!("asking where the log ends with a new client");

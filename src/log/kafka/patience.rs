@@ -12,11 +12,13 @@ pub(super) struct Patience {
     most: Duration,
     now: Duration,
     since: Option<Instant>,
+    /// Brokers did not answer others when last looked at.
+    was_away: bool,
 }
 
 impl Patience {
     pub fn new(first: Duration, most: Duration) -> Patience {
-        Patience { first, most, now: first, since: None }
+        Patience { first, most, now: first, since: None, was_away: false }
     }
 
     /// It ought to happen from now on, if it does not already.
@@ -29,13 +31,13 @@ impl Patience {
         (self.now, self.since) = (self.first, None);
     }
 
-    /// There is a reason why it could not happen yet: brokers that are away.
-    pub fn excuse(&mut self, now: Instant) {
-        self.since = self.since.map(|_| now);
-    }
-
-    /// Whether it has been too long. Says so once, and begins again with more time.
-    pub fn is_over(&mut self, now: Instant) -> bool {
+    /// Whether it has been too long, while brokers answer others. Says so once, and begins again
+    /// with more time.
+    pub fn is_over(&mut self, brokers_answer: bool, now: Instant) -> bool {
+        // Once they are back, its time begins.
+        if std::mem::replace(&mut self.was_away, !brokers_answer) || !brokers_answer {
+            self.since = self.since.map(|_| now);
+        }
         let is_over = self.since.is_some_and(|since| now.duration_since(since) > self.now);
         if is_over {
             self.since = None;
@@ -58,19 +60,27 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn it_is_over_once_and_what_happens_or_is_excused_begins_it_anew() {
+    fn it_is_over_once_and_what_happens_begins_it_anew() {
         let (begun, mut patience) = (Instant::now(), Patience::new(3 * SECOND, 60 * SECOND));
-        assert!(!patience.is_over(begun + 60 * SECOND), "nothing is waited for");
+        assert!(!patience.is_over(true, begun + 60 * SECOND), "nothing is waited for");
         patience.wait(begun);
         patience.wait(begun + 2 * SECOND);
-        assert!(!patience.is_over(begun + 3 * SECOND));
-        patience.excuse(begun + 10 * SECOND);
-        assert!(!patience.is_over(begun + 13 * SECOND));
-        assert!(patience.is_over(begun + 14 * SECOND));
-        assert!(!patience.is_over(begun + 60 * SECOND), "the next one has its time");
+        assert!(!patience.is_over(true, begun + 3 * SECOND));
+        assert!(patience.is_over(true, begun + 4 * SECOND));
+        assert!(!patience.is_over(true, begun + 60 * SECOND), "the next one has its time");
         patience.wait(begun + 60 * SECOND);
         patience.is_rewarded();
-        assert!(!patience.is_over(begun + 99 * SECOND));
+        assert!(!patience.is_over(true, begun + 99 * SECOND));
+    }
+
+    #[test]
+    fn time_without_brokers_does_not_count() {
+        let (begun, mut patience) = (Instant::now(), Patience::new(3 * SECOND, 60 * SECOND));
+        patience.wait(begun);
+        assert!(!patience.is_over(false, begun + 10 * SECOND));
+        assert!(!patience.is_over(true, begun + 15 * SECOND), "they are back just now");
+        assert!(!patience.is_over(true, begun + 18 * SECOND));
+        assert!(patience.is_over(true, begun + 19 * SECOND));
     }
 
     #[test]
@@ -80,7 +90,7 @@ mod tests {
         for _ in 0..5 {
             patience.wait(now);
             let begun = now;
-            while !patience.is_over(now) {
+            while !patience.is_over(true, now) {
                 now += SECOND;
             }
             waits.push((now - begun).as_secs());
@@ -88,6 +98,6 @@ mod tests {
         assert_eq!(waits, [4, 7, 13, 21, 21]);
         patience.is_rewarded();
         patience.wait(now);
-        assert!(patience.is_over(now + 4 * SECOND), "a good one begins anew");
+        assert!(patience.is_over(true, now + 4 * SECOND), "a good one begins anew");
     }
 }

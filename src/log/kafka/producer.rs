@@ -62,18 +62,21 @@ impl Producer {
         record.payload = value;
         record.headers = headers;
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        // Before it may be delivered.
-        lock(&self.progress).sends(Instant::now());
-        current.send(record).map_err(|(error, _)| {
-            let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
-            if code == RDKafkaErrorCode::Fatal {
-                current.context().given_up.store(true, Ordering::SeqCst);
-            }
-            // One that is too large says nothing about whether others would arrive.
-            let is_no_sign = code == RDKafkaErrorCode::MessageSizeTooLarge;
-            lock(&self.progress).settles(is_no_sign, Instant::now());
-            code
-        })
+        // Held until it is counted: it may be delivered at once.
+        let mut progress = lock(&self.progress);
+        let Err((error, _)) = current.send(record) else {
+            progress.sends(Instant::now());
+            return Ok(());
+        };
+        let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
+        if code == RDKafkaErrorCode::Fatal {
+            current.context().given_up.store(true, Ordering::SeqCst);
+        }
+        // One that is too large says nothing about whether others would arrive.
+        if code != RDKafkaErrorCode::MessageSizeTooLarge {
+            progress.takes_nothing(Instant::now());
+        }
+        Err(code)
     }
 
     /// Waits until all that was queued is delivered or has failed; says whether it is.

@@ -14,21 +14,23 @@ pub(super) struct Progress {
     /// Records whose outcome is not known yet.
     waiting: usize,
     patience: Patience,
-    /// Brokers did not answer others when last looked at.
-    was_away: bool,
 }
 
 impl Default for Progress {
     fn default() -> Progress {
-        let patience = Patience::new(STALLED_AFTER, MOST_PATIENCE);
-        Progress { waiting: 0, patience, was_away: false }
+        Progress { waiting: 0, patience: Patience::new(STALLED_AFTER, MOST_PATIENCE) }
     }
 }
 
 impl Progress {
-    /// A record is about to be sent.
+    /// A record is on its way.
     pub fn sends(&mut self, now: Instant) {
         self.waiting += 1;
+        self.patience.wait(now);
+    }
+
+    /// A record was not even taken, for a reason that would hold for others, too.
+    pub fn takes_nothing(&mut self, now: Instant) {
         self.patience.wait(now);
     }
 
@@ -45,11 +47,7 @@ impl Progress {
 
     /// Whether brokers answer others, and have not answered for anything of this for too long.
     pub fn is_stalled(&mut self, brokers_answer: bool, now: Instant) -> bool {
-        // Once they are back, its time begins.
-        if std::mem::replace(&mut self.was_away, !brokers_answer) || !brokers_answer {
-            self.patience.excuse(now);
-        }
-        self.patience.is_over(now)
+        self.patience.is_over(brokers_answer, now)
     }
 
     #[cfg(test)]

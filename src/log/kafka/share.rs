@@ -182,14 +182,11 @@ impl Sharing {
     /// An error where the group has had nothing for us for too long.
     fn look_for_partitions(&self, alone: &mut Patience) -> KafkaResult<()> {
         let now = Instant::now();
-        if !lock(&self.held).positions.next.is_empty() {
-            alone.is_rewarded();
-        } else if self.shared.health.is_up() {
-            alone.wait(now);
-        } else {
-            alone.excuse(now);
+        match lock(&self.held).positions.next.is_empty() {
+            true => alone.wait(now),
+            false => alone.is_rewarded(),
         }
-        match alone.is_over(now) {
+        match alone.is_over(self.shared.health.is_up(), now) {
             true => Err(KafkaError::Rebalance(RDKafkaErrorCode::UnknownMemberId)),
             false => Ok(()),
         }
