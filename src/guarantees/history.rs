@@ -17,6 +17,8 @@ pub struct History {
     pub refusals: Vec<Turned>,
     pub states: Vec<State>,
     pub counts: Vec<Count>,
+    /// What stands in the log, where other programs read it, too.
+    pub entries: Vec<Entry>,
     pub sockets: Vec<Socket>,
     pub sightings: Vec<Sighting>,
     pub memory: Vec<Memory>,
@@ -56,6 +58,14 @@ impl Default for Bounds {
             connection_bytes: 1024 * 1024,
         }
     }
+}
+
+/// A record in the log: one thing that happened in a room.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Entry {
+    pub room: String,
+    /// The record's own.
+    pub id: String,
 }
 
 /// A message as any observer sees it.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::history::{Count, Heard, History, Line, Outcome, Send, State};
+use super::history::{Count, Entry, Heard, History, Line, Outcome, Send, State};
 use super::truth::{Truth, acknowledgements, refused};
 use super::verdict::{Promise, Verdict};
 use super::view::Stretch;
@@ -17,6 +17,7 @@ pub fn exactly_once(
     verdict: &mut Verdict,
 ) {
     history.sends.iter().for_each(|send| one_answer(send, verdict));
+    stands_once(&history.entries, verdict);
     let refused = refused(history);
     for witness in witnesses {
         for stretch in &witness.view.stretches {
@@ -39,6 +40,17 @@ fn one_answer(send: &Send, verdict: &mut Verdict) {
         let same = line.body == send.body && line.sender == send.sender;
         verdict.case(Promise::ExactlyOnce, same, || {
             format!("“{}” by {} was answered with {line:?}", send.body, send.sender)
+        });
+    }
+}
+
+/// Whoever reads the log finds each record once. A repeat of one that was refused, or that changed
+/// the members, would do what was not to be.
+fn stands_once(entries: &[Entry], verdict: &mut Verdict) {
+    let mut seen = HashSet::new();
+    for entry in entries {
+        verdict.case(Promise::ExactlyOnce, seen.insert(entry), || {
+            format!("the log, room {}: the record {} is there twice", entry.room, entry.id)
         });
     }
 }

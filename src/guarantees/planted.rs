@@ -83,6 +83,8 @@ impl Calm {
             tries.insert(0, self.try_of(Outcome::Unknown));
             tries.push(self.try_of(outcome));
         }
+        let (room_name, id) = (ROOMS[room].to_owned(), format!("record {step}"));
+        self.history.entries.push(Entry { room: room_name, id });
         self.rooms[room].push(line.clone());
         self.tell(room, Heard::Message(line));
         self.history.sends.push(Send { room: ROOMS[room].to_owned(), sender, body, tries });
@@ -261,7 +263,7 @@ fn last_send(history: &mut History) -> &mut Send {
 
 type Bug = (&'static str, Promise, fn(&mut History));
 
-const BUGS: [Bug; 19] = [
+const BUGS: [Bug; 20] = [
     ("acknowledge before publish", Promise::ExactlyOnce, |history| {
         let mut send = last_send(history).clone();
         send.body = "never published".to_owned();
@@ -313,6 +315,10 @@ const BUGS: [Bug; 19] = [
     ("stale unread", Promise::Unread, |history| history.counts[0].unread += 1),
     ("ghost presence", Promise::Presence, |history| history.sightings[5].online = true),
     ("here, but not seen", Promise::Presence, |history| history.sightings[3].online = false),
+    ("a record twice in the log", Promise::ExactlyOnce, |history| {
+        let first = history.entries[0].clone();
+        history.entries.push(first);
+    }),
     ("reorder on retry", Promise::OneOrder, |history| {
         let heard = &mut stream(history, "bob", "fens").heard;
         let said = |one: &Heard| matches!(one, Heard::Message(_));

@@ -21,6 +21,8 @@ mod links;
 mod poison;
 #[path = "../rookery-faults/proxy.rs"]
 mod proxy;
+#[path = "../rookery-faults/topic.rs"]
+mod topic;
 
 mod behind;
 mod crash;

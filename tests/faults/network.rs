@@ -1,8 +1,10 @@
 //! Instances whose ways to the services and to their clients lead through proxies that break.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rookery::log::Log;
+use rookery::log::kafka::{KafkaLog, KafkaSettings};
 use serde_json::json;
 
 use crate::balancer::Balancer;
@@ -10,6 +12,7 @@ use crate::links::Links;
 use crate::my_turn;
 use crate::proxy::Weather;
 use crate::support::{Cluster, Hub, Person, within};
+use crate::topic::newest;
 
 /// How long an instance takes to notice that it is alone, or no longer.
 const NOTICED: Duration = Duration::from_secs(30);
@@ -142,4 +145,51 @@ async fn a_send_whose_answer_is_lost_is_never_sent_again_by_the_balancer() {
     ann.post(&path, json!({"body": "once", "client_id": "1"})).await.expect(200);
     let page = direct.history(&room, "?limit=9").await;
     assert_eq!(page["messages"].as_array().map(Vec::len), Some(1), "{page}");
+}
+
+/// What Kafka answers is lost, until some appends have waited too long and some have not. Those may
+/// be there already, and are not sent again as if they were new.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_append_whose_answer_is_lost_is_there_once() {
+    let _turn = my_turn().await;
+    let (cluster, links) = (Cluster::start(0).await, Links::up().await);
+    let log = KafkaLog::open(KafkaSettings {
+        brokers: links.kafka[0].address().to_string(),
+        topic_prefix: cluster.services.prefix.clone(),
+        partitions: 1,
+        ..KafkaSettings::default()
+    });
+    let log = log.await.expect("a log");
+    // Before the producer is replaced, and after.
+    for mended_after in [8_700, 11_500].map(Duration::from_millis) {
+        let append = async |value: String| {
+            log.append("1", value.into()).ok()?.await.expect("an outcome").ok()
+        };
+        within(NOTICED, "an append", async || append("before".to_owned()).await).await;
+        links.kafka[0].weather(Weather::FrozenToClient);
+        let begun = Instant::now();
+        let mut waiting = Vec::new();
+        for (number, at) in [0, 1_800, 1_900, 2_000, 2_100].into_iter().enumerate() {
+            tokio::time::sleep_until((begun + Duration::from_millis(at)).into()).await;
+            let value = format!("{number} of {mended_after:?}");
+            waiting.push(log.append("1", value.into()).expect("nobody knows yet"));
+        }
+        tokio::time::sleep_until((begun + mended_after).into()).await;
+        links.kafka[0].weather(Weather::Clear);
+        for outcome in waiting {
+            println!("{mended_after:?}: {:?}", outcome.await.expect("an outcome"));
+        }
+    }
+    let topic = format!("{}-messages", cluster.services.prefix);
+    let brokers = cluster.services.brokers.clone();
+    let there = tokio::task::spawn_blocking(move || newest(&brokers, &topic, i64::MAX)).await;
+    let there = there.expect("the topic").into_iter().map(|real| String::from_utf8(real.value));
+    let mut there: Vec<String> = there.map(|value| value.expect("text")).collect();
+    there.retain(|value| value != "before");
+    there.sort();
+    let all: Vec<String> = there.clone();
+    there.dedup();
+    assert_eq!(all, there);
+    assert!(there.len() >= 5, "nothing arrived: {there:?}");
+    log.close().await;
 }

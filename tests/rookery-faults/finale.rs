@@ -52,6 +52,7 @@ pub async fn look_at_everything(stage: &mut Stage) -> History {
             history.counts.extend(look.counts().await);
         }
     }
+    history.entries = stage.world.entries().await;
     history
 }
 

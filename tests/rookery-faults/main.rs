@@ -26,6 +26,7 @@ mod report;
 mod rows;
 mod run;
 mod stage;
+mod topic;
 mod world;
 
 use std::panic::AssertUnwindSafe;

@@ -8,19 +8,17 @@
 #![allow(dead_code)]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ConfigSource, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
-use rdkafka::{Offset, TopicPartitionList};
 use rookery::guarantees::dice::Dice;
 use serde_json::{Value, json};
 
-const SOON: Duration = Duration::from_secs(20);
+use crate::topic::{FOREIGN, Real, SOON, newest};
+
 /// Real records that are looked at in each partition, the newest.
 const LOOKED_AT: i64 = 200;
 /// Records of each kind for each topic, at the most.
@@ -44,14 +42,6 @@ pub struct Poisoned {
     pub to_quarantine: Vec<Place>,
     /// Those that are larger than a copy in quarantine may be; nobody has to copy them.
     pub too_large: Vec<Place>,
-}
-
-/// A record as it stands in a topic.
-#[derive(Clone)]
-struct Real {
-    partition: i32,
-    key: Option<Vec<u8>>,
-    value: Vec<u8>,
 }
 
 struct Poisoner {
@@ -79,7 +69,7 @@ pub async fn into(brokers: &str, prefix: &str, seed: u64, rooms: &[String]) -> P
     for topic in ["messages", "presence", "signals", "inbound"] {
         let name = format!("{prefix}-{topic}");
         let (brokers, read) = (brokers.to_owned(), name.clone());
-        let real = tokio::task::spawn_blocking(move || newest(&brokers, &read)).await;
+        let real = tokio::task::spawn_blocking(move || newest(&brokers, &read, LOOKED_AT)).await;
         let real = real.unwrap_or_else(|error| panic!("{name} cannot be read: {error}"));
         poisoner.topic(topic, &real, rooms).await;
     }
@@ -195,6 +185,8 @@ impl Poisoner {
         let name = format!("{}-{topic}", self.prefix);
         let mut record = FutureRecord::<[u8], [u8]>::to(&name);
         (record.partition, record.key, record.payload) = (partition, key, value);
+        record.headers =
+            Some(OwnedHeaders::new().insert(Header { key: FOREIGN, value: Some(kind) }));
         let written = self.producer.send(record, SOON).await;
         let written = written.unwrap_or_else(|(error, _)| panic!("{kind} into {name}: {error}"));
         *self.poisoned.counts.entry(kind).or_default() += 1;
@@ -259,41 +251,4 @@ fn can_repeat(topic: &str, real: &Real) -> bool {
         // A line that was written again is another line.
         _ => false,
     }
-}
-
-/// The newest records of a topic that have a value.
-fn newest(brokers: &str, topic: &str) -> Vec<Real> {
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", brokers).set("group.id", "poison");
-    let reader: BaseConsumer =
-        config.set("enable.auto.commit", "false").create().expect("a consumer");
-    let metadata = reader.fetch_metadata(Some(topic), SOON).expect("metadata");
-    let mut ends = BTreeMap::new();
-    let mut assignment = TopicPartitionList::new();
-    for partition in metadata.topics()[0].partitions() {
-        let id = partition.id();
-        let (first, end) = reader.fetch_watermarks(topic, id, SOON).expect("the ends");
-        let from = first.max(end - LOOKED_AT);
-        if from < end {
-            let added = assignment.add_partition_offset(topic, id, Offset::Offset(from));
-            added.expect("a partition");
-            ends.insert(id, end);
-        }
-    }
-    reader.assign(&assignment).expect("an assignment");
-    let mut found = Vec::new();
-    while !ends.is_empty() {
-        // Compaction may have taken the last ones; then nothing more comes.
-        let Some(polled) = reader.poll(Duration::from_secs(3)) else { break };
-        let message = polled.unwrap_or_else(|error| panic!("{topic}: {error}"));
-        let partition = message.partition();
-        if ends.get(&partition).is_some_and(|end| message.offset() + 1 >= *end) {
-            ends.remove(&partition);
-        }
-        if let Some(value) = message.payload() {
-            let key = message.key().map(<[u8]>::to_vec);
-            found.push(Real { partition, key, value: value.to_vec() });
-        }
-    }
-    found
 }

@@ -6,14 +6,17 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use mysql_async::prelude::Queryable;
-use rookery::guarantees::history::Line;
+use rookery::guarantees::history::{Entry, Line};
+use serde_json::Value;
 
 use crate::asking::Place;
 use crate::balancer::Balancer;
 use crate::disk::SmallDisk;
 use crate::links::Links;
 use crate::proxy::Proxy;
+use crate::recording::text;
 use crate::support::{Cluster, Hub, Services};
+use crate::topic::{Real, newest};
 
 const NAMES: [&str; 3] = ["one", "two", "three"];
 
@@ -126,6 +129,16 @@ impl World {
         }
     }
 
+    /// What hubs have written into Kafka.
+    pub async fn entries(&self) -> Vec<Entry> {
+        let World::Cluster(site) = self else { return Vec::new() };
+        let (brokers, topic) =
+            (site.services().brokers.clone(), format!("{}-messages", site.services().prefix));
+        let read = tokio::task::spawn_blocking(move || newest(&brokers, &topic, i64::MAX)).await;
+        let ours = read.expect("the log").into_iter().filter(|real| !real.is_foreign);
+        ours.map(|real| entry(&real)).collect()
+    }
+
     pub async fn rows(&mut self, room: &str) -> Rows {
         match self {
             World::Embedded(hub, None) => sqlite_rows(&hub.dir().join("data"), room),
@@ -150,6 +163,12 @@ impl Site {
 
 fn address(hub: &Hub) -> SocketAddr {
     hub.base.trim_start_matches("http://").parse().expect("the address of a hub")
+}
+
+fn entry(real: &Real) -> Entry {
+    let record: Value = serde_json::from_slice(&real.value).expect("a hub writes JSON");
+    let room = real.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    Entry { room: room.into_owned(), id: text(&record["id"]) }
 }
 
 const NAME: &str = "SELECT name FROM rooms WHERE id = ?";

@@ -58,10 +58,12 @@ pub(super) fn for_log(config: &ClientConfig, settings: &KafkaSettings) -> Client
             ("compression.type", "lz4"),
             ("queue.buffering.max.messages", "100000"),
             ("queue.buffering.max.kbytes", "65536"),
-            ("message.timeout.ms", "8000"),
         ],
     );
     producer.set("enable.idempotence", "true").set("acks", "all");
+    // Never reached: the producer is replaced long before. After it, librdkafka would send again,
+    // as if they were new, records that may be there already.
+    producer.set("message.timeout.ms", "120000");
     producer
 }
 

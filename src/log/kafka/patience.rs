@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// How long is waited for something that ought to happen. Whoever takes the place of a client that
 /// was waited for in vain is given twice the time, up to a limit.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Patience {
     first: Duration,
     most: Duration,

@@ -8,12 +8,14 @@ use rdkafka::bindings::{rd_kafka_message_status, rd_kafka_msg_status_t};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Message, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::producer::{
+    BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext, PurgeConfig,
+};
 use rdkafka::{ClientConfig, ClientContext};
 use tokio::sync::oneshot;
 
 use super::client::{self, Health};
-use super::progress::Progress;
+use super::progress::{Progress, SentAt};
 use super::{Shared, spawn};
 use crate::log::{AppendError, Channel, LogError, count, lock};
 
@@ -38,34 +40,45 @@ pub(super) enum Purpose {
     Quarantine(Option<oneshot::Sender<Result<(), AppendError>>>),
 }
 
+/// What librdkafka keeps beside a record.
+struct Sent {
+    purpose: Purpose,
+    at: SentAt,
+}
+
 /// A producer that is replaced by a new one should librdkafka give it up, or forget about it: after
 /// brokers were away it may deliver nothing any more, though they are back.
+///
+/// It is also replaced when a record has waited for too long. All that still waits is forgotten
+/// then, and has an unknown outcome. librdkafka's own time limit would take out the late records
+/// alone, and send those after them again as if they were new; but they may be there already.
 pub(super) struct Producer {
     config: ClientConfig,
     health: Arc<Health>,
-    progress: Arc<Mutex<Progress>>,
     current: RwLock<Arc<BaseProducer<Deliveries>>>,
 }
 
 impl Producer {
     pub fn new(config: ClientConfig, health: &Arc<Health>) -> Result<Producer, LogError> {
-        let progress = Arc::default();
-        let current = RwLock::new(start(&config, health, &progress)?);
-        Ok(Producer { config, health: health.clone(), progress, current })
+        let current = RwLock::new(start(&config, health, Progress::new(Instant::now()))?);
+        Ok(Producer { config, health: health.clone(), current })
     }
 
     /// Queues a record and returns at once.
     pub fn send(&self, outgoing: Outgoing, purpose: Purpose) -> Result<(), RDKafkaErrorCode> {
         let Outgoing { topic, partition, key, value, headers } = outgoing;
-        let mut record = BaseRecord::with_opaque_to(topic, Box::new(purpose)).partition(partition);
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        // Held until the record is counted: it may be delivered at once.
+        let mut progress = lock(&current.context().progress);
+        let at = progress.stamp(now);
+        let sent = Box::new(Sent { purpose, at });
+        let mut record = BaseRecord::with_opaque_to(topic, sent).partition(partition);
         record.key = key;
         record.payload = value;
         record.headers = headers;
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-        // Held until it is counted: it may be delivered at once.
-        let mut progress = lock(&self.progress);
         let Err((error, _)) = current.send(record) else {
-            progress.sends(Instant::now());
+            progress.sends(at, now);
             return Ok(());
         };
         let code = error.rdkafka_error_code().unwrap_or(RDKafkaErrorCode::Fail);
@@ -74,7 +87,7 @@ impl Producer {
         }
         // One that is too large says nothing about whether others would arrive.
         if code != RDKafkaErrorCode::MessageSizeTooLarge {
-            progress.takes_nothing(Instant::now());
+            progress.takes_nothing(now);
         }
         Err(code)
     }
@@ -86,24 +99,29 @@ impl Producer {
     }
 
     /// To be called now and then. After a fatal error librdkafka takes nothing more, and a producer
-    /// that is stalled delivers nothing. What was in flight has an unknown outcome then, and those
-    /// who wait for it hear so.
+    /// that is stalled delivers nothing. What waited has an unknown outcome then, and those who wait
+    /// for it hear so.
     pub fn replace_if_useless(&self) {
-        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner).clone();
         let given_up = current.context().given_up.load(Ordering::SeqCst);
-        drop(current);
-        let is_stalled = lock(&self.progress).is_stalled(self.health.is_up(), Instant::now());
-        if !given_up && !is_stalled {
+        let now = Instant::now();
+        let mut progress = lock(&current.context().progress);
+        let is_stalled = progress.is_stalled(self.health.is_up(), now);
+        let is_overdue = progress.is_overdue(now);
+        if !given_up && !is_stalled && !is_overdue {
             return;
         }
-        match start(&self.config, &self.health, &self.progress) {
+        let next = progress.of_next(now);
+        drop(progress);
+        drop(current);
+        match start(&self.config, &self.health, next) {
             Ok(new) => {
-                tracing::warn!(given_up, is_stalled, "a producer is replaced by a new one");
+                tracing::warn!(given_up, is_stalled, is_overdue, "a producer is replaced");
                 let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
                 let old = std::mem::replace(&mut *current, new);
-                // Nobody waits for the lock while the old one ends, should it end here.
+                // Nobody waits for the lock while the old one ends.
                 drop(current);
-                drop(old);
+                old.purge(PurgeConfig::default().queue().inflight());
             }
             Err(error) => tracing::error!(%error, "there is no new producer"),
         }
@@ -112,7 +130,8 @@ impl Producer {
     /// As if nothing had been delivered for long.
     #[cfg(test)]
     pub fn stall(&self) {
-        lock(&self.progress).stall();
+        let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
+        lock(&current.context().progress).stall();
     }
 
     #[cfg(test)]
@@ -133,9 +152,9 @@ impl Producer {
 fn start(
     config: &ClientConfig,
     health: &Arc<Health>,
-    progress: &Arc<Mutex<Progress>>,
+    progress: Progress,
 ) -> Result<Arc<BaseProducer<Deliveries>>, LogError> {
-    let (health, progress) = (health.clone(), progress.clone());
+    let (health, progress) = (health.clone(), Mutex::new(progress));
     let deliveries = Deliveries { health, progress, given_up: AtomicBool::new(false) };
     let producer: BaseProducer<_> = config
         .create_with_context(deliveries)
@@ -153,7 +172,7 @@ fn start(
 /// Hears what became of each record, on the producer's thread.
 struct Deliveries {
     health: Arc<Health>,
-    progress: Arc<Mutex<Progress>>,
+    progress: Mutex<Progress>,
     given_up: AtomicBool,
 }
 
@@ -172,15 +191,16 @@ impl ClientContext for Deliveries {
 }
 
 impl ProducerContext for Deliveries {
-    type DeliveryOpaque = Box<Purpose>;
+    type DeliveryOpaque = Box<Sent>;
 
-    fn delivery(&self, delivery: &DeliveryResult, purpose: Box<Purpose>) {
+    fn delivery(&self, delivery: &DeliveryResult, sent: Box<Sent>) {
+        let Sent { purpose, at } = *sent;
         if delivery.is_ok() {
             self.health.answered();
         }
         let code = delivery.as_ref().err().and_then(|(error, _)| error.rdkafka_error_code());
-        lock(&self.progress).settles(!code.is_some_and(is_our_own), Instant::now());
-        match (*purpose, delivery) {
+        lock(&self.progress).settles(at, !code.is_some_and(is_our_own), Instant::now());
+        match (purpose, delivery) {
             (Purpose::Append(receipt), Ok(message)) => {
                 count::appended(1);
                 // Who no longer waits for a receipt misses nothing.
@@ -230,10 +250,10 @@ fn is_our_own(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Whether a record that failed was refused by its broker. One whose time was up may be there,
-/// whatever librdkafka says: a broker that is stopping refuses what it has written.
+/// Whether a record that failed was refused by its broker. One that waited to be sent again may be
+/// there, whatever librdkafka says: a broker that is stopping refuses what it has written.
 fn surely_not_there(code: Option<RDKafkaErrorCode>, message: &BorrowedMessage) -> bool {
-    if code == Some(RDKafkaErrorCode::MessageTimedOut) {
+    if matches!(code, Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::PurgeQueue)) {
         return false;
     }
     // SAFETY: the pointer is that of a live message from a delivery report, as is asked for.
