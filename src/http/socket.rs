@@ -5,6 +5,7 @@
 //! buffers, and one that does not read can be cut off for good. So login and `Origin` are checked
 //! here by hand.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::prelude::*;
@@ -30,7 +31,7 @@ use crate::hub::Hub;
 use crate::hub::arrivals::{Held, Later};
 use crate::hub::outbound::{self, Ending, Outbound};
 use crate::hub::registry::{Dialect, SessionHandle};
-use crate::hub::session::{Session, simple};
+use crate::hub::session::{Gate, Session, simple};
 use crate::store::{Account, ActiveLogin, LoginId};
 
 /// What the kernel may hold of unread bytes for one socket, so that a reader that does not read
@@ -240,7 +241,8 @@ fn begin(hub: Arc<Hub>, (handle, place): Arrival, framed: Framed<Connection, h1:
     actix_rt::spawn(outbound::drive(handle.outbound.clone(), writer));
     metrics::counter!("rookery_sockets_opened_total").increment(1);
     Session::create(|ctx| {
-        ctx.add_stream(frames);
-        Session::new(hub, handle, place)
+        let gate = Rc::new(Gate::default());
+        ctx.add_stream(gate.before(frames));
+        Session::new(hub, handle, place, gate)
     });
 }

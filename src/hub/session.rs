@@ -2,16 +2,20 @@
 //!
 //! Answers and events do not pass through here: rooms push them to the socket's outbound queue.
 //! A command that has to ask the store holds back the next one, so that a client cannot pile
-//! them up; sends are handed to the room at once and in order.
+//! them up; sends are handed to the room at once and in order. That somebody is gone is noticed
+//! all the same, however slow the store is; what they asked for before is still done.
 
 mod follow;
+mod gate;
 mod hello;
 mod reading;
 pub mod simple;
+mod turns;
 
 use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroU32;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,7 +32,7 @@ use super::activity::Activity;
 use super::arrivals::{Held, Later};
 use super::messages::{self, NoQuote, deleted, edited, quote, reacted};
 use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
-use super::presence::{Active, Connect, Disconnect};
+use super::presence::{Active, Connect};
 use super::registry::{Dialect, SessionHandle};
 use super::reply::{Reply, Trouble, explain};
 use super::room::{Propose, Typing};
@@ -42,7 +46,9 @@ use crate::core::text::{self, Invalid};
 use crate::core::types::{MessageId, RoomId, UserId};
 use crate::core::wire::{self, Command, Ref};
 use crate::store::RoomView;
+pub use gate::Gate;
 use hello::Greeting;
+use turns::Turns;
 
 const PING_EVERY: Duration = Duration::from_secs(25);
 const PONG_WITHIN: Duration = Duration::from_secs(10);
@@ -76,11 +82,15 @@ pub struct Session {
     typed_at: Option<Instant>,
     /// A message that comes in several frames.
     fragments: Option<BytesMut>,
+    turns: Turns,
+    /// The other side is gone.
+    has_left: bool,
 }
 
 impl Session {
-    /// A session whose handle is already among the hub's sessions.
-    pub fn new(hub: Arc<Hub>, handle: SessionHandle, place: Held) -> Session {
+    /// A session whose handle is already among the hub's sessions, and whose frames come through
+    /// this gate.
+    pub fn new(hub: Arc<Hub>, handle: SessionHandle, place: Held, gate: Rc<Gate>) -> Session {
         // The simple API has no hello: what it listens to stands in its address.
         let said_hello = handle.dialect != Dialect::Rookery;
         Session {
@@ -93,6 +103,8 @@ impl Session {
             refusals: VecDeque::new(),
             typed_at: None,
             fragments: None,
+            turns: Turns::new(gate),
+            has_left: false,
         }
     }
 
@@ -139,6 +151,8 @@ impl Session {
             self.note_input();
         }
         match command {
+            // Nobody is there to be told of anything.
+            Command::Hello { .. } | Command::Presence { .. } if self.has_left => {}
             Command::Hello { .. } if self.said_hello => {
                 self.error(&reference, "hello_twice", "hello was said already", false);
             }
@@ -196,7 +210,7 @@ impl Session {
         };
         let (hub, by) = (self.hub.clone(), self.handle.user);
         let quoted = async move { quote(&hub, room, reply_to, by).await };
-        ctx.wait(quoted.into_actor(self).map(move |quoted, session, _| match quoted {
+        self.work(ctx, quoted, move |quoted, session, _| match quoted {
             Ok(quote) => {
                 let post = Post { reply_to: Some(quote), ..post };
                 session.propose(reference, room, Action::Message(post));
@@ -204,7 +218,7 @@ impl Session {
             Err(NoQuote::Refused(refusal)) => session.refuse(&reference, refusal),
             Err(NoQuote::Invalid(invalid)) => session.invalid(&reference, invalid),
             Err(NoQuote::Trouble(trouble)) => session.trouble(&reference, trouble),
-        }));
+        });
     }
 
     fn propose(&self, reference: Ref, room: RoomId, action: Action) {
@@ -265,11 +279,11 @@ impl Session {
             let by = messages::doer(&hub, user, &action).await?;
             Ok(Some((by, room, action)))
         };
-        ctx.wait(found.into_actor(self).map(move |found, session, _| match found {
+        self.work(ctx, found, move |found, session, _| match found {
             Ok(Some((by, room, action))) => session.propose_as(by, reference, room, action),
             Ok(None) => session.refuse(&reference, Refusal::NotFound),
             Err(trouble) => session.trouble(&reference, trouble),
-        }));
+        });
     }
 
     /// Whether this person has sent so much that this command is refused; then it was.
@@ -331,10 +345,11 @@ impl Session {
         self.handle.greeted().hear(known.clone());
         let (hub, user) = (self.hub.clone(), self.user());
         let list = async move { hello::list(&hub, user).await };
-        ctx.wait(list.into_actor(self).map(move |list, session, ctx| match list {
+        self.work(ctx, list, move |list, session, ctx| match list {
+            _ if session.has_left => {}
             Ok((list, turn)) => session.begin(reference, list, known, (place, turn), ctx),
             Err(trouble) => session.trouble(&reference, trouble),
-        }));
+        });
     }
 
     fn send_away(&self, reference: &Ref, Later { seconds }: Later) {
@@ -374,7 +389,7 @@ impl Session {
             greeting.begin(turn).await;
             drop(place);
         };
-        ctx.wait(greeted.into_actor(self));
+        self.work(ctx, greeted, |(), _, _| {});
     }
 
     fn come_online(&self) {
@@ -403,10 +418,7 @@ impl Session {
                 self.outbound().push(pong_frame(&payload));
             }
             Frame::Pong(_) => {}
-            Frame::Close(_) => {
-                self.outbound().peer_closed();
-                ctx.stop();
-            }
+            Frame::Close(_) => self.leave(ctx),
         }
     }
 
@@ -466,20 +478,15 @@ impl Actor for Session {
             session.outbound().push(ping_frame());
             let pinged_at = Instant::now();
             ctx.run_later(PONG_WITHIN, move |session, ctx| {
-                if session.heard_at < pinged_at {
-                    session.outbound().peer_closed();
-                    ctx.stop();
+                if session.heard_at < pinged_at && session.turns.is_listening() {
+                    session.leave(ctx);
                 }
             });
         });
     }
 
     fn stopped(&mut self, _: &mut Self::Context) {
-        self.outbound().peer_closed();
-        self.hub.sessions.remove(self.user(), self.handle.id);
-        if let Some(presence) = self.hub.presence() {
-            presence.do_send(Disconnect(self.handle.id));
-        }
+        self.go_offline();
     }
 }
 
@@ -489,16 +496,16 @@ impl StreamHandler<Result<Frame, ProtocolError>> for Session {
         if !self.outbound().is_open() {
             // We have said goodbye; all that matters now is theirs.
             if matches!(frame, Ok(Frame::Close(_))) {
-                self.outbound().peer_closed();
-                ctx.stop();
+                self.leave(ctx);
             }
             return;
         }
         match frame {
+            Ok(frame) if self.turns.holds_back(&frame) => self.turns.hold(frame),
             Ok(frame) => self.frame(frame, ctx),
             Err(ProtocolError::Overflow) => self.outbound().end(Ending::TooBig),
             Err(ProtocolError::Io(error)) if error.kind() != io::ErrorKind::InvalidData => {
-                ctx.stop()
+                self.leave(ctx);
             }
             Err(_) => self.outbound().end(Ending::ProtocolError),
         }
@@ -506,7 +513,6 @@ impl StreamHandler<Result<Frame, ProtocolError>> for Session {
 
     /// The connection ended, with or without a close frame.
     fn finished(&mut self, ctx: &mut Self::Context) {
-        self.outbound().peer_closed();
-        ctx.stop();
+        self.leave(ctx);
     }
 }

@@ -1,13 +1,13 @@
 //! The store is behind or away just when people come, come back, or are sent away.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mysql_async::prelude::Queryable;
 use serde_json::{Value, json};
 
 use crate::my_turn;
 use crate::places::Away;
-use crate::support::{Cluster, Hub, Person, Socket};
+use crate::support::{Cluster, Hub, Person, Socket, until};
 
 const ROOMS: usize = 20;
 
@@ -123,4 +123,82 @@ async fn who_is_removed_while_resuming_hears_nothing_more() {
     let heard = told(&socket, &room);
     assert!(!heard.iter().any(|told| told.contains("secret")), "{heard:?}");
     there.get(&format!("/rooms/{room}")).await.problem(404, "not_found");
+}
+
+/// Somebody's last command is still at work, since the store is slow, when they close their socket:
+/// they are not shown online any more, and what they asked for is done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_while_the_store_is_slow_is_gone_at_once() {
+    let _turn = my_turn().await;
+    let hub = Hub::embedded().await;
+    let bases = std::slice::from_ref(&hub.base);
+    let ann = Person::sign_up(bases, "ann").await;
+    let bob = Person::sign_up(bases, "bob").await;
+    let room = ann.group("slow", &[&bob]).await;
+    ann.say(&room, "one").await;
+    let two = ann.say(&room, "two").await["position"].clone();
+    let mut looking = ann.socket().await;
+    looking.ok("presence", json!({"users": [bob.id]})).await;
+    let mut leaving = bob.socket().await;
+    looking.expect_where("bob to come", |event| status_in(event, &bob) == Some("online")).await;
+
+    let lock = rusqlite::Connection::open(hub.dir().join("data/rookery.db")).expect("the store");
+    lock.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let read = json!({"type": "read", "ref": 1, "room": room, "position": two});
+    leaving.send_text(&read.to_string()).await;
+    leaving
+        .send_text(&json!({"type": "send", "ref": 2, "room": room, "body": "bye"}).to_string())
+        .await;
+    leaving.say_goodbye().await;
+    let left_at = Instant::now();
+    looking.expect_where("bob to go", |event| status_in(event, &bob) == Some("offline")).await;
+    let took = left_at.elapsed();
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    lock.execute_batch("ROLLBACK").expect("the lock is given back");
+
+    looking.expect_message("bye").await;
+    until("the read marker", async || {
+        let view = bob.view(&room).await;
+        (view["read_position"].as_str() >= two.as_str()).then_some(())
+    })
+    .await;
+    assert_eq!(
+        ann.get(&format!("/presence?users={}", bob.id)).await.expect(200)["users"][0]["status"],
+        "offline"
+    );
+}
+
+/// Far more commands than a session holds come behind one that is at work: each is answered, in
+/// order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn commands_behind_a_slow_one_wait_and_are_answered_in_order() {
+    let _turn = my_turn().await;
+    let hub = Hub::embedded().await;
+    let bases = std::slice::from_ref(&hub.base);
+    let ann = Person::sign_up(bases, "ann").await;
+    let room = ann.group("slow", &[]).await;
+    let one = ann.say(&room, "one").await["position"].clone();
+    let mut socket = ann.socket().await;
+
+    let lock = rusqlite::Connection::open(hub.dir().join("data/rookery.db")).expect("the store");
+    lock.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    const COMMANDS: u64 = 200;
+    for reference in 1..=COMMANDS {
+        let command = match reference % 50 {
+            1 => json!({"type": "read", "ref": reference, "room": room, "position": one}),
+            _ => json!({"type": "ping", "ref": reference}),
+        };
+        socket.send_text(&command.to_string()).await;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    lock.execute_batch("ROLLBACK").expect("the lock is given back");
+    for reference in 1..=COMMANDS {
+        let answer = socket.answer(&json!(reference)).await;
+        assert_eq!(answer["type"], "ok", "{answer}");
+    }
+}
+
+fn status_in<'a>(event: &'a Value, person: &Person) -> Option<&'a str> {
+    let users = event["users"].as_array()?;
+    users.iter().find(|user| user["user_id"] == person.id.as_str())?["status"].as_str()
 }

@@ -40,13 +40,14 @@ impl Session {
             let people = people_in(&hub, &scope, users, me).await?;
             Ok::<_, StoreError>(people.map(|people| (scope, people)))
         };
-        ctx.wait(people.into_actor(self).map(move |people, actor, _| match people {
+        self.work(ctx, people, move |people, actor, _| match people {
+            _ if actor.has_left => {}
             Ok(Ok((scope, people))) => {
                 actor.follow(Follow { session, reference, scope, people });
             }
             Ok(Err(refusal)) => actor.refuse(&reference, refusal),
             Err(error) => actor.trouble(&reference, error.into()),
-        }));
+        });
     }
 
     /// To follow a room is for the room to allow, in order with those who leave it.

@@ -38,12 +38,12 @@ impl Session {
 
     /// The next command waits for this one: a `read` behind an `unread` comes after it.
     fn answer_moved(
-        &self,
+        &mut self,
         reference: Ref,
         moved: impl Future<Output = Moved> + 'static,
         ctx: &mut Context<Self>,
     ) {
-        ctx.wait(moved.into_actor(self).map(move |moved, session, _| match moved {
+        self.work(ctx, moved, move |moved, session, _| match moved {
             Ok(Ok(marker)) => {
                 let fields =
                     json!({"read_position": marker.position, "read_version": marker.version});
@@ -51,6 +51,6 @@ impl Session {
             }
             Ok(Err(refusal)) => session.refuse(&reference, refusal),
             Err(trouble) => session.trouble(&reference, trouble),
-        }));
+        });
     }
 }
