@@ -44,6 +44,21 @@ impl Batch {
         self.changes.extend(change);
     }
 
+    /// Two batches that come to the same, one after the other; for one that is of two entries or
+    /// more.
+    pub fn halves(&self) -> (Batch, Batch) {
+        let middle = self.from + (self.next - self.from) / 2;
+        let is_early = |change: &&Change| change.position.offset() < middle;
+        let (early, late) = self.changes.iter().partition::<Vec<_>, _>(is_early);
+        let half = |from, next, changes: Vec<&Change>| Batch {
+            partition: self.partition,
+            from,
+            next,
+            changes: changes.into_iter().cloned().collect(),
+        };
+        (half(self.from, middle, early), half(middle, self.next, late))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.next == self.from
     }
@@ -51,5 +66,38 @@ impl Batch {
     /// Entries of the log in this batch, those without effect included.
     pub fn len(&self) -> usize {
         (self.next - self.from) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::types::UserId;
+
+    #[test]
+    fn halves_come_to_the_same() {
+        let change = |offset| Change {
+            room: RoomId::Group(1),
+            position: Position::new(3, offset),
+            at: Timestamp(offset),
+            hub_admin: false,
+            event: Event::RoomDeleted { by: UserId(1), members: Vec::new() },
+        };
+        for length in 2..8 {
+            let mut whole = Batch::starting_at(2, 40);
+            for offset in 40..40 + length {
+                // Some entries have no effect, and some offsets no entry.
+                whole.push(offset, (offset % 3 != 0).then(|| change(offset)));
+            }
+            let (first, second) = whole.halves();
+            assert_eq!(
+                (first.from, first.next, second.next),
+                (whole.from, second.from, whole.next)
+            );
+            assert!(!first.is_empty() && !second.is_empty());
+            assert!(first.changes.iter().all(|change| change.position.offset() < first.next));
+            assert!(second.changes.iter().all(|change| change.position.offset() >= second.from));
+            assert_eq!([first.changes, second.changes].concat(), whole.changes);
+        }
     }
 }

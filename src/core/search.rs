@@ -31,6 +31,9 @@ pub fn words(text: &str) -> BTreeSet<String> {
             true => drop(words.insert(shortened(&run.characters))),
             false => {
                 for (at, one) in run.characters.iter().enumerate() {
+                    if words.len() >= WORDS {
+                        break;
+                    }
                     words.insert(one.to_string());
                     words.extend(run.characters.get(at..at + 2).map(String::from_iter));
                 }
@@ -145,6 +148,16 @@ mod tests {
             assert!(finds(query, text), "{query}");
         }
         assert!(!finds("winter", text) && !finds("zurich winter", text));
+    }
+
+    #[test]
+    fn no_text_has_more_words_than_are_indexed() {
+        let han: String = ('\u{4e00}'..'\u{5000}').cycle().take(4_000).collect();
+        let spaced: String = (0..4_000).map(|number| format!("w{number} ")).collect();
+        for text in [han, spaced] {
+            let count = words(&text).len();
+            assert!((WORDS..=WORDS + 1).contains(&count), "{count}");
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! does, and commits the rows and the offset reached in one transaction. The offset is also the
 //! fence: a persister that was frozen while another took over cannot write behind its back.
 
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -14,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::Hub;
 use super::bridge::TailOf;
+use crate::core::batch::Batch;
 use crate::core::gather::{Gathering, OutOfStep};
 use crate::core::record::Record;
 use crate::log::{Entry, LogError, Share, StoredOffsets};
@@ -27,6 +30,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const LOOK_OFTEN: Duration = Duration::from_millis(5);
 /// A persister that has written nothing of what there is for so long is stood in for.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
+
+/// A store that works on a batch for longer than this gets it in two halves.
+const TOO_LONG: Duration = Duration::from_secs(5);
+
+/// Between pieces of what is left of deleted rooms, and between looks for any.
+const BURY_EVERY: Duration = Duration::from_millis(50);
+const LOOK_FOR_BURIALS: Duration = Duration::from_secs(2);
 
 /// Older messages whose words are added in one transaction, and the pauses between these.
 const INDEX_AT_ONCE: usize = 500;
@@ -63,6 +73,7 @@ impl Actor for Persister {
         ctx.spawn(watch_the_store(hub.clone()).into_actor(self));
         ctx.spawn(stand_in(hub.clone(), owned.clone()).into_actor(self));
         ctx.spawn(index_older(hub.clone()).into_actor(self));
+        ctx.spawn(bury(hub.clone()).into_actor(self));
     }
 }
 
@@ -120,15 +131,29 @@ async fn stand_in(hub: Arc<Hub>, owned: Owned) {
 
 /// After an upgrade: makes the messages that were there before findable, without any hurry.
 async fn index_older(hub: Arc<Hub>) {
+    let mut at_once = INDEX_AT_ONCE;
     while !hub.is_draining() {
-        match hub.store.index_older(INDEX_AT_ONCE).await {
+        match hub.store.index_older(at_once).await {
             Ok(true) => tokio::time::sleep(INDEX_EVERY).await,
             Ok(false) => return,
             Err(error) => {
                 tracing::warn!(%error, "cannot index older messages now");
+                // They may have been too many for one transaction.
+                at_once = (at_once / 2).max(1);
                 tokio::time::sleep(INDEX_AGAIN).await;
             }
         }
+    }
+}
+
+/// Removes what deleted rooms have left behind.
+async fn bury(hub: Arc<Hub>) {
+    while !hub.is_draining() {
+        let pause = match hub.store.bury_some().await {
+            Ok(true) => BURY_EVERY,
+            Ok(false) | Err(_) => LOOK_FOR_BURIALS,
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -265,7 +290,7 @@ impl Writer {
                 continue;
             }
             let started = Instant::now();
-            let next = match retry(hub, "write a batch", || hub.store.write(batch)).await {
+            let next = match write_batch(hub, batch).await {
                 Ok(()) => {
                     metrics::histogram!("rookery_store_write_seconds").record(started.elapsed());
                     metrics::counter!("rookery_stored_total").increment(batch.changes.len() as u64);
@@ -290,17 +315,51 @@ impl Writer {
     }
 }
 
+/// Writes a batch, in one transaction unless that takes the store too long: what it gives up it
+/// would give up again.
+async fn write_batch(hub: &Hub, batch: &Batch) -> Result<(), OutOfStep> {
+    let mut parts = vec![Cow::Borrowed(batch)];
+    while let Some(part) = parts.pop() {
+        let begun = Cell::new(Instant::now());
+        let write = || {
+            begun.set(Instant::now());
+            hub.store.write(&part)
+        };
+        let is_too_much = || part.len() > 1 && begun.get().elapsed() >= TOO_LONG;
+        if retry_unless(hub, "write a batch", write, is_too_much).await?.is_none() {
+            let (first, second) = part.halves();
+            tracing::warn!(entries = part.len(), "the store takes too long; half of them at once");
+            parts.extend([Cow::Owned(second), Cow::Owned(first)]);
+        }
+    }
+    Ok(())
+}
+
 /// Tries until the store answers. Fenced, or broken, is out of step.
 async fn retry<T, F>(hub: &Hub, what: &str, attempt: impl Fn() -> F) -> Result<T, OutOfStep>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    retry_unless(hub, what, attempt, || false).await?.ok_or(OutOfStep)
+}
+
+/// The same; `None` where it is no use to try again.
+async fn retry_unless<T, F>(
+    hub: &Hub,
+    what: &str,
+    attempt: impl Fn() -> F,
+    is_no_use: impl Fn() -> bool,
+) -> Result<Option<T>, OutOfStep>
 where
     F: Future<Output = Result<T, StoreError>>,
 {
     let mut complained = false;
     loop {
         match attempt().await {
-            Ok(value) => return Ok(value),
+            Ok(value) => return Ok(Some(value)),
             Err(StoreError::Fenced) => return Err(OutOfStep),
             Err(_) if hub.is_draining() => return Err(OutOfStep),
+            Err(_) if is_no_use() => return Ok(None),
             Err(error) => {
                 if !std::mem::replace(&mut complained, true) {
                     tracing::warn!(%error, "cannot {what}; trying again");

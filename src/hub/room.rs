@@ -27,7 +27,7 @@ use crate::core::kept::Kept;
 use crate::core::page::Events;
 use crate::core::recent::First;
 use crate::core::record::{Action, Record};
-use crate::core::room::{Doer, Event, Refusal, Room};
+use crate::core::room::{Doer, Event, Refusal, Room, Status};
 use crate::core::simple;
 use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
@@ -301,9 +301,11 @@ impl RoomActor {
             self.used_at = Instant::now();
         }
         let idle = self.used_at.elapsed();
-        if self.retired && idle > IDLE + 2 * TICK {
+        // Whoever asks for rooms that are not there is not to keep one awake for each.
+        let patience = if self.room.status == Status::Live { IDLE } else { TICK };
+        if self.retired && idle > patience + 2 * TICK {
             ctx.stop();
-        } else if !self.retired && idle > IDLE {
+        } else if !self.retired && idle > patience {
             self.retired = true;
             self.hub.rooms.retire(self.id, &ctx.address());
         }

@@ -8,6 +8,7 @@
 mod accounts;
 mod avatars;
 mod bulk;
+mod burial;
 mod counted;
 pub mod database;
 mod deletion;

@@ -17,6 +17,7 @@ impl Store {
     /// Writes a batch, if the store has reached just the offset where it starts; otherwise some
     /// other persister was faster, and this is `Fenced`.
     pub async fn write(&self, batch: &Batch) -> Result<()> {
+        self.empty_rooms(batch).await?;
         // First of all: it locks the partition until the end, so a slower one waits and is fenced.
         let fence = Statement::new(
             "UPDATE log_offsets SET next_offset = ? WHERE partition_id = ? AND next_offset = ?",
@@ -60,6 +61,7 @@ struct Rows {
     mentions: Vec<Vec<Value>>,
     words: Vec<Vec<Value>>,
     events: Vec<Vec<Value>>,
+    buried: Vec<Vec<Value>>,
     /// Rooms that people joined or left, or that changed what they are.
     later: Vec<Statement>,
 }
@@ -148,9 +150,11 @@ impl Writing {
         Ok(())
     }
 
-    /// Removes everything about a room; its row stays, emptied, and the event that says so.
+    /// A room is no more; its row stays, emptied, and the event that says so. Of what there was in
+    /// it only what points at its messages is left, for later.
     fn bury(&mut self, id: RoomId, room: &RoomPlan, at: Timestamp) {
-        for table in ["members", "bans", "mutes", "messages", "mentions", "words", "events"] {
+        self.rows.buried.push(values![id]);
+        for table in ["members", "bans", "mutes", "messages", "events"] {
             let sql = format!("DELETE FROM {table} WHERE room_id = ?");
             self.statements.push(Statement::new(sql, values![id]));
         }
@@ -245,6 +249,8 @@ impl Writing {
         let head =
             "INSERT INTO events (room_id, position, type, by_user, at, subject, message_id, data)";
         statements.extend(insert_rows(head, "", rows.events));
+        let tail = dialect.on_conflict("room_id", "room_id = burials.room_id");
+        statements.extend(insert_rows("INSERT INTO burials (room_id)", &tail, rows.buried));
         statements.extend(rows.later);
         statements
     }

@@ -60,6 +60,7 @@ stories! {
         random_days_come_back_as_they_were,
         a_room_lived_through_in_one_batch_leaves_a_tombstone,
         a_deleted_room_leaves_nothing,
+        a_large_deleted_room_leaves_nothing,
         unread_is_what_others_said_since,
         read_markers_only_grow,
         a_mention_counts_once,

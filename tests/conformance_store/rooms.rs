@@ -263,7 +263,11 @@ pub async fn a_deleted_room_leaves_nothing(place: &Place) {
 }
 
 async fn assert_empty(place: &Place, world: &World, room: RoomId) {
-    for table in ["members", "bans", "messages", "mentions"] {
+    let to_bury = format!("burials WHERE room_id = '{room}'");
+    assert_eq!(place.count(&to_bury).await, 1);
+    while world.store.bury_some().await.unwrap() {}
+    assert_eq!(place.count(&to_bury).await, 0);
+    for table in ["members", "bans", "messages", "mentions", "words"] {
         assert_eq!(place.count(&format!("{table} WHERE room_id = '{room}'")).await, 0, "{table}");
     }
     let blank = "name IS NULL AND topic = '' AND search_key = '' AND member_count = 0";
@@ -275,6 +279,24 @@ async fn assert_empty(place: &Place, world: &World, room: RoomId) {
     assert_eq!(position, world.rooms[&room].position);
     let page = world.store.page(room, PARTITION, PageOf::Newest, 10).await.unwrap();
     assert_eq!(page.messages, []);
+}
+
+/// More rows than one transaction removes.
+pub async fn a_large_deleted_room_leaves_nothing(place: &Place) {
+    let mut world = World::new(place).await;
+    let ann = world.person("ann").await;
+    let room = world.group("Large", Visibility::Private, &[&ann]).await;
+    for number in 0..2_500 {
+        world.say(room, &ann, &format!("line {number} @all"));
+        if number % 500 == 0 {
+            world.write().await;
+        }
+    }
+    world.write().await;
+    world.delete(room, &ann);
+    world.write().await;
+    world.assert_restored(room).await;
+    assert_empty(place, &world, room).await;
 }
 
 pub async fn unread_is_what_others_said_since(place: &Place) {

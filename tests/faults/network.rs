@@ -147,6 +147,44 @@ async fn a_send_whose_answer_is_lost_is_never_sent_again_by_the_balancer() {
     assert_eq!(page["messages"].as_array().map(Vec::len), Some(1), "{page}");
 }
 
+/// Each message to a large room is looked for in the store, in case it is a repeat of an old one. While
+/// the store hangs, they do not wait for that one behind the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_do_not_add_up_the_time_that_a_store_hangs() {
+    let _turn = my_turn().await;
+    let links = Links::up().await;
+    let mut cluster = Cluster::start(0).await;
+    let url = links.database_url(0, &cluster.services.database);
+    let fast = ("ROOKERY_LIMITS__MESSAGES_BURST", "100000");
+    cluster.add(&[("DATABASE_URL", url.as_str()), fast]).await;
+    let ann = Person::sign_up(&cluster.bases(), "ann").await;
+    let room = ann.group("large", &[]).await;
+    let mut socket = ann.socket().await;
+    let say = |reference: u64| {
+        let client_id = format!("line-{reference}");
+        let line = json!({"type": "send", "ref": reference, "room": room, "body": "x", "client_id": client_id});
+        line.to_string()
+    };
+    // More than a room remembers.
+    for reference in 1..=1_100 {
+        socket.send_text(&say(reference)).await;
+    }
+    for reference in 1..=1_100 {
+        assert_eq!(socket.answer(&json!(reference)).await["type"], "ok");
+    }
+    links.mariadb[0].weather(Weather::Frozen);
+    let begun = Instant::now();
+    for reference in 2_001..=2_010 {
+        socket.send_text(&say(reference)).await;
+    }
+    for reference in 2_001..=2_010 {
+        assert_eq!(socket.answer(&json!(reference)).await["type"], "ok");
+    }
+    let took = begun.elapsed();
+    links.mariadb[0].weather(Weather::Clear);
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
 /// What Kafka answers is lost, until some appends have waited too long and some have not. Those may
 /// be there already, and are not sent again as if they were new.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,7 +3,7 @@
 //! has read the log to its end. What a sender proposes meanwhile waits behind it, in order.
 
 use std::collections::{HashMap, VecDeque};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 
@@ -16,12 +16,19 @@ use crate::hub::reply::{Outcome, Trouble};
 
 /// How long a repeat is looked for in the store before the message goes on as a new one.
 const LOOK_UP_WITHIN: Duration = Duration::from_secs(2);
+/// After a store that did not answer, nothing is looked up for so long: the next ones would wait one
+/// behind the other.
+const SILENCE: Duration = Duration::from_secs(10);
 /// Proposals of one sender that may wait; past it they are refused as unavailable.
 const WAITING: usize = 1_000;
 
-/// By sender: the first is being looked up.
 #[derive(Default)]
-pub struct HeldUp(HashMap<UserId, VecDeque<Propose>>);
+pub struct HeldUp {
+    /// By sender: the first is being looked up.
+    queues: HashMap<UserId, VecDeque<Propose>>,
+    /// When the store last did not say.
+    silent_at: Option<Instant>,
+}
 
 /// What was found out for the first proposal of this sender that waits.
 #[derive(Message)]
@@ -34,6 +41,8 @@ pub struct Found {
 enum What {
     /// The message with this `client_id`, if the store has one.
     First(Option<Box<ChatMessage>>),
+    /// The store does not say.
+    Silence,
     /// This instance has read the log to its end, or cannot.
     Current(Result<(), Trouble>),
 }
@@ -41,7 +50,7 @@ enum What {
 impl RoomActor {
     /// Admits a proposal and publishes it, or answers; what cannot be decided yet waits.
     pub(super) fn propose(&mut self, propose: Propose, ctx: &mut Context<Self>) {
-        if let Some(queue) = self.held_up.0.get_mut(&propose.by.user) {
+        if let Some(queue) = self.held_up.queues.get_mut(&propose.by.user) {
             if queue.len() < WAITING {
                 queue.push_back(propose);
             }
@@ -62,7 +71,8 @@ impl RoomActor {
     /// Whether the message may repeat one that is older than the window that the fold knows.
     fn may_be_repeated(&self, action: &Action) -> bool {
         let marked = matches!(action, Action::Message(post) if post.client_id.is_some());
-        marked && !self.room.recent.is_complete()
+        let is_silent = self.held_up.silent_at.is_some_and(|at| at.elapsed() < SILENCE);
+        marked && !self.room.recent.is_complete() && !is_silent
     }
 
     fn look_up(&mut self, propose: Propose, ctx: &mut Context<Self>) {
@@ -71,9 +81,11 @@ impl RoomActor {
         let client_id = post.client_id.clone().unwrap_or_default();
         self.hold_up(propose, ctx, async move {
             let found = store.message_by_client_id(room, by, &client_id);
-            // A live room does not depend on the store: without an answer it goes on.
-            let found = tokio::time::timeout(LOOK_UP_WITHIN, found).await;
-            What::First(found.ok().and_then(Result::ok).flatten().map(Box::new))
+            match tokio::time::timeout(LOOK_UP_WITHIN, found).await {
+                Ok(Ok(found)) => What::First(found.map(Box::new)),
+                Ok(Err(_)) => What::First(None),
+                Err(_) => What::Silence,
+            }
         });
     }
 
@@ -95,7 +107,7 @@ impl RoomActor {
         find: impl Future<Output = What> + 'static,
     ) {
         let by = propose.by.user;
-        self.held_up.0.insert(by, VecDeque::from([propose]));
+        self.held_up.queues.insert(by, VecDeque::from([propose]));
         let me = ctx.address();
         actix_rt::spawn(async move {
             let what = find.await;
@@ -111,7 +123,8 @@ impl RoomActor {
             }
             What::Current(Err(trouble)) => propose.reply.answer(Outcome::Failed(trouble)),
             // It may have come in from elsewhere meanwhile, or its sender gone.
-            What::First(None) | What::Current(Ok(())) => {
+            // And a live room does not depend on the store: without an answer it goes on.
+            What::First(None) | What::Silence | What::Current(Ok(())) => {
                 match self.room.admit(propose.by, &propose.action, now()) {
                     Ok(by) => self.publish(Propose { by, ..propose }, ctx),
                     Err(refusal) => self.refuse(refusal, propose.reply),
@@ -125,7 +138,10 @@ impl Handler<Found> for RoomActor {
     type Result = ();
 
     fn handle(&mut self, Found { by, what }: Found, ctx: &mut Self::Context) {
-        let Some(mut queue) = self.held_up.0.remove(&by) else { return };
+        let Some(mut queue) = self.held_up.queues.remove(&by) else { return };
+        if matches!(what, What::Silence) {
+            self.held_up.silent_at = Some(Instant::now());
+        }
         if let Some(first) = queue.pop_front() {
             self.decide(first, what, ctx);
         }
