@@ -13,6 +13,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use uuid::Uuid;
 
 use super::Hub;
+use super::registry::RoomAddr;
 use super::room::{Fed, RoomActor, Unpublished, Welcome};
 use crate::core::record::{Action, Record};
 use crate::core::tail::Tail;
@@ -69,7 +70,7 @@ pub struct Bridge {
     hub: Arc<Hub>,
     feed: Option<Feed>,
     tail: Tail,
-    rooms: HashMap<Arc<str>, Addr<RoomActor>>,
+    rooms: HashMap<Arc<str>, RoomAddr>,
     /// The ends of the partitions at start; past them all, this instance is caught up.
     catch_up_to: Vec<i64>,
 }
@@ -92,8 +93,8 @@ impl Bridge {
     }
 
     /// Takes in entries in order; returns what each awake room is to be fed.
-    fn take_in(&mut self, entries: Vec<Entry>) -> Vec<(Addr<RoomActor>, Fed)> {
-        let mut feeds: Vec<(Addr<RoomActor>, Fed)> = Vec::new();
+    fn take_in(&mut self, entries: Vec<Entry>) -> Vec<(RoomAddr, Fed)> {
+        let mut feeds: Vec<(RoomAddr, Fed)> = Vec::new();
         let mut index: HashMap<Arc<str>, usize> = HashMap::new();
         for entry in entries {
             let entry = Arc::new(entry);
@@ -231,7 +232,7 @@ impl Handler<Attach> for Bridge {
 
     fn handle(&mut self, attach: Attach, _: &mut Self::Context) -> Self::Result {
         let entries = self.tail.after(attach.partition, &attach.key, attach.from)?;
-        self.rooms.insert(attach.key, attach.room);
+        self.rooms.insert(attach.key, Arc::new(attach.room));
         Some(entries)
     }
 }
@@ -248,7 +249,7 @@ impl Handler<Detach> for Bridge {
     type Result = ();
 
     fn handle(&mut self, detach: Detach, _: &mut Self::Context) {
-        if self.rooms.get(&detach.key).is_some_and(|room| *room == detach.room) {
+        if self.rooms.get(&detach.key).is_some_and(|room| **room == detach.room) {
             self.rooms.remove(&detach.key);
         }
     }

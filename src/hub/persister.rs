@@ -19,7 +19,7 @@ use super::bridge::TailOf;
 use crate::core::batch::Batch;
 use crate::core::gather::{Gathering, OutOfStep};
 use crate::core::record::Record;
-use crate::log::{Entry, LogError, Share, StoredOffsets};
+use crate::log::{BATCH_BYTES, Entry, LogError, Share, StoredOffsets};
 use crate::store::{Store, StoreError};
 
 /// Between tries while the store does not take a batch.
@@ -169,9 +169,13 @@ async fn write_tail(hub: &Arc<Hub>, partition: u16) {
         if writer.fold(entry).await.is_err() {
             return;
         }
+        if writer.is_full(most) {
+            break;
+        }
     }
-    if writer.write().await.is_ok() && !tail.is_empty() {
-        tracing::info!(partition, entries = tail.len(), "wrote in place of a silent persister");
+    let entries = writer.gathered();
+    if writer.write().await.is_ok() && entries > 0 {
+        tracing::info!(partition, entries, "wrote in place of a silent persister");
     }
 }
 
@@ -184,11 +188,13 @@ struct Writer {
     hub: Arc<Hub>,
     owned: Owned,
     partitions: HashMap<u16, Gathering>,
+    /// Of the entries that were gathered and are not written yet.
+    bytes: usize,
 }
 
 impl Writer {
     fn new(hub: Arc<Hub>, owned: Owned) -> Writer {
-        Writer { hub, owned, partitions: HashMap::new() }
+        Writer { hub, owned, partitions: HashMap::new(), bytes: 0 }
     }
 
     async fn run(&mut self, mut share: mpsc::Receiver<Share>) {
@@ -198,7 +204,7 @@ impl Writer {
             let mut gathered = self.take_in(first).await;
             let until = tokio::time::Instant::now() + age;
             // By size or by age: the first entry waits a moment for company.
-            while gathered.is_ok() && self.gathered() > 0 && self.gathered() < most {
+            while gathered.is_ok() && self.gathered() > 0 && !self.is_full(most) {
                 match tokio::time::timeout_at(until, share.recv()).await {
                     Ok(Some(more)) => gathered = self.take_in(more).await,
                     Ok(None) | Err(_) => break,
@@ -217,6 +223,10 @@ impl Writer {
 
     fn gathered(&self) -> usize {
         self.partitions.values().map(|partition| partition.batch().len()).sum()
+    }
+
+    fn is_full(&self, most: usize) -> bool {
+        self.gathered() >= most || self.bytes >= BATCH_BYTES
     }
 
     async fn take_in(&mut self, share: Share) -> Result<(), OutOfStep> {
@@ -250,6 +260,7 @@ impl Writer {
         if partition.has(offset) {
             return Ok(());
         }
+        self.bytes += entry.bytes();
         if !partition.batch().expects(offset) {
             // Kafka dropped old entries before they were stored, or its offsets have gaps.
             tracing::warn!(
@@ -284,6 +295,7 @@ impl Writer {
     /// Writes what was gathered. While the store is away it waits here, and the log holds the rest.
     async fn write(&mut self) -> Result<(), OutOfStep> {
         let hub = &self.hub;
+        self.bytes = 0;
         for (&index, partition) in &mut self.partitions {
             let batch = partition.batch();
             if batch.is_empty() {

@@ -19,10 +19,14 @@ use crate::core::greeting::Greeted;
 use crate::core::types::{Person, RoomId, UserId};
 use crate::store::{Account, LoginId};
 
+/// The address of a room. Shared, since a full mailbox is known to those alone who sent before: a
+/// copy of an `Addr` has not, and what it sends is always taken.
+pub type RoomAddr = Arc<Addr<RoomActor>>;
+
 /// The rooms that someone needs here now, each an actor.
 #[derive(Default)]
 pub struct Rooms {
-    awake: DashMap<RoomId, Addr<RoomActor>>,
+    awake: DashMap<RoomId, RoomAddr>,
     arbiters: OnceLock<Vec<ArbiterHandle>>,
     hasher: RandomState,
 }
@@ -34,7 +38,7 @@ impl Rooms {
     }
 
     /// The room's actor, woken if it was not awake.
-    pub fn wake(&self, hub: &Arc<Hub>, room: RoomId) -> Addr<RoomActor> {
+    pub fn wake(&self, hub: &Arc<Hub>, room: RoomId) -> RoomAddr {
         if let Some(addr) = self.awake(room) {
             return addr;
         }
@@ -48,30 +52,30 @@ impl Rooms {
         }
     }
 
-    fn start(&self, hub: &Arc<Hub>, room: RoomId) -> Addr<RoomActor> {
+    fn start(&self, hub: &Arc<Hub>, room: RoomId) -> RoomAddr {
         let arbiters = self.arbiters.get().map(Vec::as_slice).unwrap_or_default();
         let actor = RoomActor::new(hub.clone(), room);
-        match arbiters.len() {
+        Arc::new(match arbiters.len() {
             0 => actor.start(),
             count => {
                 let arbiter = &arbiters[self.hasher.hash_one(room) as usize % count];
                 RoomActor::start_in_arbiter(arbiter, move |_| actor)
             }
-        }
+        })
     }
 
     /// The room's actor, if it is awake.
-    pub fn awake(&self, room: RoomId) -> Option<Addr<RoomActor>> {
-        self.awake.get(&room).map(|addr| addr.clone()).filter(Addr::connected)
+    pub fn awake(&self, room: RoomId) -> Option<RoomAddr> {
+        self.awake.get(&room).map(|addr| addr.clone()).filter(|addr| addr.connected())
     }
 
-    pub fn all_awake(&self) -> Vec<Addr<RoomActor>> {
+    pub fn all_awake(&self) -> Vec<RoomAddr> {
         self.awake.iter().map(|addr| addr.clone()).collect()
     }
 
     /// Takes an actor that is about to stop off the map; the next [`Rooms::wake`] starts another.
     pub fn retire(&self, room: RoomId, addr: &Addr<RoomActor>) {
-        self.awake.remove_if(&room, |_, current| current == addr);
+        self.awake.remove_if(&room, |_, current| **current == *addr);
     }
 
     pub fn count(&self) -> usize {
@@ -205,5 +209,41 @@ impl Sessions {
 
     pub fn count(&self) -> usize {
         self.by_user.iter().map(|sessions| sessions.len()).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Slow;
+
+    impl Actor for Slow {
+        type Context = Context<Self>;
+
+        fn started(&mut self, ctx: &mut Self::Context) {
+            ctx.set_mailbox_capacity(2);
+        }
+    }
+
+    #[derive(Message)]
+    #[rtype(result = "()")]
+    struct Word;
+
+    impl Handler<Word> for Slow {
+        type Result = ();
+
+        fn handle(&mut self, Word: Word, _: &mut Self::Context) {}
+    }
+
+    #[actix_rt::test]
+    async fn a_full_mailbox_is_known_to_a_shared_address_alone() {
+        let slow = Arc::new(Slow.start());
+        tokio::task::yield_now().await;
+        let by_copies = (0..100).filter(|_| Addr::clone(&slow).try_send(Word).is_ok()).count();
+        assert_eq!(by_copies, 100);
+        let shared: Vec<_> = (0..100).map(|_| slow.clone()).collect();
+        let taken = shared.iter().filter(|slow| slow.try_send(Word).is_ok()).count();
+        assert!(taken <= 1, "{taken}");
     }
 }

@@ -296,7 +296,11 @@ impl RoomActor {
         let overdue = self.pending.extract_if(|_, pending| late(pending));
         overdue.for_each(|(_, pending)| pending.reply.answer(Outcome::Failed(unknown)));
 
-        let in_use = !self.listeners.is_empty() || !self.pending.is_empty();
+        let in_use = !self.listeners.is_empty()
+            || !self.pending.is_empty()
+            || !self.parting.is_empty()
+            || !self.held_up.is_empty()
+            || self.refill.is_under_way();
         if in_use {
             self.used_at = Instant::now();
         }

@@ -15,9 +15,9 @@ use tokio::sync::{mpsc, oneshot};
 /// Entries in one batch of a feed, at most.
 const BATCH_ENTRIES: usize = 1_000;
 /// Bytes of keys and values in one batch, at most, unless a single entry has more.
-const BATCH_BYTES: usize = 1 << 20;
+pub const BATCH_BYTES: usize = 1 << 20;
 /// Batches that wait in a feed for a slow reader; the feed pauses when they are full.
-const FEED_BATCHES: usize = 64;
+const FEED_BATCHES: usize = 16;
 /// What a listener of the bus may have waiting; past it signals are dropped and counted.
 const BUS_WAITING: usize = 4_096;
 
@@ -32,7 +32,8 @@ pub struct Entry {
 }
 
 impl Entry {
-    fn bytes(&self) -> usize {
+    /// Of key and value.
+    pub fn bytes(&self) -> usize {
         self.key.len() + self.value.len()
     }
 }

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -15,6 +16,8 @@ use super::{Result, StoreError};
 
 /// Statements of one kind that are under way at the same time.
 const UNDER_WAY: usize = 2;
+/// So long somebody waits, for their turn and for the answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
 /// Questions of one kind that wait, each a key with a value as its answer.
 pub struct Together<K, V> {
@@ -53,7 +56,11 @@ where
             // On its own, so that it goes on for the others when whoever began it is gone.
             tokio::spawn(async move { together.put_all(put).await });
         }
-        answered.await.unwrap_or_else(|_| Err(StoreError::Unavailable("it is closing".into())))
+        match tokio::time::timeout(ANSWER_WITHIN, answered).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(StoreError::Unavailable("it is closing".into())),
+            Err(_) => Err(StoreError::Unavailable("too many wait for it".into())),
+        }
     }
 
     /// Gets in line. Whether nobody is on the way who would ask for this one, too.
@@ -88,6 +95,7 @@ where
     /// Those who wait, oldest first; `None` when there is nobody, and then this one is done.
     fn next(&self) -> Option<Vec<Asked<K, V>>> {
         let mut state = self.state();
+        state.waiting.retain(|(_, answer)| !answer.is_closed());
         if state.waiting.is_empty() {
             state.under_way -= 1;
             return None;

@@ -30,6 +30,12 @@ pub struct HeldUp {
     silent_at: Option<Instant>,
 }
 
+impl HeldUp {
+    pub fn is_empty(&self) -> bool {
+        self.queues.is_empty()
+    }
+}
+
 /// What was found out for the first proposal of this sender that waits.
 #[derive(Message)]
 #[rtype(result = "()")]

@@ -17,6 +17,12 @@ pub struct Refill {
     pub outdated: bool,
 }
 
+impl Refill {
+    pub fn is_under_way(&self) -> bool {
+        self.under_way || !self.waiting.is_empty()
+    }
+}
+
 impl RoomActor {
     /// Joins once what was missed is here.
     pub(super) fn join_after_refill(&mut self, join: Join, ctx: &mut Context<Self>) {

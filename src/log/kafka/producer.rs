@@ -250,10 +250,22 @@ fn is_our_own(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Whether a record that failed was refused by its broker. One that waited to be sent again may be
-/// there, whatever librdkafka says: a broker that is stopping refuses what it has written.
+/// Whether a record that failed was refused by its broker for what it is. Any other may be there,
+/// whatever librdkafka says: a broker that is stopping refuses what it has written.
 fn surely_not_there(code: Option<RDKafkaErrorCode>, message: &BorrowedMessage) -> bool {
-    if matches!(code, Some(RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::PurgeQueue)) {
+    use RDKafkaErrorCode::{
+        ClusterAuthorizationFailed, InvalidRecord, InvalidTimestamp, TopicAuthorizationFailed,
+    };
+    let is_verdict = matches!(
+        code,
+        Some(
+            ClusterAuthorizationFailed
+                | InvalidRecord
+                | InvalidTimestamp
+                | TopicAuthorizationFailed
+        )
+    );
+    if !is_verdict {
         return false;
     }
     // SAFETY: the pointer is that of a live message from a delivery report, as is asked for.
