@@ -1,7 +1,7 @@
 //! The rules of rooms as small stories, told through the public core: what a room admits and
 //! what a record does when it comes back from the log.
 
-use rookery::core::message::{Message, REACTIONS};
+use rookery::core::message::{Message, Quote, REACTIONS};
 use rookery::core::record::{Action, Changes, Founding, Post, Record, Seat};
 use rookery::core::room::{Doer, Event, MAX_MEMBERS, Refusal, Room, Standing};
 use rookery::core::types::{
@@ -84,6 +84,14 @@ impl Story {
 
     fn said(&mut self, by: UserId, body: &str) -> Message {
         let Event::Message { message, .. } = self.did(by, says(by, body)) else { panic!() };
+        message
+    }
+
+    /// A reply whose publisher read this of what it quotes.
+    fn replied(&mut self, by: UserId, to: &Message) -> Message {
+        let (sender, reply_to) = (person(by), Some(to.to_quote()));
+        let post = Post { sender, body: "oh".into(), client_id: None, reply_to };
+        let Event::Message { message, .. } = self.did(by, Action::Message(post)) else { panic!() };
         message
     }
 
@@ -453,6 +461,22 @@ fn authors_and_admins_delete_and_nothing_comes_after() {
     assert_eq!(story.refused(BOB, deletes(&one)), Refusal::Unchanged);
     assert_eq!(story.refused(BOB, edits(&one, "back")), Refusal::Gone);
     assert_eq!(story.refused(CAT, reacts(&two, "👍", true)), Refusal::Gone);
+}
+
+#[test]
+fn a_reply_that_crosses_a_deletion_does_not_bring_the_text_back() {
+    let mut story = Story::group(Visibility::Private, &[BOB]);
+    let secret = story.said(ANN, "secret");
+    let earlier = story.replied(BOB, &secret);
+    assert_eq!(earlier.quote, Some(secret.to_quote()));
+    story.did(ANN, deletes(&secret));
+    let gone = Quote { body: None, deleted: true, ..secret.to_quote() };
+    // Their publishers had read the message before it was deleted.
+    assert_eq!(story.replied(BOB, &secret).quote, Some(gone.clone()));
+    let quote = earlier.quote.clone();
+    let edit = Action::Edited { message: earlier.original(), body: "hm".into(), quote };
+    let Event::Edited { message, .. } = story.did(BOB, edit) else { panic!() };
+    assert_eq!((message.reply_to, message.quote), (Some(secret.id), Some(gone)));
 }
 
 #[test]

@@ -140,12 +140,13 @@ pub fn cursor(data: &[u8]) {
     }
 }
 
-/// A text as it is shown: nothing but what `core::markup` lists is ever written.
+/// A text as it is shown: nothing but what `core::markup` lists is ever written, and not too much.
 pub fn markup(data: &[u8]) {
     const ELEMENTS: [&str; 12] =
         ["p", "br", "strong", "em", "del", "code", "pre", "blockquote", "ul", "ol", "li", "a"];
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Some(html) = markup::to_html(text) else { return };
+    assert!(html.len() <= text.chars().count() * 16 + 1024, "{} bytes of HTML", html.len());
     for tag in html.split('<').skip(1) {
         let (tag, _) = tag.split_once('>').expect("a tag ends");
         let tag = tag.trim_start_matches('/').trim_end_matches(['/', ' ']);

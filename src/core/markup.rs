@@ -5,24 +5,54 @@
 //! HTML in a text is shown as it was typed, an image becomes a link to it, so that nobody's
 //! browser loads anything from elsewhere, and only `http`, `https` and `mailto` links are links.
 
+use std::fmt;
+
 use linkify::{LinkFinder, LinkKind};
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, Options, Parser, Tag, TagEnd, html};
 
 /// Deeper nesting is left as text: each level costs a browser as much as it costs us.
 const DEPTH: usize = 16;
+/// Bytes of HTML for one character of the text, and how many more there may be. No markup needs as
+/// much but references: each stands for an address that is written once, however long. A text that
+/// would come to more is left as it was typed.
+const GROWTH: usize = 16;
+const SPARE: usize = 1024;
 
-/// The text as HTML, or `None` where it is plain: one paragraph without any markup or link.
+/// The text as HTML, or `None` where it is plain: one paragraph without any markup or link. It is
+/// taken as plain, too, where its HTML would be too large.
 pub fn to_html(text: &str) -> Option<String> {
     if is_plain(text) {
         return None;
     }
     let parser = Parser::new_ext(text, Options::ENABLE_STRIKETHROUGH);
     let mut narrow = Narrow::default();
-    let events: Vec<Event> = parser.flat_map(|event| narrow.take_in(event)).collect();
-    let mut rendered = String::with_capacity(text.len() * 2);
-    html::push_html(&mut rendered, events.into_iter());
-    let rendered = rendered.trim_end();
+    let mut rendered = Bounded::for_text(text);
+    // One event after the other: what does not fit is never built.
+    let events = parser.flat_map(|event| narrow.take_in(event));
+    html::write_html_fmt(&mut rendered, events).ok()?;
+    let rendered = rendered.html.trim_end();
     (rendered != as_paragraph(text)).then(|| rendered.to_owned())
+}
+
+/// HTML that takes no more than it may have.
+struct Bounded {
+    html: String,
+    left: usize,
+}
+
+impl Bounded {
+    fn for_text(text: &str) -> Bounded {
+        let left = text.chars().count().saturating_mul(GROWTH).saturating_add(SPARE);
+        Bounded { html: String::with_capacity(text.len() * 2), left }
+    }
+}
+
+impl fmt::Write for Bounded {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        self.left = self.left.checked_sub(part.len()).ok_or(fmt::Error)?;
+        self.html.push_str(part);
+        Ok(())
+    }
 }
 
 /// What a text without any markup is rendered to.
@@ -251,6 +281,28 @@ mod tests {
         check(&html(&"> ".repeat(500)));
         check(&html(&format!("{}a", "- ".repeat(500))));
         assert!(html(&format!("{}a", "> ".repeat(500))).matches("<blockquote>").count() <= DEPTH);
+    }
+
+    #[test]
+    fn one_long_address_is_not_written_over_and_over() {
+        let address = format!("http://{}", "'".repeat(3_600));
+        let text = format!("[a]:{address}\n\n{}", "[a] ".repeat(28));
+        assert!(to_html(&text).is_none());
+        let once = format!("[a]:{address}\n\n[a]");
+        check(&html(&once));
+        let short = format!("[a]: https://a.example\n\n{}", "[a] and more words ".repeat(50));
+        assert_eq!(html(&short).matches("<a ").count(), 50);
+    }
+
+    /// What grows most, other than references, in a text as long as one may be.
+    #[test]
+    fn all_other_markup_fits() {
+        for costly in ["#\n", "- #\n+ #\n", "-\n+\n", ">\n\n", "http://a ", "<http://a>", "*a*"] {
+            check(&html(&costly.repeat(4_000 / costly.len())));
+        }
+        for costly in ["&", "'", "\"", "é", "世", "🦜"] {
+            check(&html(&format!("http://a/{}", costly.repeat(3_990))));
+        }
     }
 
     /// Every element and attribute is one of ours, and what is opened is closed.

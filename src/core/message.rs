@@ -87,6 +87,13 @@ pub struct Quote {
     pub deleted: bool,
 }
 
+impl Quote {
+    /// What stays of it once the message that it quotes is deleted.
+    pub fn into_deleted(self) -> Quote {
+        Quote { body: None, deleted: true, ..self }
+    }
+}
+
 /// How many people reacted to a message with one emoji.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reaction {

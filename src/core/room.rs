@@ -304,7 +304,7 @@ impl Room {
             edited_at: None,
             deleted: false,
             reply_to: post.reply_to.as_ref().map(|quote| quote.id),
-            quote: post.reply_to.clone(),
+            quote: post.reply_to.clone().map(|quote| self.as_it_is(quote)),
             reactions: Vec::new(),
             client_id: post.client_id.clone(),
         };
@@ -323,8 +323,17 @@ impl Room {
         message.edited_at = Some(at);
         self.changed.note(self.position, message.clone());
         let mentions = self.mentioned(message.sender.id, body);
+        let quote = quote.map(|quote| self.as_it_is(quote));
         let message = message.to_message(self.id, Some(body.to_owned()), quote);
         Event::Edited { message, mentions }
+    }
+
+    /// A quote without its text, where what it quotes was deleted after the publisher read it.
+    fn as_it_is(&self, quote: Quote) -> Quote {
+        match self.changed.find(quote.id) {
+            Some(original) if original.deleted => quote.into_deleted(),
+            _ => quote,
+        }
     }
 
     fn delete_message(&mut self, brought: &Original, by: UserId) -> Event {

@@ -141,14 +141,20 @@ fn shown(message: Message) -> HttpResponse {
 pub async fn show(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let id: MessageId = path_id(&request, "message")?;
     let found = messages::find(&hub, id).await?.ok_or_else(Problem::not_found)?;
-    let (room, around) = (found.room_id, PageOf::Around(found.position));
-    // The history says who may see it, and knows what the store does not have yet.
-    let page = history::page(&hub, room, viewer.doer(), around, 1).await?;
-    let message = page.messages.into_iter().find(|message| message.id == id);
-    Ok(shown(message.ok_or_else(Problem::not_found)?.seen_by(viewer.id())))
+    Ok(shown(as_it_is(&hub, &found, &viewer).await?))
 }
 
-/// Finds a message and does something to it; returns it as it is then.
+/// What became of a message that was found: the history says who may see it, and knows what the
+/// store does not have yet.
+async fn as_it_is(hub: &Shared, found: &Message, viewer: &Viewer) -> Result<Message, Problem> {
+    let around = PageOf::Around(found.position);
+    let page = history::page(hub, found.room_id, viewer.doer(), around, 1).await?;
+    let message = page.messages.into_iter().find(|message| message.id == found.id);
+    Ok(message.ok_or_else(Problem::not_found)?.seen_by(viewer.id()))
+}
+
+/// Finds a message and does something to it; returns what the store has of it, with that done. Only
+/// an edit brings along all else that the store may not have yet.
 pub(super) async fn change(
     hub: &Shared,
     id: MessageId,
@@ -200,5 +206,6 @@ pub async fn remove_reaction(request: HttpRequest, hub: Shared, viewer: Viewer) 
 async fn react(request: HttpRequest, hub: Shared, viewer: Viewer, on: bool) -> Answer {
     let id: MessageId = path_id(&request, "message")?;
     let emoji = text::emoji(request.match_info().query("emoji"))?.to_owned();
-    Ok(shown(change(&hub, id, &viewer, |message| reacted(message, emoji, on)).await?))
+    let found = change(&hub, id, &viewer, |message| reacted(message, emoji, on)).await?;
+    Ok(shown(as_it_is(&hub, &found, &viewer).await.map_err(Problem::after_change)?))
 }

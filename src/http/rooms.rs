@@ -263,13 +263,19 @@ pub async fn delete(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer
 
 pub async fn join(request: HttpRequest, hub: Shared, viewer: Viewer) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
-    // Who is in already is in, and keeps the role.
-    if !hub.store.is_member(room, viewer.id()).await? {
-        let member = viewer.account.person.clone();
-        let seat = Action::MemberSet { member, role: Role::Member };
-        change(&hub, room, viewer.doer(), seat).await?;
-    }
-    let room = view_after(&hub, room, viewer.id()).await?;
+    // Who is in already is in, and keeps the role: to the room, a join of theirs would be to give
+    // up theirs. A store that lags would know neither of a removal nor of a role given just now.
+    hub.store_up_to_date().await?;
+    let before = hub.store.room_view(room, viewer.id()).await?;
+    let room = match before.filter(|before| before.role.is_some()) {
+        Some(room) => room.at(now()),
+        None => {
+            let member = viewer.account.person.clone();
+            let seat = Action::MemberSet { member, role: Role::Member };
+            change(&hub, room, viewer.doer(), seat).await?;
+            view_after(&hub, room, viewer.id()).await?
+        }
+    };
     Ok(HttpResponse::Ok().json(json!({"room": room})))
 }
 

@@ -5,7 +5,7 @@
 
 use super::bulk::{in_lists, insert_rows};
 use super::database::{Row, Statement, Value, values};
-use super::history::{MESSAGE, MESSAGE_JOINS, message};
+use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message};
 use super::persist::{KEEP_WORD, WORDS};
 use super::{Result, Store, StoreError};
 use crate::core::message::Message;
@@ -32,14 +32,13 @@ impl Store {
         let rooms = self.rooms_to_search(user, room).await?;
         let mut before = before.map_or((Timestamp(i64::MAX), MessageId(i64::MAX)), place);
         let mut found: Vec<Message> = Vec::new();
+        let matches =
+            |message: &Message| message.body.as_deref().is_some_and(|body| query.matches(body));
         while found.len() < limit {
             let hits = self.hits(&rooms, query, before, limit).await?;
-            let (full, last) = (hits.len() >= limit, hits.last().map(place));
-            let matches =
-                |message: &Message| message.body.as_deref().is_some_and(|body| query.matches(body));
-            found.extend(hits.into_iter().filter(matches));
-            match last {
-                Some(last) if full => before = last,
+            found.extend(self.read_by(user, &hits).await?.into_iter().filter(matches));
+            match hits.last() {
+                Some(last) if hits.len() >= limit => before = *last,
                 _ => break,
             }
         }
@@ -83,14 +82,14 @@ impl Store {
         Ok(rooms.into_iter().filter(|one| room.is_none_or(|room| room == *one)).collect())
     }
 
-    /// Messages that the index names, the newest first.
+    /// The messages that the index names, the newest first.
     async fn hits(
         &self,
         rooms: &[RoomId],
         query: &Query,
         before: Before,
         limit: usize,
-    ) -> Result<Vec<Message>> {
+    ) -> Result<Vec<Before>> {
         let asked = rooms.chunks(ROOMS).map(|rooms| ask(rooms, query, before, limit));
         let asked: Vec<Statement> = asked.collect();
         if asked.is_empty() {
@@ -104,13 +103,28 @@ impl Store {
         hits.sort_by(|one, other| other.cmp(one));
         hits.dedup();
         hits.truncate(limit);
-        let ids: Vec<MessageId> = hits.into_iter().map(|(_, id)| id).collect();
+        Ok(hits)
+    }
+
+    /// Those of these messages that the person may read, the newest first. They may have been
+    /// removed from a room since its hits were found, and what was said after that is among them:
+    /// so one statement asks for the text and for whether it is theirs to read.
+    async fn read_by(&self, user: UserId, hits: &[Before]) -> Result<Vec<Message>> {
+        let ids: Vec<MessageId> = hits.iter().map(|(_, id)| *id).collect();
         let mut messages = Vec::with_capacity(ids.len());
         for (list, ids) in in_lists(&ids) {
-            let sql =
-                format!("SELECT {MESSAGE} FROM messages m {MESSAGE_JOINS} WHERE m.id IN ({list})");
-            for row in self.db.query(Statement::new(sql, ids)).await? {
-                messages.push(message(&row, 0)?);
+            // A plain JOIN would let a database begin with the person's rooms, and walk through all
+            // that was said in them.
+            let sql = format!(
+                "SELECT {MESSAGE}, me.user_id FROM messages m {MESSAGE_JOINS}
+                 LEFT JOIN members me ON me.room_id = m.room_id AND me.user_id = ?
+                 WHERE m.id IN ({list})"
+            );
+            let params = [values![user], ids].concat();
+            for row in self.db.query(Statement::new(sql, params)).await? {
+                if row.maybe_int(MESSAGE_COLUMNS)?.is_some() {
+                    messages.push(message(&row, 0)?);
+                }
             }
         }
         messages.sort_by_key(|message| std::cmp::Reverse(place(message)));
@@ -161,4 +175,103 @@ fn ask(rooms: &[RoomId], query: &Query, (at, id): Before, limit: usize) -> State
     };
     let params = rooms.flat_map(of_room).collect();
     Statement::new(vec![one; parts].join(" UNION ALL "), params)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use async_trait::async_trait;
+
+    use super::super::database::{Database, Dialect, Done};
+    use super::super::sqlite::Sqlite;
+    use super::*;
+
+    const ANN: UserId = UserId(1);
+    const BOB: UserId = UserId(2);
+
+    /// A database in which something is written after so many reads.
+    struct Meanwhile {
+        db: Sqlite,
+        reads: AtomicUsize,
+        after: usize,
+        written: Vec<Statement>,
+    }
+
+    #[async_trait]
+    impl Database for Meanwhile {
+        fn dialect(&self) -> Dialect {
+            self.db.dialect()
+        }
+
+        async fn read(&self, statements: Vec<Statement>) -> Result<Vec<Vec<Row>>> {
+            let rows = self.db.read(statements).await?;
+            if self.reads.fetch_add(1, Ordering::Relaxed) + 1 == self.after {
+                self.db.write(self.written.clone()).await?;
+            }
+            Ok(rows)
+        }
+
+        async fn write(&self, statements: Vec<Statement>) -> Result<Vec<Done>> {
+            self.db.write(statements).await
+        }
+    }
+
+    fn added(room: RoomId, user: UserId) -> Statement {
+        let sql = "INSERT INTO members (room_id, user_id, role, joined_at, read_position)
+             VALUES (?, ?, 'member', 0, 0)";
+        Statement::new(sql, values![room, user])
+    }
+
+    fn removed(room: RoomId, user: UserId) -> Statement {
+        let sql = "DELETE FROM members WHERE room_id = ? AND user_id = ?";
+        Statement::new(sql, values![room, user])
+    }
+
+    fn said(room: RoomId, id: i64, word: &str) -> [Statement; 2] {
+        let message = "INSERT INTO messages (id, room_id, position, sender_id, body, sent_at)
+             VALUES (?, ?, ?, ?, ?, ?)";
+        let index = "INSERT INTO words (room_id, word, position) VALUES (?, ?, ?)";
+        [
+            Statement::new(message, values![id, room, id, BOB, word, id]),
+            Statement::new(index, values![room, word, id]),
+        ]
+    }
+
+    #[tokio::test]
+    async fn who_is_removed_during_a_search_reads_nothing_that_was_said_later() {
+        let (room, other) = (RoomId::Group(1), RoomId::Group(2));
+        // A search reads three times: the rooms, the index, the messages.
+        for (after, expected) in [(1, vec![2]), (2, vec![2]), (3, vec![2, 1])] {
+            let folder = tempfile::tempdir().unwrap();
+            let db = Sqlite::open(&folder.path().join("rookery.db")).await.unwrap();
+            let seats = vec![added(room, ANN), added(room, BOB), added(other, ANN)];
+            let before = [said(room, 1, "owls"), said(other, 2, "owls")].concat();
+            db.write([seats, before].concat()).await.unwrap();
+            let mut written = vec![removed(room, ANN)];
+            written.extend(said(room, 3, "owls"));
+            let store = Store::on(Meanwhile { db, reads: AtomicUsize::new(0), after, written });
+            let query = Query::parse("owls").unwrap();
+            let found = store.search(ANN, &query, None, None, 10).await.unwrap();
+            let found: Vec<i64> = found.iter().map(|message| message.id.0).collect();
+            assert_eq!(found, expected, "removed after read {after}");
+        }
+    }
+
+    /// Messages that are left out for that are no end of the search.
+    #[tokio::test]
+    async fn what_is_left_out_does_not_end_a_search() {
+        let (room, other) = (RoomId::Group(1), RoomId::Group(2));
+        let folder = tempfile::tempdir().unwrap();
+        let db = Sqlite::open(&folder.path().join("rookery.db")).await.unwrap();
+        let older = said(other, 1, "owls").into_iter();
+        let newer = (2..5).flat_map(|id| said(room, id, "owls"));
+        let seats = [added(room, ANN), added(other, ANN)].into_iter();
+        db.write(seats.chain(older).chain(newer).collect()).await.unwrap();
+        let written = vec![removed(room, ANN)];
+        let store = Store::on(Meanwhile { db, reads: AtomicUsize::new(0), after: 2, written });
+        let query = Query::parse("owls").unwrap();
+        let found = store.search(ANN, &query, None, None, 2).await.unwrap();
+        assert_eq!(found.iter().map(|message| message.id.0).collect::<Vec<_>>(), [1]);
+    }
 }

@@ -30,6 +30,7 @@ mod crowd;
 mod full;
 mod hour;
 mod inbound;
+mod lagging;
 mod network;
 mod outage;
 mod places;
