@@ -113,6 +113,14 @@ impl Bridge {
         feeds
     }
 
+    /// A room stopped just before these entries came.
+    fn fell_asleep(&mut self, entries: &[Arc<Entry>]) {
+        for entry in entries {
+            self.rooms.remove(&entry.key);
+            self.welcome_newcomers(entry);
+        }
+    }
+
     /// Wakes a sleeping room that a person with a socket here has just come into.
     fn welcome_newcomers(&self, entry: &Entry) {
         if Record::looks_like_message(&entry.value) {
@@ -173,8 +181,10 @@ impl StreamHandler<Vec<Entry>> for Bridge {
         // A room whose mailbox is full holds the whole feed back: its entries cannot be dropped.
         let mut full = Vec::new();
         for (room, fed) in feeds {
-            if let Err(SendError::Full(fed)) = room.try_send(fed) {
-                full.push(room.send(fed));
+            match room.try_send(fed) {
+                Ok(()) => {}
+                Err(SendError::Full(fed)) => full.push(room.send(fed)),
+                Err(SendError::Closed(Fed(entries))) => self.fell_asleep(&entries),
             }
         }
         let done = |bridge: &mut Bridge| {

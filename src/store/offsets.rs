@@ -30,7 +30,9 @@ impl Store {
 
     /// Settles the epoch with the log that is there now, and returns it. A log that ends before
     /// what the store has of it, or that was made just now, is another one: the epoch is raised,
-    /// so that new positions come after the old, and the log is read from its beginning.
+    /// so that new positions come after the old. One that has lost its end is read on from there:
+    /// what is left of it is stored, and would be said again. One that is new is read from its
+    /// beginning.
     ///
     /// `stored` is what `offsets` gave, asked **before** the log was asked for its `ends`: in the
     /// other order, what a second instance appends and stores in between would look like that.
@@ -60,7 +62,7 @@ impl Store {
                     )));
                 }
                 Some(&(_, epoch, _)) if is_another && epoch == epoch_then => {
-                    self.raise_epoch(epoch, ends.len()).await
+                    self.raise_epoch(epoch, ends, is_new).await
                 }
                 Some(&(_, epoch, _)) => return Ok(epoch),
             };
@@ -79,15 +81,18 @@ impl Store {
         self.db.write(insert_rows(head, "", rows)).await.map(drop)
     }
 
-    async fn raise_epoch(&self, epoch: u16, partitions: usize) -> Result<()> {
+    async fn raise_epoch(&self, epoch: u16, ends: &[i64], is_new: bool) -> Result<()> {
         if epoch >= LAST_EPOCH {
             return Err(StoreError::Broken("the log was made anew too often".into()));
         }
-        let raise = Statement::new(
-            "UPDATE log_offsets SET epoch = ?, next_offset = 0 WHERE epoch = ?",
-            values![epoch + 1, epoch],
-        );
-        self.db.write(vec![raise.expecting(partitions as u64)]).await.map(drop)
+        let raise = |(partition, end): (usize, &i64)| {
+            let end = if is_new { 0 } else { *end };
+            let sql = "UPDATE log_offsets SET epoch = ?,
+                           next_offset = CASE WHEN next_offset > ? THEN ? ELSE next_offset END
+                       WHERE epoch = ? AND partition_id = ?";
+            Statement::new(sql, values![epoch + 1, end, end, epoch, partition]).expecting(1)
+        };
+        self.db.write(ends.iter().enumerate().map(raise).collect()).await.map(drop)
     }
 
     /// The clock of the store, to the second; `None` where it is this machine's.
