@@ -61,9 +61,6 @@ pub(super) fn for_log(config: &ClientConfig, settings: &KafkaSettings) -> Client
         ],
     );
     producer.set("enable.idempotence", "true").set("acks", "all");
-    // After a record that its broker refuses for good, those behind it would be sent as if they were
-    // new, too: rather none is, and the producer is replaced.
-    producer.set("enable.gapless.guarantee", "true");
     // Never reached: the producer is replaced long before. After it, librdkafka would send again,
     // as if they were new, records that may be there already.
     producer.set("message.timeout.ms", "120000");
