@@ -18,7 +18,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use rookery::log::kafka::{KafkaLog, KafkaSettings};
 use rookery::log::local::{LocalBus, LocalLog};
 use rookery::log::{
-    AppendError, Bus, Channel, Entry, Feed, Heard, Log, LogError, Refused, Share, StoredOffsets,
+    Bus, Channel, Entry, Feed, Heard, Log, LogError, Refused, Share, StoredOffsets,
 };
 use tokio::sync::mpsc;
 
@@ -708,9 +708,12 @@ async fn what_is_too_large_is_refused_for_good_and_nothing_else_is() {
     let told = told.lines().find(|line| line.contains(&topic)).expect("a warning");
     assert!(told.contains("max.message.bytes of the topic is 20000"), "{told}");
 
-    let receipt = log.append("room", noise(30_000)).expect("the producer takes it");
-    assert_eq!(soon("a receipt", receipt).await.unwrap(), Err(AppendError::TooLarge));
-    append(&*log, "room", "small").await;
+    assert_eq!(log.append("room", noise(30_000)).unwrap_err(), Refused::TooLarge);
+    // Many at once are more than a batch may have.
+    let receipts: Vec<_> = (0..100).map(|_| log.append("room", noise(1_000)).unwrap()).collect();
+    for receipt in receipts {
+        soon("a receipt", receipt).await.unwrap().expect("appended");
+    }
 }
 
 /// What this process warns of.

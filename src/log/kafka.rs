@@ -34,12 +34,15 @@ use super::{
 };
 use client::Health;
 use producer::{Origin, Outgoing, Producer, Purpose};
-use topics::Names;
+use topics::{Ensured, Names};
 
 /// For what is queued to be appended when the log is closed.
 const WAIT_FOR_CLOSE: Duration = Duration::from_secs(5);
 /// After that, for the feeds to hand over what was appended.
 const WAIT_FOR_FEEDS: Duration = Duration::from_secs(2);
+/// Bytes of a batch beside its entries: keys, the headers of a quarantined entry, and what Kafka writes
+/// around them.
+const AROUND: usize = 4_096;
 
 /// Where the brokers are and what the topics are like.
 #[derive(Clone)]
@@ -63,8 +66,6 @@ pub struct KafkaSettings {
 impl KafkaSettings {
     /// The largest batch of Kafka's, which may have to hold the largest entry alone.
     fn message_bytes(&self) -> usize {
-        // The key, the headers of a quarantined entry, and what Kafka writes around them.
-        const AROUND: usize = 4_096;
         self.entry_bytes.saturating_add(AROUND)
     }
 }
@@ -131,9 +132,10 @@ impl KafkaLog {
         let config = client::config(&settings);
         let names = Names::new(&settings.topic_prefix);
         let probe = client::probe(&config, &health)?;
-        let is_new = topics::ensure(&settings, &config, &health, &names, &probe)?;
+        let Ensured { is_new, batch_bytes } =
+            topics::ensure(&settings, &config, &health, &names, &probe)?;
         let shared = Arc::new(Shared {
-            producer: Producer::new(client::for_log(&config, &settings), &health)?,
+            producer: Producer::new(client::for_log(&config, batch_bytes), &health)?,
             bus: Producer::new(client::for_bus(&config), &health)?,
             settings,
             names,

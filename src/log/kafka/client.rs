@@ -13,6 +13,8 @@ use rdkafka::{ClientConfig, ClientContext};
 use super::KafkaSettings;
 use crate::log::{LogError, lock};
 
+/// The least that librdkafka takes for `message.max.bytes`.
+const LEAST_BYTES: usize = 1_000;
 /// Without any answer for so long, the brokers count as down. The probe asks twice a second.
 const DOWN_AFTER: Duration = Duration::from_millis(2_500);
 
@@ -49,11 +51,13 @@ pub(super) fn probe(
 }
 
 /// Appends: no entry twice, none out of order, none acknowledged before all replicas have it.
-pub(super) fn for_log(config: &ClientConfig, settings: &KafkaSettings) -> ClientConfig {
+/// A batch of them has at most so many bytes.
+pub(super) fn for_log(config: &ClientConfig, batch_bytes: usize) -> ClientConfig {
     let mut producer = ours(
         config,
         &[
-            ("message.max.bytes", &settings.message_bytes().to_string()),
+            // Small messages, too, would be refused together that are too large for their topic.
+            ("message.max.bytes", &batch_bytes.max(LEAST_BYTES).to_string()),
             ("linger.ms", "0.5"),
             ("compression.type", "lz4"),
             ("queue.buffering.max.messages", "100000"),

@@ -10,9 +10,9 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientConfig, Offset};
 
-use super::KafkaSettings;
 use super::client::{Context, Health};
 use super::ends::offsets;
+use super::{AROUND, KafkaSettings};
 use crate::log::LogError;
 
 /// How long a start waits for the first answer of a broker, and for each step of making topics.
@@ -62,7 +62,7 @@ pub(super) fn ensure(
     health: &Arc<Health>,
     names: &Names,
     probe: &BaseConsumer<Context>,
-) -> Result<bool, LogError> {
+) -> Result<Ensured, LogError> {
     let mut missing = Vec::new();
     for topic in plan(settings, names) {
         if partitions(settings, probe, &topic.name, FIRST_ANSWER)? == Found::Missing {
@@ -84,11 +84,21 @@ pub(super) fn ensure(
             )));
         }
     }
-    if !made.contains(&names.messages) {
-        warn_of_small_batches(settings, config, health, &names.messages);
-    }
+    let is_new = made.contains(&names.messages);
+    let batch_bytes = match is_new {
+        true => settings.message_bytes(),
+        false => bytes_of_batches(settings, config, health, &names.messages),
+    };
     health.answered();
-    Ok(made.contains(&names.messages))
+    Ok(Ensured { is_new, batch_bytes })
+}
+
+/// What is known of the topics once they are all there.
+pub(super) struct Ensured {
+    /// The topic of the messages was made just now.
+    pub is_new: bool,
+    /// Bytes of the largest batch that goes into it.
+    pub batch_bytes: usize,
 }
 
 /// A topic as it should be made.
@@ -165,24 +175,28 @@ fn partitions(
     }
 }
 
-/// Says so where a topic that was there before takes smaller batches than the largest entry needs.
-fn warn_of_small_batches(
+/// What the largest entry needs, or less where a topic that was there before takes smaller batches.
+fn bytes_of_batches(
     settings: &KafkaSettings,
     config: &ClientConfig,
     health: &Arc<Health>,
     topic: &str,
-) {
+) -> usize {
     let needed = settings.message_bytes();
     match batch_bytes(config, health, topic) {
-        Ok(Some(found)) if found < needed => tracing::warn!(
-            topic,
-            "{BATCH_BYTES} of the topic is {found}, so large groups cannot be made at once; set it \
-             to {needed}"
-        ),
+        Ok(Some(found)) if found < needed => {
+            tracing::warn!(
+                topic,
+                "{BATCH_BYTES} of the topic is {found}, so large groups cannot be made at once; \
+                 set it to {needed}"
+            );
+            return found.saturating_sub(AROUND);
+        }
         Ok(_) => {}
         // As where this client may not look at the topic's properties.
         Err(error) => tracing::info!(topic, %error, "{BATCH_BYTES} of the topic is not known"),
     }
+    needed
 }
 
 fn batch_bytes(
