@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{self, AtomicUsize};
 
 use bytes::Bytes;
 
@@ -16,6 +17,34 @@ use super::types::{Person, Position, RoomId, UserId};
 
 /// Bytes of frames that a room keeps; past it the oldest are dropped.
 const KEPT_BYTES: usize = 1024 * 1024;
+
+/// Events that a room keeps even where all rooms together keep too much.
+const AT_LEAST: usize = 16;
+
+/// Bytes of frames that all rooms of an instance keep together; past it, whichever has something new
+/// to keep drops the oldest of its own.
+#[derive(Debug)]
+pub struct Budget {
+    most: usize,
+    used: AtomicUsize,
+}
+
+impl Budget {
+    pub fn new(most: usize) -> Arc<Budget> {
+        Arc::new(Budget { most, used: AtomicUsize::new(0) })
+    }
+
+    fn is_exceeded(&self) -> bool {
+        self.used.load(atomic::Ordering::Relaxed) > self.most
+    }
+
+    fn change(&self, from: usize, to: usize) {
+        match to.checked_sub(from) {
+            Some(more) => self.used.fetch_add(more, atomic::Ordering::Relaxed),
+            None => self.used.fetch_sub(from - to, atomic::Ordering::Relaxed),
+        };
+    }
+}
 
 /// Makes the frame that everyone gets.
 pub type Encode = fn(RoomId, Position, &Event) -> Bytes;
@@ -48,6 +77,7 @@ pub enum Entrance {
 pub struct Kept {
     room: RoomId,
     encode: Encode,
+    budget: Arc<Budget>,
     events: VecDeque<KeptEvent>,
     /// How many of them, the oldest, are from the store.
     remembered: usize,
@@ -62,10 +92,12 @@ pub struct Kept {
 }
 
 impl Kept {
-    pub fn new(room: RoomId, most: usize, encode: Encode) -> Kept {
+    /// At most `most` events, out of a budget for all rooms.
+    pub fn new(room: RoomId, most: usize, budget: Arc<Budget>, encode: Encode) -> Kept {
         Kept {
             room,
             encode,
+            budget,
             events: VecDeque::new(),
             remembered: 0,
             bytes: 0,
@@ -84,11 +116,11 @@ impl Kept {
     /// Keeps an event, and returns its frame.
     pub fn push(&mut self, position: Position, event: Arc<Event>) -> Bytes {
         let frame = (self.encode)(self.room, position, &event);
-        self.bytes += frame.len();
+        self.set_bytes(self.bytes + frame.len());
         self.events.push_back(KeptEvent { position, event, frame: frame.clone() });
-        while self.events.len() > self.most || self.bytes > KEPT_BYTES {
+        while self.is_too_much() {
             let Some(oldest) = self.events.pop_front() else { break };
-            self.bytes -= oldest.frame.len();
+            self.set_bytes(self.bytes - oldest.frame.len());
             self.after = Some(oldest.position);
             self.has_dropped = true;
             match self.remembered {
@@ -97,6 +129,16 @@ impl Kept {
             }
         }
         frame
+    }
+
+    fn is_too_much(&self) -> bool {
+        let is_over = self.budget.is_exceeded() && self.events.len() > AT_LEAST;
+        is_over || self.events.len() > self.most || self.bytes > KEPT_BYTES
+    }
+
+    fn set_bytes(&mut self, bytes: usize) {
+        self.budget.change(self.bytes, bytes);
+        self.bytes = bytes;
     }
 
     /// Takes in the events after a position, of which the store has all up to this offset of the
@@ -123,11 +165,13 @@ impl Kept {
             })
             .collect();
         let bytes: usize = missing.iter().map(|kept| kept.frame.len()).sum();
-        if self.events.len() + missing.len() > self.most || self.bytes + bytes > KEPT_BYTES {
+        let is_too_much =
+            self.events.len() + missing.len() > self.most || self.bytes + bytes > KEPT_BYTES;
+        if is_too_much || self.budget.is_exceeded() {
             return false;
         }
         self.remembered += missing.len();
-        self.bytes += bytes;
+        self.set_bytes(self.bytes + bytes);
         self.after = Some(since);
         missing.into_iter().rev().for_each(|kept| self.events.push_front(kept));
         self.redact_again();
@@ -205,7 +249,7 @@ impl Kept {
     pub fn forget_messages(&mut self) {
         self.events.retain(|kept| matches!(&*kept.event, Event::RoomDeleted { .. }));
         self.remembered = 0;
-        self.bytes = self.events.iter().map(|kept| kept.frame.len()).sum();
+        self.set_bytes(self.events.iter().map(|kept| kept.frame.len()).sum());
     }
 
     /// Takes the text of a deleted message out of everything that is kept: nobody gets it now.
@@ -242,14 +286,22 @@ impl Kept {
         concerns: impl Fn(&Event) -> bool,
         change: impl Fn(&mut Event) -> bool,
     ) {
+        let mut bytes = self.bytes;
         for kept in self.events.iter_mut().filter(|kept| concerns(&kept.event)) {
             let mut event = (*kept.event).clone();
             if change(&mut event) {
                 let frame = (self.encode)(self.room, kept.position, &event);
-                self.bytes = self.bytes + frame.len() - kept.frame.len();
+                bytes = bytes + frame.len() - kept.frame.len();
                 (kept.event, kept.frame) = (Arc::new(event), frame);
             }
         }
+        self.set_bytes(bytes);
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.set_bytes(0);
     }
 }
 
@@ -266,11 +318,36 @@ mod tests {
     }
 
     fn kept(most: usize, encode: Encode) -> Kept {
-        Kept::new(RoomId::Group(1), most, encode)
+        Kept::new(RoomId::Group(1), most, Budget::new(usize::MAX), encode)
     }
 
     fn at(offset: i64) -> Position {
         Position::new(0, offset)
+    }
+
+    #[test]
+    fn rooms_together_keep_no_more_than_their_budget() {
+        let budget = Budget::new(100 * 1_000);
+        let encode: Encode = |_, _, _| vec![0; 1_000].into();
+        let room = |number| Kept::new(RoomId::Group(number), 1_000, budget.clone(), encode);
+        let mut rooms: Vec<Kept> = (0..5).map(room).collect();
+        for offset in 0..200 {
+            for room in &mut rooms {
+                room.push(at(offset), event());
+            }
+        }
+        let counts =
+            |rooms: &[Kept]| rooms.iter().map(|room| room.events.len()).collect::<Vec<_>>();
+        assert!(counts(&rooms).iter().sum::<usize>() <= 100 + rooms.len(), "{:?}", counts(&rooms));
+        assert!(counts(&rooms).iter().all(|count| *count >= AT_LEAST), "{:?}", counts(&rooms));
+        // What rooms that fall asleep give back is there for the others.
+        rooms.truncate(1);
+        for offset in 200..280 {
+            rooms[0].push(at(offset), event());
+        }
+        assert!(rooms[0].events.len() >= 80, "{:?}", counts(&rooms));
+        drop(rooms);
+        assert_eq!(budget.used.load(atomic::Ordering::Relaxed), 0);
     }
 
     #[test]

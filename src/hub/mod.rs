@@ -32,6 +32,7 @@ use std::time::Duration;
 use actix::Addr;
 
 use crate::config::Config;
+use crate::core::kept::Budget;
 use crate::core::types::{Place, RoomId};
 use crate::log::{Bus, Log};
 use crate::store::Store;
@@ -42,6 +43,9 @@ use watermarks::Watermarks;
 
 /// How long an answer waits for the store or the log to catch up before it says `unavailable`.
 pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of frames that all rooms together keep for those who come back; what is parsed of them takes
+/// about as much again.
+const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
 /// What every part of one instance shares.
 pub struct Hub {
@@ -56,6 +60,8 @@ pub struct Hub {
     pub rooms: Rooms,
     pub sessions: Sessions,
     pub arrivals: arrivals::Arrivals,
+    /// What rooms may keep for those who come back.
+    pub kept: Arc<Budget>,
     /// What this instance has read of the log and handed to its rooms.
     pub followed: Watermarks,
     /// What the store has, whichever instance wrote it.
@@ -81,6 +87,7 @@ impl Hub {
             limiter: session::message_limiter(&config.limits),
             pace: pace::Pace::new(&config.limits),
             arrivals: arrivals::Arrivals::new(&config.limits),
+            kept: Budget::new(KEPT_BYTES),
             config,
             incarnation,
             log,

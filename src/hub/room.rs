@@ -131,7 +131,7 @@ impl RoomActor {
             key: id.to_string().into(),
             room: Room::absent(id),
             listeners: Vec::new(),
-            kept: Kept::new(id, most, |room, position, event| {
+            kept: Kept::new(id, most, hub.kept.clone(), |room, position, event| {
                 text_frame(&wire::event(room, position, event))
             }),
             refill: Refill::default(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use rookery::core::greeting::Tells;
-use rookery::core::kept::Kept;
+use rookery::core::kept::{Budget, Kept};
 use rookery::core::page::Events;
 use rookery::core::recent::{First, Recent};
 use rookery::core::record::{Action, Record};
@@ -133,7 +133,9 @@ impl World {
             let shell = Shell {
                 room: Room::absent(room),
                 // Frames are for sockets; here the events themselves are told.
-                kept: Kept::new(room, RESUME_EVENTS, |_, _, _| Bytes::new()),
+                kept: Kept::new(room, RESUME_EVENTS, Budget::new(usize::MAX), |_, _, _| {
+                    Bytes::new()
+                }),
                 listeners: Vec::new(),
                 pending: BTreeMap::new(),
                 next: 0,
