@@ -6,7 +6,7 @@ use mysql_async::prelude::Queryable;
 use serde_json::{Value, json};
 
 use crate::my_turn;
-use crate::places::Away;
+use crate::places::{Away, Lock};
 use crate::support::{Cluster, Hub, Person, Socket, until};
 
 const ROOMS: usize = 20;
@@ -38,8 +38,7 @@ async fn who_says_hello_while_the_store_is_behind_is_deaf_in_no_room() {
     let room = ann.group("late", &[]).await;
     let mut before = bob.socket().await;
 
-    let lock = rusqlite::Connection::open(hub.dir().join("data/rookery.db")).expect("the store");
-    lock.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let lock = Lock::on(&hub);
     let (admin, place) = (ann.clone(), format!("/rooms/{room}/members/{}", bob.id));
     let adding = tokio::spawn(async move { admin.put(&place, json!({"role": "member"})).await });
     let added = before.expect("member_added").await;
@@ -50,7 +49,7 @@ async fn who_says_hello_while_the_store_is_behind_is_deaf_in_no_room() {
     lists_no_room(&fresh);
     let mut back = bob.resume(known(&room, &added["position"])).await;
     lists_no_room(&back);
-    lock.execute_batch("ROLLBACK").expect("the lock is given back");
+    lock.give_back();
 
     assert!([201, 504].contains(&adding.await.expect("an answer").status));
     fresh.expect("member_added").await;
@@ -142,8 +141,7 @@ async fn who_leaves_while_the_store_is_slow_is_gone_at_once() {
     let mut leaving = bob.socket().await;
     looking.expect_where("bob to come", |event| status_in(event, &bob) == Some("online")).await;
 
-    let lock = rusqlite::Connection::open(hub.dir().join("data/rookery.db")).expect("the store");
-    lock.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let lock = Lock::on(&hub);
     let read = json!({"type": "read", "ref": 1, "room": room, "position": two});
     leaving.send_text(&read.to_string()).await;
     leaving
@@ -154,7 +152,7 @@ async fn who_leaves_while_the_store_is_slow_is_gone_at_once() {
     looking.expect_where("bob to go", |event| status_in(event, &bob) == Some("offline")).await;
     let took = left_at.elapsed();
     assert!(took < Duration::from_secs(1), "{took:?}");
-    lock.execute_batch("ROLLBACK").expect("the lock is given back");
+    lock.give_back();
 
     looking.expect_message("bye").await;
     until("the read marker", async || {
@@ -180,8 +178,7 @@ async fn commands_behind_a_slow_one_wait_and_are_answered_in_order() {
     let one = ann.say(&room, "one").await["position"].clone();
     let mut socket = ann.socket().await;
 
-    let lock = rusqlite::Connection::open(hub.dir().join("data/rookery.db")).expect("the store");
-    lock.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+    let lock = Lock::on(&hub);
     const COMMANDS: u64 = 200;
     for reference in 1..=COMMANDS {
         let command = match reference % 50 {
@@ -191,7 +188,7 @@ async fn commands_behind_a_slow_one_wait_and_are_answered_in_order() {
         socket.send_text(&command.to_string()).await;
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
-    lock.execute_batch("ROLLBACK").expect("the lock is given back");
+    lock.give_back();
     for reference in 1..=COMMANDS {
         let answer = socket.answer(&json!(reference)).await;
         assert_eq!(answer["type"], "ok", "{answer}");

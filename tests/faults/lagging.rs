@@ -2,28 +2,13 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
 use serde_json::json;
 
 use crate::my_turn;
+use crate::places::Lock;
 use crate::support::{Hub, Person};
 
 const THUMB: &str = "%F0%9F%91%8D";
-
-/// While this is held, nothing gets into the store.
-struct Lock(Connection);
-
-impl Lock {
-    fn on(hub: &Hub) -> Lock {
-        let connection = Connection::open(hub.dir().join("data/rookery.db")).expect("the store");
-        connection.execute_batch("BEGIN IMMEDIATE").expect("the lock");
-        Lock(connection)
-    }
-
-    fn give_back(self) {
-        self.0.execute_batch("ROLLBACK").expect("the lock is given back");
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_reaction_is_answered_with_the_message_as_it_is() {

@@ -3,9 +3,10 @@
 use std::process::Command;
 
 use mysql_async::prelude::Queryable;
+use rusqlite::Connection;
 
 use crate::crowd::Line;
-use crate::support::{resident, service_script};
+use crate::support::{Hub, resident, service_script};
 
 /// The rows of a room in the store of a cluster.
 pub async fn mysql_rows(url: &str, room: &str) -> Vec<Line> {
@@ -52,6 +53,21 @@ impl Drop for Away {
     fn drop(&mut self) {
         // A second panic while a test fails would hide the first.
         let _ = std::panic::catch_unwind(|| service(&self.back));
+    }
+}
+
+/// While this is held, nothing gets into the store of an embedded hub.
+pub struct Lock(Connection);
+
+impl Lock {
+    pub fn on(hub: &Hub) -> Lock {
+        let connection = Connection::open(hub.dir().join("data/rookery.db")).expect("the store");
+        connection.execute_batch("BEGIN IMMEDIATE").expect("the lock");
+        Lock(connection)
+    }
+
+    pub fn give_back(self) {
+        self.0.execute_batch("ROLLBACK").expect("the lock is given back");
     }
 }
 
