@@ -9,7 +9,9 @@
 //! its people count no more.
 //!
 //! Silence is counted in our own leases as we hear them come back: when nothing comes back at
-//! all, it is the bus that is down, and nobody is judged by that. No clock is compared.
+//! all, it is the bus that is down, and nobody is judged by that. No clock is compared. One that
+//! fell silent and is heard again may only have been held up, and what comes first is what it said
+//! then; so it is believed once its leases kept coming for a while.
 //!
 //! What was told is told again until it came back: the bus drops what it cannot take.
 
@@ -24,6 +26,9 @@ use super::types::UserId;
 pub const BEAT: Duration = Duration::from_secs(1);
 /// An instance is silent after this many of our own beats without one of its.
 const SILENT_AFTER: u64 = 3;
+/// One that was silent is believed after leases in this many of our beats: those that were held up
+/// come all at once.
+const BELIEVED_AFTER: u64 = 2;
 /// How long an instance may have been dead when it is found silent.
 pub const SILENCE: Duration = Duration::from_secs(SILENT_AFTER);
 /// So many of our own beats after we caught up, whoever lives has been heard of.
@@ -102,7 +107,44 @@ struct Instance {
     users: HashMap<UserId, Status>,
     /// Our own beat at which its last lease was heard; `None` before the first live one.
     heard_at: Option<u64>,
-    alive: bool,
+    life: Life,
+}
+
+/// What we know of whether an instance lives. The people of one that is not alive do not count.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// It was never heard live.
+    #[default]
+    Unknown,
+    Alive,
+    Silent,
+    /// It was silent, and is heard again since this beat of ours.
+    Back(u64),
+}
+
+impl Life {
+    /// After a live lease, heard at this beat of ours.
+    fn after_lease(self, beat: u64) -> Life {
+        match self {
+            Life::Unknown | Life::Alive => Life::Alive,
+            Life::Silent => Life::Back(beat),
+            Life::Back(since) if beat < since + BELIEVED_AFTER => self,
+            Life::Back(_) => Life::Alive,
+        }
+    }
+
+    fn after_silence(self) -> Life {
+        match self {
+            Life::Unknown => Life::Unknown,
+            Life::Alive | Life::Silent | Life::Back(_) => Life::Silent,
+        }
+    }
+}
+
+impl Instance {
+    fn is_alive(&self) -> bool {
+        self.life == Life::Alive
+    }
 }
 
 /// A person's sockets on this instance.
@@ -179,7 +221,7 @@ impl Presence {
     /// with another one: of the living ones the first two by name do, since one of them may be
     /// dying as well.
     pub fn speaks_for_the_lost(&self) -> bool {
-        let living = self.others.iter().filter(|(_, instance)| instance.alive);
+        let living = self.others.iter().filter(|(_, instance)| instance.is_alive());
         living.filter(|(incarnation, _)| **incarnation < self.me).count() < 2
     }
 
@@ -265,7 +307,7 @@ impl Presence {
     pub fn is_settled(&self) -> bool {
         let Some(since) = self.caught_up_at else { return false };
         let own = self.beats.saturating_sub(since);
-        let is_awaited = |instance: &Instance| match (instance.alive, instance.heard_at) {
+        let is_awaited = |instance: &Instance| match (instance.is_alive(), instance.heard_at) {
             // It falls silent if it is dead.
             (true, heard_at) => heard_at.is_none_or(|beat| beat < since),
             (false, Some(_)) => own < ENOUGH,
@@ -339,18 +381,22 @@ impl Presence {
             Status::Offline => instance.users.remove(&user),
             _ => instance.users.insert(user, status),
         };
-        if instance.alive {
+        if instance.is_alive() {
             self.shift(user, before.unwrap_or(Status::Offline), status);
         }
     }
 
-    /// Whether it is alive, and was not known to be.
+    /// Whether it is alive, and was not taken to be.
     fn hear_lease(&mut self, incarnation: Incarnation, live: bool) -> bool {
         let beats = self.beats;
         let instance = self.others.entry(incarnation).or_default();
         instance.heard_at = Some(beats);
         // A kept lease may be that of an instance long gone; only a fresh one proves life.
-        if !live || std::mem::replace(&mut instance.alive, true) {
+        if !live || instance.is_alive() {
+            return false;
+        }
+        instance.life = instance.life.after_lease(beats);
+        if !instance.is_alive() {
             return false;
         }
         let users: Vec<_> = instance.users.iter().map(|(user, at)| (*user, *at)).collect();
@@ -388,7 +434,9 @@ impl Presence {
     /// Its people count no more, but are remembered: it may only have been frozen. Returns them.
     fn silence(&mut self, incarnation: &str) -> Vec<UserId> {
         let Some(instance) = self.others.get_mut(incarnation) else { return Vec::new() };
-        if !std::mem::take(&mut instance.alive) {
+        let was_alive = instance.is_alive();
+        instance.life = instance.life.after_silence();
+        if !was_alive {
             return Vec::new();
         }
         let users: Vec<_> = instance.users.iter().map(|(user, at)| (*user, *at)).collect();

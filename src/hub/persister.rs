@@ -20,7 +20,7 @@ use crate::core::batch::Batch;
 use crate::core::gather::{Gathering, OutOfStep};
 use crate::core::record::Record;
 use crate::log::{BATCH_BYTES, Entry, LogError, Share, StoredOffsets};
-use crate::store::{Store, StoreError};
+use crate::store::{self, Store, StoreError};
 
 /// Between tries while the store does not take a batch.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
@@ -30,9 +30,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(250);
 const LOOK_OFTEN: Duration = Duration::from_millis(5);
 /// A persister that has written nothing of what there is for so long is stood in for.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
-
-/// A store that works on a batch for longer than this gets it in two halves.
-const TOO_LONG: Duration = Duration::from_secs(5);
 
 /// Between pieces of what is left of deleted rooms, and between looks for any.
 const BURY_EVERY: Duration = Duration::from_millis(50);
@@ -337,7 +334,7 @@ async fn write_batch(hub: &Hub, batch: &Batch) -> Result<(), OutOfStep> {
             begun.set(Instant::now());
             hub.store.write(&part)
         };
-        let is_too_much = || part.len() > 1 && begun.get().elapsed() >= TOO_LONG;
+        let is_too_much = || part.len() > 1 && begun.get().elapsed() >= store::OPERATION;
         if retry_unless(hub, "write a batch", write, is_too_much).await?.is_none() {
             let (first, second) = part.halves();
             tracing::warn!(entries = part.len(), "the store takes too long; half of them at once");

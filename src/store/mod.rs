@@ -28,6 +28,7 @@ mod together;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -42,6 +43,9 @@ pub use directory::{DirectoryPage, Ways};
 pub use logins::{Client, Login};
 pub use reading::{Marker, ReadMark};
 use together::Together;
+
+/// For everything that one operation does. A database that takes longer is `Unavailable`.
+pub const OPERATION: Duration = Duration::from_secs(5);
 
 /// Why the store could not do something. None of them leaves anything half done.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -15,12 +15,10 @@ use tokio::runtime::Runtime;
 use tokio::time::{sleep, timeout};
 
 use super::database::{Database, Dialect, Done, Row, Statement, Value};
-use super::{Result, StoreError, migrations};
+use super::{OPERATION, Result, StoreError, migrations};
 
 /// To get a connection: an idle one, or a new one where the pool has room.
 const CONNECT: Duration = Duration::from_secs(3);
-/// For everything that one operation does. A frozen database is `Unavailable` after this.
-const OPERATION: Duration = Duration::from_secs(5);
 /// How often a transaction is run again that lost against another.
 const TRIES: u32 = 5;
 /// Prepared statements kept for each connection; the queries need about half of it.

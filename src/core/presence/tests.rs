@@ -165,7 +165,54 @@ fn a_crashed_instance_falls_silent_and_a_thawed_one_comes_back() {
         pair.tell([pair.0.lease()]);
     }
     assert_eq!(pair.0.status(BOB), Offline);
+    (0..=BELIEVED_AFTER).for_each(|_| pair.beat());
+    assert_eq!(pair.0.status(BOB), Online);
+}
+
+/// While an instance was cut off, its leases waited, and that bob left.
+#[test]
+fn what_an_instance_said_before_it_was_held_up_makes_no_ghost() {
+    let mut pair = Pair::new();
+    let told = pair.1.connect(BOB, true);
+    pair.tell(told);
+    let lease = pair.1.lease();
+    let mut held_up = vec![lease.clone(), lease.clone()];
+    held_up.extend(pair.1.disconnect(BOB, true));
+    held_up.extend([lease.clone(), lease.clone()]);
+    for _ in 0..=SILENT_AFTER {
+        pair.tell([pair.0.lease()]);
+    }
+    pair.0.changes();
+    for (number, told) in held_up.into_iter().enumerate() {
+        pair.0.hear(told, true);
+        assert_eq!(pair.0.changes(), [], "{number}");
+        if number == 1 {
+            // A beat of ours falls among them.
+            pair.0.hear(pair.0.lease(), true);
+        }
+    }
+    let told = pair.1.connect(ANN, true);
+    pair.tell(told);
+    (0..=BELIEVED_AFTER).for_each(|_| pair.beat());
+    assert_eq!(pair.0.changes(), [change(ANN, Online)]);
+}
+
+#[test]
+fn one_that_falls_silent_again_is_not_believed_sooner() {
+    let mut pair = Pair::new();
+    let told = pair.1.connect(BOB, true);
+    pair.tell(told);
+    let silence = |pair: &mut Pair| {
+        for _ in 0..=SILENT_AFTER {
+            pair.tell([pair.0.lease()]);
+        }
+    };
+    silence(&mut pair);
     pair.beat();
+    silence(&mut pair);
+    pair.beat();
+    assert_eq!(pair.0.status(BOB), Offline);
+    (0..BELIEVED_AFTER).for_each(|_| pair.beat());
     assert_eq!(pair.0.status(BOB), Online);
 }
 

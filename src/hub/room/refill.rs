@@ -19,7 +19,7 @@ pub struct Refill {
 
 impl Refill {
     pub fn is_under_way(&self) -> bool {
-        self.under_way || !self.waiting.is_empty()
+        self.under_way
     }
 }
 
