@@ -90,6 +90,11 @@ fn run(
             Err(error) => tracing::warn!(%error, ?channel, "listening starts again"),
         }
         thread::sleep(TRY_AGAIN);
+        // Whatever it was, librdkafka may have lost the topic for good; a new client has not.
+        match connect(shared) {
+            Ok(consumer) => listening.consumer = consumer,
+            Err(error) => tracing::warn!(%error, ?channel, "cannot begin to listen"),
+        }
     }
 }
 
@@ -142,10 +147,7 @@ impl Listening {
                     return Ok(());
                 }
             }
-            if let Err(error) = self.look(shared) {
-                self.consumer = connect(shared)?;
-                return Err(error);
-            }
+            self.look(shared)?;
             let heard = match self.consumer.poll(GLANCE) {
                 None => continue,
                 Some(Ok(message)) => {
@@ -161,10 +163,7 @@ impl Listening {
                     }
                     continue;
                 }
-                Some(Err(error)) if is_lost(&error) => {
-                    self.consumer = connect(shared)?;
-                    return Err(error);
-                }
+                Some(Err(error)) if is_lost(&error) => return Err(error),
                 Some(Err(error)) => {
                     tracing::debug!(%error, "listening");
                     continue;
