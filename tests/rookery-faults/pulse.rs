@@ -2,7 +2,7 @@
 //! told any sooner.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,7 @@ pub type Stretches = Vec<(Millis, Millis)>;
 
 pub struct Pulse {
     stop: Arc<AtomicBool>,
+    beats: Arc<AtomicU64>,
     feeling: Option<JoinHandle<Stretches>>,
 }
 
@@ -41,10 +42,15 @@ impl Pulse {
         let new = NewTopic::new(&topic, 1, TopicReplication::Fixed(1));
         let made = admin.create_topics(&[new], &AdminOptions::new()).await;
         made.expect("an answer").pop().expect("one topic").expect("a topic");
-        let (stop, brokers) = (Arc::new(AtomicBool::new(false)), brokers.to_owned());
-        let stopped = stop.clone();
-        let feeling = thread::spawn(move || feel(&brokers, &topic, clock, &stopped));
-        Pulse { stop, feeling: Some(feeling) }
+        let (stop, beats) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
+        let (stopped, counted, brokers) = (stop.clone(), beats.clone(), brokers.to_owned());
+        let feeling = thread::spawn(move || feel(&brokers, &topic, clock, &stopped, &counted));
+        Pulse { stop, beats, feeling: Some(feeling) }
+    }
+
+    /// How many records have come back so far.
+    pub fn beats(&self) -> u64 {
+        self.beats.load(Ordering::SeqCst)
     }
 
     /// The stretches in which it was slow.
@@ -60,13 +66,20 @@ impl Drop for Pulse {
     }
 }
 
-fn feel(brokers: &str, topic: &str, clock: Clock, stopped: &AtomicBool) -> Stretches {
+fn feel(
+    brokers: &str,
+    topic: &str,
+    clock: Clock,
+    stopped: &AtomicBool,
+    beats: &AtomicU64,
+) -> Stretches {
     let (mut slow, mut hand) = (Stretches::new(), Hand::on(brokers, topic));
     while !stopped.load(Ordering::SeqCst) {
         let (from, sent_at) = (clock.now(), Instant::now());
         while !hand.beat(LOST_AFTER, stopped) && !stopped.load(Ordering::SeqCst) {
             hand = Hand::on(brokers, topic);
         }
+        beats.fetch_add(1, Ordering::SeqCst);
         if sent_at.elapsed() > SLOW {
             slow.push((from, clock.now()));
         }

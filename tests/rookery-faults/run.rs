@@ -44,7 +44,6 @@ pub struct Ran {
 /// Plays a row once. Panics only where the run itself cannot be done.
 pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, World) {
     let mut stage = Stage::set(world, seed).await;
-    let pulse = stage.feel_the_pulse().await;
     let mut crowd = Crowd::start(&mut stage, row);
     wait_for("everybody to come in", SETTLED_WITHIN, async || crowd.is_here()).await;
     let (memory, times) = break_and_mend(row, &mut stage).await;
@@ -60,7 +59,7 @@ pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, W
     merge(&mut history, memory.stop().await);
     history.faults.extend(stage.faults);
     history.cut_off.extend(stage.cut_off);
-    let slow = pulse.map(Pulse::stop).unwrap_or_default().into_iter();
+    let slow = stage.pulse.take().map(Pulse::stop).unwrap_or_default().into_iter();
     history.cut_off.extend(slow.map(|(from, to)| (from, to + history.bounds.ghost)));
     match_up(&mut history, &answers);
     end_with_their_instance(&mut history, &stage.kills);

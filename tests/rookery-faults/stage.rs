@@ -33,6 +33,8 @@ pub struct Stage {
     pub cut_off: Vec<(Millis, Millis)>,
     /// When instances were killed.
     pub kills: Vec<Millis>,
+    /// Of Kafka; none where there is no Kafka.
+    pub pulse: Option<Pulse>,
 }
 
 impl Stage {
@@ -43,15 +45,19 @@ impl Stage {
         let processes = Arc::new(Mutex::new(processes.collect()));
         let (faults, cut_off, kills) = (Vec::new(), Vec::new(), Vec::new());
         let asking = Asking::new();
-        Stage { world, clock, dice, asking, cast, processes, faults, cut_off, kills }
+        let pulse = match &world {
+            World::Cluster(site) => Some(Pulse::of(&site.services().brokers, clock).await),
+            World::Embedded(..) => None,
+        };
+        Stage { world, clock, dice, asking, cast, processes, faults, cut_off, kills, pulse }
     }
 
-    /// What Kafka itself takes, from now on; none where there is no Kafka.
-    pub async fn feel_the_pulse(&self) -> Option<Pulse> {
-        match &self.world {
-            World::Cluster(site) => Some(Pulse::of(&site.services().brokers, self.clock).await),
-            World::Embedded(..) => None,
-        }
+    /// Waits until Kafka takes records and gives them back; if it never does, the checker says so.
+    pub async fn kafka_answers(&self) {
+        let Some(pulse) = &self.pulse else { return };
+        // The first to come back may have been there before.
+        let enough = pulse.beats() + 2;
+        until(READY_WITHIN, async || pulse.beats() >= enough).await;
     }
 
     /// Something that was broken works again from now on, on every instance.

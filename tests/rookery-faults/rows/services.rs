@@ -48,6 +48,8 @@ pub async fn away(stage: &mut Stage, name: &'static str, how: &'static str, seco
     let back = if how == "pause" { "resume" } else { "start" };
     script(name, back).await;
     if name == "kafka" {
+        // A broker that has started may be far from answering.
+        stage.kafka_answers().await;
         stage.was_cut_off(from);
     }
     stage.mended(&format!("{name} {how}"));
