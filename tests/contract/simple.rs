@@ -330,9 +330,12 @@ pub async fn a_subscriber_hears_from_now_on_alone(world: &World) {
     send(&alice, &group, "before").await;
     let mut bobs = Lines::subscribe(&bob, &group).await;
     send(&alice, &other, "elsewhere").await;
-    // Rooms that one comes into are no matter of this socket either.
+    // Rooms that one comes into are no matter of this socket either, nor what becomes of oneself.
     let third = alice.group("Third", &[&bob]).await;
     send(&alice, &third, "elsewhere, too").await;
+    let mut devices = bob.socket().await;
+    bob.patch("/me", json!({"display_name": "Bob B."})).await.expect(200);
+    devices.expect("user_updated").await;
     send(&alice, &group, "after").await;
     assert_eq!(bobs.next().await["message"], "after");
     assert_eq!(bobs.log.len(), 1);
