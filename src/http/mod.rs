@@ -12,6 +12,7 @@ pub mod deletion;
 pub mod directory;
 pub mod errors;
 pub mod extract;
+mod frames;
 pub mod logins;
 pub mod members;
 pub mod messages;

@@ -24,6 +24,7 @@ use super::Edge;
 use super::connection::Connection;
 use super::errors::{Answer, Problem};
 use super::extract::login_of;
+use super::frames::Limited;
 use super::origin;
 use crate::auth;
 use crate::core::wire::PROTOCOL;
@@ -236,8 +237,7 @@ fn begin(hub: Arc<Hub>, (handle, place): Arrival, framed: Framed<Connection, h1:
     let (reader, writer) = stream.into_split();
     // What the client sent right behind its request was read already.
     let reader = std::io::Cursor::new(parts.read_buf).chain(reader);
-    let codec = ws::Codec::new().max_size(hub.config.limits.body_bytes);
-    let frames = FramedRead::new(reader, codec);
+    let frames = FramedRead::new(reader, Limited::to(hub.config.limits.body_bytes));
     actix_rt::spawn(outbound::drive(handle.outbound.clone(), writer));
     metrics::counter!("rookery_sockets_opened_total").increment(1);
     Session::create(|ctx| {
