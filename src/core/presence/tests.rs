@@ -28,6 +28,12 @@ impl Pair {
     fn beat(&mut self) {
         self.tell([self.0.lease(), self.1.lease()]);
     }
+    /// Nothing is heard of the second for long enough.
+    fn second_falls_silent(&mut self) {
+        for _ in 0..=SILENT_AFTER {
+            self.tell([self.0.lease()]);
+        }
+    }
 }
 
 #[test]
@@ -161,9 +167,7 @@ fn a_crashed_instance_falls_silent_and_a_thawed_one_comes_back() {
     let told = pair.1.connect(BOB, true);
     pair.tell(told);
     assert_eq!(pair.0.status(BOB), Online);
-    for _ in 0..=SILENT_AFTER {
-        pair.tell([pair.0.lease()]);
-    }
+    pair.second_falls_silent();
     assert_eq!(pair.0.status(BOB), Offline);
     (0..=BELIEVED_AFTER).for_each(|_| pair.beat());
     assert_eq!(pair.0.status(BOB), Online);
@@ -179,9 +183,7 @@ fn what_an_instance_said_before_it_was_held_up_makes_no_ghost() {
     let mut held_up = vec![lease.clone(), lease.clone()];
     held_up.extend(pair.1.disconnect(BOB, true));
     held_up.extend([lease.clone(), lease.clone()]);
-    for _ in 0..=SILENT_AFTER {
-        pair.tell([pair.0.lease()]);
-    }
+    pair.second_falls_silent();
     pair.0.changes();
     for (number, told) in held_up.into_iter().enumerate() {
         pair.0.hear(told, true);
@@ -202,14 +204,9 @@ fn one_that_falls_silent_again_is_not_believed_sooner() {
     let mut pair = Pair::new();
     let told = pair.1.connect(BOB, true);
     pair.tell(told);
-    let silence = |pair: &mut Pair| {
-        for _ in 0..=SILENT_AFTER {
-            pair.tell([pair.0.lease()]);
-        }
-    };
-    silence(&mut pair);
+    pair.second_falls_silent();
     pair.beat();
-    silence(&mut pair);
+    pair.second_falls_silent();
     pair.beat();
     assert_eq!(pair.0.status(BOB), Offline);
     (0..BELIEVED_AFTER).for_each(|_| pair.beat());
@@ -311,9 +308,7 @@ fn who_is_lost_with_an_instance_is_told_from_who_left() {
     let told = pair.1.disconnect(ANN, true);
     pair.tell(told);
     assert_eq!(pair.0.changes(), [change(ANN, Offline)]);
-    for _ in 0..=SILENT_AFTER {
-        pair.tell([pair.0.lease()]);
-    }
+    pair.second_falls_silent();
     assert_eq!(pair.0.changes(), [Change { user: BOB, status: Offline, lost: true }]);
 }
 
