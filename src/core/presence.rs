@@ -15,20 +15,20 @@
 //!
 //! What was told is told again until it came back: the bus drops what it cannot take.
 
+mod instance;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use self::instance::Instance;
 use super::types::UserId;
 
 /// How often an instance tells its lease.
 pub const BEAT: Duration = Duration::from_secs(1);
 /// An instance is silent after this many of our own beats without one of its.
 const SILENT_AFTER: u64 = 3;
-/// One that was silent is believed after leases in this many of our beats: those that were held up
-/// come all at once.
-const BELIEVED_AFTER: u64 = 2;
 /// How long an instance may have been dead when it is found silent.
 pub const SILENCE: Duration = Duration::from_secs(SILENT_AFTER);
 /// So many of our own beats after we caught up, whoever lives has been heard of.
@@ -100,51 +100,6 @@ pub struct Change {
     pub status: Status,
     /// They went offline with an instance that fell silent, up to [`SILENCE`] ago.
     pub lost: bool,
-}
-
-#[derive(Debug, Default)]
-struct Instance {
-    users: HashMap<UserId, Status>,
-    /// Our own beat at which its last lease was heard; `None` before the first live one.
-    heard_at: Option<u64>,
-    life: Life,
-}
-
-/// What we know of whether an instance lives. The people of one that is not alive do not count.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-enum Life {
-    /// It was never heard live.
-    #[default]
-    Unknown,
-    Alive,
-    Silent,
-    /// It was silent, and is heard again since this beat of ours.
-    Back(u64),
-}
-
-impl Life {
-    /// After a live lease, heard at this beat of ours.
-    fn after_lease(self, beat: u64) -> Life {
-        match self {
-            Life::Unknown | Life::Alive => Life::Alive,
-            Life::Silent => Life::Back(beat),
-            Life::Back(since) if beat < since + BELIEVED_AFTER => self,
-            Life::Back(_) => Life::Alive,
-        }
-    }
-
-    fn after_silence(self) -> Life {
-        match self {
-            Life::Unknown => Life::Unknown,
-            Life::Alive | Life::Silent | Life::Back(_) => Life::Silent,
-        }
-    }
-}
-
-impl Instance {
-    fn is_alive(&self) -> bool {
-        self.life == Life::Alive
-    }
 }
 
 /// A person's sockets on this instance.
@@ -392,15 +347,11 @@ impl Presence {
         let instance = self.others.entry(incarnation).or_default();
         instance.heard_at = Some(beats);
         // A kept lease may be that of an instance long gone; only a fresh one proves life.
-        if !live || instance.is_alive() {
+        if !live || !instance.revives(beats) {
             return false;
         }
-        instance.life = instance.life.after_lease(beats);
-        if !instance.is_alive() {
-            return false;
-        }
-        let users: Vec<_> = instance.users.iter().map(|(user, at)| (*user, *at)).collect();
-        users.into_iter().for_each(|(user, at)| self.shift(user, Status::Offline, at));
+        let people = instance.people();
+        people.into_iter().for_each(|(user, at)| self.shift(user, Status::Offline, at));
         true
     }
 
@@ -434,14 +385,12 @@ impl Presence {
     /// Its people count no more, but are remembered: it may only have been frozen. Returns them.
     fn silence(&mut self, incarnation: &str) -> Vec<UserId> {
         let Some(instance) = self.others.get_mut(incarnation) else { return Vec::new() };
-        let was_alive = instance.is_alive();
-        instance.life = instance.life.after_silence();
-        if !was_alive {
+        if !instance.falls_silent() {
             return Vec::new();
         }
-        let users: Vec<_> = instance.users.iter().map(|(user, at)| (*user, *at)).collect();
-        users.iter().for_each(|(user, at)| self.shift(*user, *at, Status::Offline));
-        users.into_iter().map(|(user, _)| user).collect()
+        let people = instance.people();
+        people.iter().for_each(|(user, at)| self.shift(*user, *at, Status::Offline));
+        people.into_iter().map(|(user, _)| user).collect()
     }
 
     fn end(&mut self, incarnation: &str) {

@@ -15,7 +15,6 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use super::activity::Activity;
 use super::outbound::{Outbound, text_frame};
-use super::registry::Dialect;
 use super::{Hub, now};
 use crate::core::follow::{Follows, SessionId};
 use crate::core::presence::{BEAT, Change, Presence, SILENCE, Status, Told};
@@ -422,10 +421,8 @@ impl Handler<Tell> for PresenceActor {
     type Result = ();
 
     fn handle(&mut self, Tell { of, frame }: Tell, _: &mut Self::Context) {
-        let own = self.hub.sessions.of(of).into_iter();
-        let own = own.filter(|session| session.dialect == Dialect::Rookery);
         let mut told = self.follows.followers(of);
-        told.extend(own.map(|session| session.id));
+        told.extend(self.hub.sessions.that_speak_rookery(of).map(|session| session.id));
         for socket in told.iter().filter_map(|session| self.sockets.get(session)) {
             socket.outbound.push(frame.clone());
         }

@@ -186,6 +186,11 @@ impl Sessions {
         self.by_user.get(&user).map(|sessions| sessions.clone()).unwrap_or_default()
     }
 
+    /// Those that hear more than the messages of one room.
+    pub fn that_speak_rookery(&self, user: UserId) -> impl Iterator<Item = SessionHandle> {
+        self.of(user).into_iter().filter(|session| session.dialect == Dialect::Rookery)
+    }
+
     /// Whether this person hears how far others have read.
     pub fn hears_receipts(&self, user: UserId) -> bool {
         let hears = |session: &SessionHandle| session.hears_receipts.load(Ordering::Relaxed);

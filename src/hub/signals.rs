@@ -11,7 +11,6 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::Hub;
 use super::outbound::text_frame;
 use super::presence::Tell;
-use super::registry::Dialect;
 use super::room::{Forget, ReceiptHeard, TypingHeard};
 use crate::core::types::{Person, Position, RoomId, UserId};
 use crate::core::wire;
@@ -99,8 +98,7 @@ impl Signals {
 
     fn tell_devices(&self, user: UserId, text: &[u8]) {
         let frame = text_frame(text);
-        let devices = self.hub.sessions.of(user).into_iter();
-        for device in devices.filter(|device| device.dialect == Dialect::Rookery) {
+        for device in self.hub.sessions.that_speak_rookery(user) {
             device.outbound.push(frame.clone());
         }
     }

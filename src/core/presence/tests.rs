@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::Status::{Away, Offline, Online};
+use super::instance::BELIEVED_AFTER;
 use super::*;
 
 const ANN: UserId = UserId(1);
