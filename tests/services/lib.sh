@@ -90,7 +90,8 @@ wait_until() {
     local end=$((SECONDS + $1)) name=$2
     shift 2
     until "$@" >/dev/null 2>&1; do
-        alive "$name" || {
+        # Asked twice: in the moment in which a process becomes another program it has no command line.
+        alive "$name" || { sleep 0.5 && alive "$name"; } || {
             tail -n 20 "$STATE/$name/out.log" >&2
             die "$name ended while starting (see $STATE/$name/out.log)"
         }
