@@ -171,6 +171,13 @@ impl fmt::Display for Report {
     }
 }
 
+/// Of the run in the middle.
+fn middle(runs: &[&Told], of: impl Fn(&Figures) -> Millis) -> Millis {
+    let mut all: Vec<Millis> = runs.iter().map(|told| of(&told.figures)).collect();
+    all.sort_unstable();
+    all.get(all.len() / 2).copied().unwrap_or(0)
+}
+
 fn row(f: &mut fmt::Formatter, name: &str, runs: &[&Told]) -> fmt::Result {
     let about = runs.first().map_or("", |told| &told.about);
     write!(f, "| **{name}**: {about} | {} |", runs.len())?;
@@ -189,7 +196,8 @@ fn row(f: &mut fmt::Formatter, name: &str, runs: &[&Told]) -> fmt::Result {
     write!(f, " {:.1} |", seconds(figures.recovery))?;
     write!(f, " {:.1}, {:.1} |", seconds(figures.ghost), seconds(figures.ghost_of_crash))?;
     write!(f, " {unknown:.2} | {}, {} |", figures.base >> 20, figures.peak >> 20)?;
-    write!(f, " {}, {} |", figures.calm_p99, figures.fault_p99)?;
+    let calm = middle(runs, |figures| figures.calm_p99);
+    write!(f, " {calm}, {} |", middle(runs, |figures| figures.fault_p99))?;
     let broken_off = runs.iter().filter(|told| told.broken_off).count();
     match broken_off {
         0 => writeln!(f),
