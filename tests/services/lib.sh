@@ -42,8 +42,9 @@ apt_install() {
 need() {
     local command=$1
     shift
-    command -v "$command" >/dev/null || apt_install "$@"
-    command -v "$command" >/dev/null || die "$command is still missing after installing $*"
+    # A program: a function of the same name is none.
+    type -P "$command" >/dev/null || apt_install "$@"
+    type -P "$command" >/dev/null || die "$command is still missing after installing $*"
 }
 
 # A free port below the range the kernel hands out itself: a client that keeps trying to reach
