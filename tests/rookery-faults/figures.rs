@@ -75,7 +75,7 @@ impl Figures {
         figures
     }
 
-    /// Of several runs: sums of counts, and the worst of times and sizes.
+    /// Of several runs: sums of counts, and the worst of times and sizes, but for how long sends took.
     pub fn add(&mut self, other: &Figures) {
         self.messages += other.messages;
         self.tries += other.tries;
@@ -92,10 +92,6 @@ impl Figures {
             (&mut self.ghost_of_crash, other.ghost_of_crash),
             (&mut self.base, other.base),
             (&mut self.peak, other.peak),
-            (&mut self.calm_p50, other.calm_p50),
-            (&mut self.calm_p99, other.calm_p99),
-            (&mut self.fault_p50, other.fault_p50),
-            (&mut self.fault_p99, other.fault_p99),
         ];
         for (mine, theirs) in worst {
             *mine = (*mine).max(theirs);
@@ -120,7 +116,7 @@ fn ghost(history: &History, how: End) -> Millis {
     ghosts.max().unwrap_or(0)
 }
 
-fn percentile(sorted: &[Millis], percent: usize) -> Millis {
+pub fn percentile(sorted: &[Millis], percent: usize) -> Millis {
     let last = sorted.len().saturating_sub(1);
     sorted.get(last * percent / 100).copied().unwrap_or(0)
 }

@@ -10,7 +10,7 @@ use rookery::guarantees::history::Millis;
 use rookery::guarantees::{Promise, Verdict};
 use serde::{Deserialize, Serialize};
 
-use crate::figures::Figures;
+use crate::figures::{Figures, percentile};
 use crate::rows::Row;
 use crate::run::Ran;
 
@@ -175,7 +175,7 @@ impl fmt::Display for Report {
 fn middle(runs: &[&Told], of: impl Fn(&Figures) -> Millis) -> Millis {
     let mut all: Vec<Millis> = runs.iter().map(|told| of(&told.figures)).collect();
     all.sort_unstable();
-    all.get(all.len() / 2).copied().unwrap_or(0)
+    percentile(&all, 50)
 }
 
 fn row(f: &mut fmt::Formatter, name: &str, runs: &[&Told]) -> fmt::Result {

@@ -71,6 +71,11 @@ alive() {
     { tr '\0' ' ' <"/proc/$pid/cmdline"; } 2>/dev/null | grep -qF "$STATE/$1/"
 }
 
+# program PID: what the process was started as, without its arguments.
+program() {
+    { tr '\0' '\n' <"/proc/$1/cmdline"; } 2>/dev/null | sed -n 1p
+}
+
 # launch NAME COMMAND...: in a session of its own, so that Ctrl-C in the tests' terminal leaves
 # the orderly stop to the script that started it.
 launch() {
@@ -79,9 +84,10 @@ launch() {
     setsid "$@" </dev/null >>"$STATE/$name/out.log" 2>&1 &
     local pid=$!
     echo "$pid" >"$STATE/$name/pid"
-    # Until it is the program: what is still this shell's copy does not count as alive.
+    # Until it is the program, and no longer this shell's copy or setsid: in the moment in which a
+    # process becomes another program it has no command line, and would not count as alive.
     for _ in $(seq 500); do
-        if alive "$name" || ! kill -0 "$pid" 2>/dev/null; then break; fi
+        if [ "$(program "$pid")" = "$1" ] || ! kill -0 "$pid" 2>/dev/null; then break; fi
         sleep 0.01
     done
 }
@@ -91,8 +97,7 @@ wait_until() {
     local end=$((SECONDS + $1)) name=$2
     shift 2
     until "$@" >/dev/null 2>&1; do
-        # Asked twice: in the moment in which a process becomes another program it has no command line.
-        alive "$name" || { sleep 0.5 && alive "$name"; } || {
+        alive "$name" || {
             tail -n 20 "$STATE/$name/out.log" >&2
             die "$name ended while starting (see $STATE/$name/out.log)"
         }
