@@ -1,0 +1,52 @@
+// What several rounds came to: the median of each figure, with the lowest and the highest.
+
+// The figures of one thing measured on one server, by name, of all rounds.
+function gather(rounds) {
+  const things = new Map();
+  for (const { what, who, figures } of rounds) {
+    const servers = things.get(what) ?? new Map();
+    things.set(what, servers);
+    const known = servers.get(who) ?? new Map();
+    servers.set(who, known);
+    for (const [name, figure] of Object.entries(figures)) {
+      known.set(name, [...(known.get(name) ?? []), figure]);
+    }
+  }
+  return things;
+}
+
+export function median(figures) {
+  const sorted = figures.filter((figure) => figure !== null).sort((one, other) => one - other);
+  if (sorted.length === 0) return undefined;
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+function shown(figure) {
+  if (figure === undefined) return "–";
+  if (Math.abs(figure) >= 1000) return Math.round(figure).toLocaleString("en");
+  return figure.toPrecision(3).replace(/\.?0+$/, "");
+}
+
+function cell(figures) {
+  if (!figures) return "";
+  const numbers = figures.filter((figure) => figure !== null);
+  const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
+  const middle = shown(median(figures));
+  return low === high ? middle : `${middle} (${shown(low)}–${shown(high)})`;
+}
+
+// A table for each thing that was measured: its figures down, the servers across.
+export function table(rounds) {
+  const tables = [...gather(rounds)].map(([what, servers]) => {
+    const names = [...servers.keys()];
+    const figures = [...new Set([...servers.values()].flatMap((known) => [...known.keys()]))];
+    const rows = figures.map((figure) => {
+      const cells = names.map((name) => cell(servers.get(name).get(figure)));
+      return `| ${figure.replaceAll("_", " ")} | ${cells.join(" | ")} |`;
+    });
+    const head = `| ${what} | ${names.join(" | ")} |`;
+    return [head, `|---${"|---:".repeat(names.length)}|`, ...rows].join("\n");
+  });
+  return tables.join("\n\n");
+}

@@ -1,0 +1,162 @@
+//! `rookery bench`: what a hub takes for what it does, measured from outside.
+//!
+//! A cheap client, on one thread, drives a hub that runs already or one that is started for it. It
+//! checks that every delivery came once and in one order, and reads what processes took of the
+//! processor and of memory. Of a figure each, or as JSON.
+
+mod company;
+mod crowd;
+mod fanout;
+mod figures;
+mod frames;
+mod ground;
+mod history;
+mod idle;
+mod latency;
+mod presence;
+mod processes;
+mod prose;
+mod speech;
+mod storm;
+mod stored;
+mod talk;
+
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+
+use self::company::Room;
+use self::figures::Figures;
+use self::ground::Ground;
+use self::processes::Process;
+use self::speech::Speech;
+use crate::config::Config;
+
+/// Why there are no figures, for a person to read.
+pub type Failure = Box<dyn std::error::Error>;
+
+/// Measures a hub.
+#[derive(Debug, clap::Args)]
+pub struct Bench {
+    #[command(subcommand)]
+    what: What,
+    #[command(flatten)]
+    options: Options,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The hub to drive, as in http://127.0.0.1:8080; its settings are to be those of this
+    /// command. Without it one is started, with its files in a folder of its own.
+    #[arg(long, global = true)]
+    url: Option<String>,
+    /// A process to be measured, as in broker=1234; more than once for several.
+    #[arg(long, global = true, value_name = "NAME=PID")]
+    process: Vec<Process>,
+    /// Prints the figures as one JSON object.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Messages to everybody in their rooms.
+    Fanout(fanout::Fanout),
+    /// Connections that do nothing.
+    Idle(idle::Idle),
+    /// Messages that are accepted and stored.
+    Store(stored::Stored),
+    /// From a send until it is seen, beside Kafka's own time.
+    Latency(latency::Latency),
+    /// Pages, searches and lists, while what is stored grows.
+    History(history::History),
+    /// All sockets end at once and come back.
+    Storm(storm::Storm),
+    /// Everybody in one large room leaves and comes back.
+    Presence(presence::Presence),
+}
+
+impl Bench {
+    /// Measures, and returns what to print.
+    ///
+    /// # Errors
+    ///
+    /// Where something does not work, or a delivery is missing, came twice or in another order.
+    pub async fn run(&self, config: &Config, file: Option<&Path>) -> Result<String, Failure> {
+        ground::raise_open_files()?;
+        let figures = self.figures(config, file).await?;
+        Ok(match self.options.json {
+            true => figures.to_json().to_string(),
+            false => figures.to_string().trim_end().to_owned(),
+        })
+    }
+
+    async fn figures(&self, config: &Config, file: Option<&Path>) -> Result<Figures, Failure> {
+        if let What::Fanout(fanout) = &self.what
+            && fanout.speech != Speech::Rookery
+        {
+            return fanout.run(&Site::peer(&self.options)?).await;
+        }
+        let ground = Ground::lay(config, file, &self.options).await?;
+        match &self.what {
+            What::Fanout(fanout) => fanout.run(&Site::Hub(&ground)).await,
+            What::Idle(idle) => idle.run(&ground).await,
+            What::Store(stored) => stored.run(&ground).await,
+            What::Latency(latency) => latency.run(config, &ground).await,
+            What::History(history) => history.run(&ground).await,
+            What::Storm(storm) => storm.run(&ground).await,
+            What::Presence(presence) => presence.run(&ground).await,
+        }
+    }
+}
+
+/// The hub, or a server that it is compared with.
+enum Site<'a> {
+    Hub(&'a Ground),
+    Peer { address: SocketAddr, processes: &'a [Process] },
+}
+
+impl Site<'_> {
+    /// Another server than a hub has to run already.
+    fn peer(options: &Options) -> Result<Site<'_>, Failure> {
+        let url = options.url.as_deref().ok_or("--url: say where this server listens")?;
+        Ok(Site::Peer { address: address_of(url)?, processes: &options.process })
+    }
+
+    fn address(&self) -> SocketAddr {
+        match self {
+            Site::Hub(ground) => ground.address,
+            Site::Peer { address, .. } => *address,
+        }
+    }
+
+    fn processes(&self) -> &[Process] {
+        match self {
+            Site::Hub(ground) => &ground.processes,
+            Site::Peer { processes, .. } => processes,
+        }
+    }
+
+    /// So many rooms with so many members each, none of whom is in two of them.
+    async fn rooms(&self, rooms: usize, members: usize) -> Result<Vec<Room>, Failure> {
+        let Site::Hub(ground) = self else {
+            let room = |number: usize| Room {
+                id: number.to_string(),
+                tokens: vec![String::new(); members],
+            };
+            return Ok((0..rooms).map(room).collect());
+        };
+        let people = ground.people("bench", rooms * members).await?;
+        let of_members = people.chunks(members.max(1)).enumerate();
+        let room = |(number, members): (usize, &[ground::Login])| {
+            let id = ground.room(&format!("bench {number}"), members)?;
+            Ok(Room { id, tokens: members.iter().map(|login| login.token.clone()).collect() })
+        };
+        of_members.map(room).collect()
+    }
+}
+
+fn address_of(url: &str) -> Result<SocketAddr, Failure> {
+    let host = url.strip_prefix("http://").ok_or("--url should be http://HOST:PORT")?;
+    let mut found = host.trim_end_matches('/').to_socket_addrs()?;
+    found.next().ok_or_else(|| format!("--url: {host} has no address").into())
+}

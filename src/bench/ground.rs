@@ -1,0 +1,231 @@
+//! The hub that is measured: one that runs already, or one that is started for it; with accounts
+//! and rooms of the bench's own.
+
+use std::fs::File;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::company::Room;
+use super::processes::Process;
+use super::{Failure, Options, address_of};
+use crate::config::Config;
+use crate::core::types::UserId;
+use crate::hub::now;
+use crate::store::{Client, Store};
+use crate::{app, auth};
+
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Accounts that are made at the same time.
+const AT_ONCE: usize = 16;
+/// People in one founding: their ids fit into a body of 64 KiB.
+const FOUNDERS: usize = 4_000;
+/// For the hub that is started: nothing that the bench does is too much.
+const NO_LIMITS: [(&str, &str); 5] = [
+    ("ROOKERY_LIMITS__MESSAGES_PER_SECOND", "1000000"),
+    ("ROOKERY_LIMITS__MESSAGES_BURST", "1000000"),
+    ("ROOKERY_LIMITS__CHANGES_PER_SECOND", "1000000"),
+    ("ROOKERY_LIMITS__CHANGES_BURST", "1000000"),
+    ("ROOKERY_LOGGING__FILTER", "warn"),
+];
+
+/// Somebody who is logged in.
+#[derive(Debug, Clone)]
+pub struct Login {
+    pub id: UserId,
+    pub token: String,
+}
+
+/// Where a bench takes place.
+pub struct Ground {
+    pub address: SocketAddr,
+    /// The hub first, if its process is known.
+    pub processes: Vec<Process>,
+    store: Store,
+    http: ureq::Agent,
+    tag: String,
+    _hub: Option<Started>,
+}
+
+impl Ground {
+    /// At the hub of `--url`, or at one that is started with these settings.
+    pub async fn lay(config: &Config, file: Option<&Path>, options: &Options) -> Result<Self, Failure> {
+        let mut processes = options.process.clone();
+        let (address, hub, mut config) = match &options.url {
+            Some(url) => (address_of(url)?, None, config.clone()),
+            None => {
+                let (hub, config) = Started::with(config, file).await?;
+                processes.insert(0, Process { name: "hub".into(), pid: hub.child.id() });
+                (hub.address, Some(hub), config)
+            }
+        };
+        // Beside the hub's own.
+        config.store.connections = AT_ONCE;
+        let store = app::open_store(&config).await?;
+        let answers = ureq::Agent::config_builder().http_status_as_error(false);
+        let http = answers.timeout_global(Some(Duration::from_secs(60))).build().into();
+        let tag = auth::new_token()?.chars().take(8).collect();
+        Ok(Ground { address, processes, store, http, tag, _hub: hub })
+    }
+
+    /// So many new accounts, each logged in. Nobody can log in with a password: they have none.
+    pub async fn people(&self, kind: &str, count: usize) -> Result<Vec<Login>, Failure> {
+        let one = |number: usize| async move {
+            let name = format!("{kind}-{}-{number}", self.tag);
+            let id = self.store.create_user(&name, &name, "none", now()).await?;
+            let token = auth::new_token()?;
+            let hash = auth::token_hash(&token);
+            self.store.create_login(id, &hash, now(), &Client::default()).await?;
+            Ok::<_, Failure>(Login { id, token })
+        };
+        stream::iter(0..count).map(one).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// A private group of these people; the first of them is its admin.
+    pub fn room(&self, name: &str, people: &[Login]) -> Result<String, Failure> {
+        let (founders, later) = people.split_at(people.len().min(FOUNDERS));
+        let Some((admin, others)) = founders.split_first() else {
+            return Err("a room has at least one member".into());
+        };
+        let others: Vec<UserId> = others.iter().map(|login| login.id).collect();
+        let founding = json!({"kind": "group", "name": name, "members": others});
+        let told = self.put("POST", "/rooms", admin, &founding)?;
+        let room = told["room"]["id"].as_str().ok_or("the hub told no room")?.to_owned();
+        for member in later {
+            let path = format!("/rooms/{room}/members/{}", member.id);
+            self.put("PUT", &path, admin, &json!({"role": "member"}))?;
+        }
+        Ok(room)
+    }
+
+    /// Asks the hub; anything but a success is an error.
+    pub fn get(&self, path: &str, token: &str) -> Result<Value, Failure> {
+        let request = self.http.get(self.url(path));
+        let answer = request.header("Authorization", format!("Bearer {token}")).call()?;
+        told(path, answer)
+    }
+
+    fn put(&self, method: &str, path: &str, login: &Login, body: &Value) -> Result<Value, Failure> {
+        let (url, token) = (self.url(path), format!("Bearer {}", login.token));
+        let request = match method {
+            "PUT" => self.http.put(url),
+            _ => self.http.post(url),
+        };
+        told(path, request.header("Authorization", token).send_json(body)?)
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}/api/v1{path}", self.address)
+    }
+
+    /// Where a room ends.
+    pub fn position(&self, room: &Room) -> Result<String, Failure> {
+        let token = room.tokens.first().ok_or("a room has at least one member")?;
+        let told = self.get(&format!("/rooms/{}", room.id), token)?;
+        Ok(told["room"]["position"].as_str().ok_or("the hub told no position")?.to_owned())
+    }
+
+    /// A figure of the hub's own, summed over its labels; 0 where it has counted nothing yet.
+    pub fn figure(&self, name: &str) -> Result<f64, Failure> {
+        let mut page = self.http.get(format!("http://{}/metrics", self.address)).call()?;
+        let page = page.body_mut().read_to_string()?;
+        let value = |line: &str| {
+            let rest = line.strip_prefix(name)?;
+            let is_whole = rest.starts_with([' ', '{']);
+            is_whole.then(|| rest.rsplit(' ').next()?.parse::<f64>().ok()).flatten()
+        };
+        Ok(page.lines().filter_map(value).sum())
+    }
+}
+
+fn told(path: &str, mut answer: ureq::http::Response<ureq::Body>) -> Result<Value, Failure> {
+    let (status, text) = (answer.status(), answer.body_mut().read_to_string()?);
+    if !status.is_success() {
+        return Err(format!("{path} answers {status}: {text}").into());
+    }
+    Ok(serde_json::from_str(&text)?)
+}
+
+/// A hub of ours, which ends with the bench.
+struct Started {
+    child: Child,
+    address: SocketAddr,
+    dir: TempDir,
+}
+
+impl Started {
+    /// With its files in a folder of its own. Log and store are those of the settings.
+    async fn with(config: &Config, file: Option<&Path>) -> Result<(Started, Config), Failure> {
+        let dir = TempDir::with_prefix("rookery-bench-")?;
+        let mut config = config.clone();
+        config.data.dir = dir.path().join("data");
+        // Free for as long as nobody else takes it, which the hub would say.
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("serve").envs(NO_LIMITS).stdin(Stdio::null()).stdout(Stdio::null());
+        command.env("ROOKERY_SERVER__LISTEN", address.to_string());
+        command.env("ROOKERY_DATA__DIR", &config.data.dir);
+        if let Some(file) = file {
+            command.arg("--config").arg(std::fs::canonicalize(file)?);
+        }
+        let child = command.stderr(File::create(dir.path().join("log"))?).spawn()?;
+        let mut started = Started { child, address, dir };
+        started.is_ready().await?;
+        Ok((started, config))
+    }
+
+    async fn is_ready(&mut self) -> Result<(), Failure> {
+        let (since, url) = (Instant::now(), format!("http://{}/readyz", self.address));
+        while since.elapsed() < READY_WITHIN {
+            if let Some(status) = self.child.try_wait()? {
+                return Err(format!("the hub ended: {status}\n{}", self.log()).into());
+            }
+            if ureq::get(&url).call().is_ok() {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Err(format!("the hub is not ready after {READY_WITHIN:?}\n{}", self.log()).into())
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+}
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        // It has nothing that is still wanted; and it may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Lets this process, and those it starts, have as many sockets as the system allows.
+pub fn raise_open_files() -> io::Result<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: both calls are given a pointer to a whole structure of their kind.
+    let done = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    if done != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // Only root may go beyond the hard limit; others stay there.
+    for most in [1 << 20, limit.rlim_max] {
+        let wanted = libc::rlimit { rlim_cur: most, rlim_max: most.max(limit.rlim_max) };
+        // SAFETY: as above.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) } == 0 {
+            return Ok(most);
+        }
+    }
+    Ok(limit.rlim_cur)
+}

@@ -1,0 +1,176 @@
+//! `rookery bench`: that each bench runs and counts right. What its figures are is no matter for a
+//! test: machines differ.
+
+use std::net::SocketAddr;
+use std::process::{Command, Output};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::broadcast;
+use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Without any setting of whoever runs the tests.
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rookery"));
+    command.arg("bench").args(arguments).arg("--json").env_clear();
+    command.output().expect("the rookery binary starts")
+}
+
+fn figures(arguments: &[&str]) -> Value {
+    let output = run(arguments);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {errors}");
+    serde_json::from_slice(&output.stdout).expect("figures are JSON")
+}
+
+fn number(figures: &Value, name: &str) -> f64 {
+    figures[name].as_f64().unwrap_or_else(|| panic!("{name} in {figures}"))
+}
+
+#[test]
+fn fanout_at_a_rate() {
+    let words = ["--rooms=2", "--members=5", "--rate=20", "--seconds=2", "--warm-up=1"];
+    let told = figures(&[&["fanout"], &words[..]].concat());
+    assert_eq!(number(&told, "sockets"), 10.0);
+    // 2 rooms × 20 a second × 2 s × 5 members, and what was under way when it began and ended.
+    let deliveries = number(&told, "deliveries");
+    assert!((300.0..=500.0).contains(&deliveries), "{told}");
+    assert!(number(&told, "seen_p99_ms") >= number(&told, "seen_p50_ms"));
+    assert!(told["cpu_us_per_delivery_hub"].is_number());
+}
+
+#[test]
+fn fanout_in_a_closed_loop() {
+    let told = figures(&["fanout", "--rooms=3", "--members=4", "--window=8", "--seconds=1"]);
+    // More than a rate would have come to.
+    assert!(number(&told, "deliveries") > 1_000.0, "{told}");
+}
+
+#[test]
+fn idle_sockets_are_weighed() {
+    let told = figures(&["idle", "--sockets=200", "--seconds=1"]);
+    assert_eq!(number(&told, "sockets"), 200.0);
+    assert!(number(&told, "bytes_per_socket_hub") < 1e6, "{told}");
+}
+
+#[test]
+fn what_is_accepted_is_stored() {
+    let told = figures(&["store", "--rooms=5", "--window=10", "--seconds=1"]);
+    assert!(number(&told, "messages") > 0.0);
+    assert!(number(&told, "stored_per_second") <= number(&told, "accepted_per_second"));
+}
+
+#[test]
+fn latency_without_kafka_has_no_time_of_kafkas() {
+    let told = figures(&["latency", "--rooms=4", "--members=3", "--rate=5", "--seconds=1"]);
+    assert!(number(&told, "seen_p50_ms") > 0.0 && told["kafka_p50_ms"].is_null(), "{told}");
+}
+
+#[test]
+fn history_is_looked_at_while_it_grows() {
+    let words = ["--messages=300,600", "--rooms=10", "--requests=5"];
+    let told = figures(&[&["history"], &words[..]].concat());
+    for what in ["page", "older_page", "room_list", "search_common", "search_two_words"] {
+        assert!(number(&told, &format!("{what}_600_p50_ms")) > 0.0);
+    }
+}
+
+#[test]
+fn everybody_comes_back_after_a_storm() {
+    let told = figures(&["storm", "--sockets=300"]);
+    assert!(number(&told, "store_queries_per_socket") < 20.0, "{told}");
+    assert!(told["storm_seen_p99_ms"].is_number());
+}
+
+#[test]
+fn presence_is_told_of_all_who_leave_and_return() {
+    let told = figures(&["presence", "--members=300", "--followers=5"]);
+    assert_eq!(number(&told, "changes"), 295.0);
+    assert!(number(&told, "leaving_bytes_per_follower_and_change") > 10.0, "{told}");
+    assert!(number(&told, "returning_frames_per_follower") >= 1.0);
+}
+
+#[test]
+fn nonsense_is_refused_in_a_line() {
+    for (words, part) in [
+        (&["fanout", "--size=3"][..], "--size"),
+        (&["fanout", "--speech=plain"], "--url"),
+        (&["fanout", "--url=ftp://x"], "http://"),
+        (&["fanout", "--process=1"], "NAME=PID"),
+    ] {
+        let output = run(words);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && errors.contains(part), "{words:?}: {errors}");
+    }
+}
+
+/// What a server does with the tenth message that it hears.
+#[derive(Clone, Copy)]
+enum Tenth {
+    AsOthers,
+    Lost,
+    Twice,
+}
+
+/// A server that speaks plainly, and says to everybody what somebody says.
+async fn server(tenth: Tenth) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("the address");
+    let (everybody, _) = broadcast::channel(10_000);
+    let count = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (everybody, count) = (everybody.clone(), count.clone());
+            tokio::spawn(async move {
+                let mut heard = everybody.subscribe();
+                let ws = accept_async(stream).await.expect("a handshake");
+                let (mut out, mut said) = ws.split();
+                tokio::spawn(async move {
+                    while let Ok(text) = heard.recv().await {
+                        let _ = out.send(Message::text(text)).await;
+                    }
+                });
+                while let Some(Ok(Message::Text(text))) = said.next().await {
+                    let nth = 1 + count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                    let times = match tenth {
+                        Tenth::Lost if nth == 10 => 0,
+                        Tenth::Twice if nth == 10 => 2,
+                        _ => 1,
+                    };
+                    (0..times).for_each(|_| drop(everybody.send(text.to_string())));
+                }
+            });
+        }
+    });
+    address
+}
+
+/// What the bench says of such a server.
+async fn judged(tenth: Tenth) -> (bool, String) {
+    let url = format!("--url=http://{}", server(tenth).await);
+    let judged = tokio::task::spawn_blocking(move || {
+        let words = ["--rooms=1", "--members=4", "--rate=20", "--seconds=1", "--warm-up=0"];
+        let output = run(&[&["fanout", "--speech=plain", &url, "--patience=2"], &words[..]].concat());
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    });
+    judged.await.expect("no panic")
+}
+
+#[tokio::test]
+async fn a_server_that_delivers_is_believed() {
+    assert_eq!(judged(Tenth::AsOthers).await, (true, String::new()));
+}
+
+#[tokio::test]
+async fn a_delivery_that_is_missing_is_noticed() {
+    let (is_well, errors) = judged(Tenth::Lost).await;
+    assert!(!is_well && errors.contains("4 deliveries are missing"), "{errors}");
+}
+
+#[tokio::test]
+async fn a_delivery_that_comes_twice_is_noticed() {
+    let (is_well, errors) = judged(Tenth::Twice).await;
+    assert!(!is_well && errors.contains("came twice"), "{errors}");
+}
