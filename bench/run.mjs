@@ -47,121 +47,138 @@ const PEERS = {
 };
 
 const EMBEDDED = {};
+const DATABASE = "rookery_bench";
 
-function build() {
-  const quiet = { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] };
-  execFileSync("cargo", ["build", "--release", "--locked", "--quiet", "--bin", "rookery"], quiet);
-  const floor = ["--release", "--locked", "--quiet", "--manifest-path", join(HERE, "floor/Cargo.toml")];
-  execFileSync("cargo", ["build", ...floor], quiet);
-  execFileSync("npm", ["ci", "--no-progress", "--silent", "--prefix", join(HERE, "peers")], quiet);
+// What was started and has not ended, to end it with us.
+const running = new Set();
+let services;
+
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    for (const child of running) child.kill("SIGKILL");
+    services?.();
+    process.exit(1);
+  });
+}
+
+// Runs a program to its end; returns what it printed.
+async function run(program, words, { env = process.env } = {}) {
+  const child = spawn(program, words, { cwd: ROOT, env, stdio: ["ignore", "pipe", "inherit"] });
+  running.add(child);
+  let told = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => (told += text));
+  const code = await new Promise((resolve, reject) => {
+    child.once("close", resolve).once("error", reject);
+  });
+  running.delete(child);
+  if (code !== 0) throw new Error(`${program} ${words.join(" ")}: it ended with ${code}`);
+  return told;
+}
+
+async function build() {
+  const release = ["build", "--release", "--locked", "--quiet"];
+  await run("cargo", [...release, "--bin", "rookery"]);
+  await run("cargo", [...release, "--manifest-path", join(HERE, "floor/Cargo.toml")]);
+  await run("npm", ["ci", "--no-progress", "--silent", "--prefix", join(HERE, "peers")]);
 }
 
 // Starts a peer; its first line says where it listens.
 async function peer(name, use) {
-  const [program, ...rest] = PEERS[name].command;
-  const child = spawn(program, rest, { stdio: ["ignore", "pipe", "inherit"] });
+  const [program, ...words] = PEERS[name].command;
+  const child = spawn(program, words, { stdio: ["ignore", "pipe", "inherit"] });
+  running.add(child);
   try {
-    const [line] = await Promise.race([
-      once(createInterface({ input: child.stdout }), "line"),
-      once(child, "exit").then(() => Promise.reject(new Error(`${name} ended`))),
-    ]);
-    return use(`http://${line.split(" ").at(-1)}`, child.pid);
+    const line = await new Promise((resolve, reject) => {
+      createInterface({ input: child.stdout }).once("line", resolve);
+      child.once("error", reject).once("exit", () => reject(new Error(`${name} ended`)));
+    });
+    return await use(`http://${line.split(" ").at(-1)}`, child.pid);
   } finally {
     child.kill("SIGKILL");
+    running.delete(child);
   }
 }
 
-function once(emitter, event) {
-  return new Promise((resolve, reject) => {
-    emitter.once(event, (...values) => resolve(values));
-    emitter.once("error", reject);
-  });
+// One run of `rookery bench` with these settings and no others.
+async function bench(settings, ...words) {
+  const { PATH, HOME, TMPDIR = "/tmp" } = process.env;
+  const env = { PATH, HOME, TMPDIR, ...settings };
+  return JSON.parse(await run(ROOKERY, ["bench", ...words, "--json"], { env }));
 }
 
-// One run of `rookery bench`; what it says besides goes to the terminal.
-function bench(environment, ...words) {
-  const env = { ...process.env, ...environment };
-  const told = execFileSync(ROOKERY, ["bench", ...words, "--json"], {
-    env,
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "inherit"],
-  });
-  return JSON.parse(told);
-}
-
-// Kafka and MariaDB as the tests start them, empty for each use.
-function cluster(use) {
+// Kafka and MariaDB, new for each use, as an operator would run them: commits reach the disk.
+async function cluster(use) {
   const state = join(ROOT, ".services/bench");
-  const env = { ...process.env, ROOKERY_SERVICES_DIR: state };
+  const env = { ...process.env, ROOKERY_SERVICES_DIR: state, ROOKERY_SERVICES_FOR_BENCH: "yes" };
   const script = (name) => join(ROOT, "tests/services", name);
-  const told = execFileSync(script("up"), { env, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  services = () => execFileSync(script("down"), { env });
   try {
+    const told = await run(script("up"), [], { env });
     const of = (name) => told.match(new RegExp(`export ${name}=(.*)`))[1].replaceAll('"', "");
     const pid = (name) => readFileSync(join(state, name, "pid"), "utf8").trim();
-    const database = "rookery_bench";
-    const sql = `DROP DATABASE IF EXISTS ${database}; CREATE DATABASE ${database}`;
-    execFileSync(script("mariadb/sql"), ["-e", sql], { env });
+    await run(script("mariadb/sql"), ["-e", `CREATE DATABASE ${DATABASE}`], { env });
     const settings = {
       KAFKA_BROKERS: of("ROOKERY_TEST_KAFKA"),
-      DATABASE_URL: `${of("ROOKERY_TEST_MYSQL")}/${database}`,
+      DATABASE_URL: `${of("ROOKERY_TEST_MYSQL")}/${DATABASE}`,
     };
-    return use(settings, [`--process=broker=${pid("kafka")}`, `--process=database=${pid("mariadb")}`]);
+    const processes = { broker: pid("kafka"), database: pid("mariadb") };
+    const words = Object.entries(processes).map(([name, id]) => `--process=${name}=${id}`);
+    return await use(settings, words);
   } finally {
-    execFileSync(script("down"), { env });
+    services();
+    services = undefined;
   }
 }
 
 const PARTS = {
   async fanout(note) {
     for (const [load, words] of Object.entries(LOADS)) {
-      note(`fanout ${load}`, "Rookery", bench(EMBEDDED, "fanout", ...words));
-      for (const name of Object.keys(PEERS)) {
-        const measured = await peer(name, (url, pid) =>
-          bench(
-            EMBEDDED,
-            "fanout",
-            ...words,
-            `--speech=${PEERS[name].speech}`,
-            `--url=${url}`,
-            `--process=hub=${pid}`,
-          ),
-        );
+      note(`fanout ${load}`, "Rookery", await bench(EMBEDDED, "fanout", ...words));
+      for (const [name, { speech }] of Object.entries(PEERS)) {
+        const measured = await peer(name, (url, pid) => {
+          const there = [`--speech=${speech}`, `--url=${url}`, `--process=hub=${pid}`];
+          return bench(EMBEDDED, "fanout", ...words, ...there);
+        });
         note(`fanout ${load}`, name, measured);
       }
     }
   },
 
   async idle(note) {
-    note("idle, 10,000", "Rookery", bench(EMBEDDED, "idle", "--sockets=10000"));
+    note("idle, 10,000", "Rookery", await bench(EMBEDDED, "idle", "--sockets=10000"));
   },
 
   async store(note) {
-    note("store, embedded, 50 rooms", "Rookery", bench(EMBEDDED, "store"));
-    cluster((settings, processes) => {
-      note("store, cluster, 50 rooms", "Rookery", bench(settings, "store", ...processes));
-      const one = ["--rooms=1", "--window=2000"];
-      note("store, cluster, one room", "Rookery", bench(settings, "store", ...one, ...processes));
+    note("store, embedded, 50 rooms", "Rookery", await bench(EMBEDDED, "store"));
+    await cluster(async (settings, processes) => {
+      note("store, cluster, 50 rooms", "Rookery", await bench(settings, "store", ...processes));
+      const one = ["--rooms=1", "--window=1000", ...processes];
+      note("store, cluster, one room", "Rookery", await bench(settings, "store", ...one));
     });
   },
 
   async latency(note) {
-    cluster((settings) => note("latency, cluster", "Rookery", bench(settings, "latency")));
+    await cluster(async (settings) => {
+      note("latency, cluster", "Rookery", await bench(settings, "latency"));
+    });
   },
 
   async history(note) {
-    note("history, embedded", "Rookery", bench(EMBEDDED, "history", "--messages=10000,1000000"));
-    cluster((settings, processes) => {
-      const words = ["history", "--messages=10000,1000000"];
-      note("history, cluster", "Rookery", bench(settings, ...words, ...processes));
+    const words = ["history", "--messages=10000,1000000"];
+    note("history, embedded", "Rookery", await bench(EMBEDDED, ...words));
+    await cluster(async (settings, processes) => {
+      note("history, cluster", "Rookery", await bench(settings, ...words, ...processes));
     });
   },
 
   async storm(note) {
-    cluster((settings) => note("storm, cluster", "Rookery", bench(settings, "storm")));
+    await cluster(async (settings) => {
+      note("storm, cluster", "Rookery", await bench(settings, "storm"));
+    });
   },
 
   async presence(note) {
-    note("presence", "Rookery", bench(EMBEDDED, "presence"));
+    note("presence", "Rookery", await bench(EMBEDDED, "presence"));
   },
 };
 
@@ -169,25 +186,26 @@ const wanted = options.only ?? Object.keys(PARTS);
 for (const part of wanted) {
   if (!PARTS[part]) throw new Error(`there is no part ${part}: ${Object.keys(PARTS).join(", ")}`);
 }
+const marks = /(<!-- figures -->\n)[^]*(<!-- end of figures -->)/;
+if (options.write && !marks.test(readFileSync(DOCUMENT, "utf8"))) {
+  throw new Error(`${DOCUMENT} has no place for the figures`);
+}
 
-build();
+await build();
 const rounds = [];
 for (let round = 1; round <= Number(options.rounds); round += 1) {
   for (const part of wanted) {
-    const note = (what, who, figures) => {
+    await PARTS[part]((what, who, figures) => {
       rounds.push({ round, what, who, figures });
       console.error(`round ${round}: ${what}: ${who}: ${JSON.stringify(figures)}`);
       if (options.out) writeFileSync(options.out, JSON.stringify(rounds, undefined, 1));
-    };
-    await PARTS[part](note);
+    });
   }
 }
 const told = table(rounds);
 console.log(told);
 if (options.write) {
   const text = readFileSync(DOCUMENT, "utf8");
-  const marks = /(<!-- figures -->\n)[^]*(<!-- end of figures -->)/;
-  if (!marks.test(text)) throw new Error(`${DOCUMENT} has no place for the figures`);
   writeFileSync(
     DOCUMENT,
     text.replace(marks, (_, from, to) => `${from}\n${told}\n\n${to}`),

@@ -3,11 +3,9 @@
 // The figures of one thing measured on one server, by name, of all rounds.
 function gather(rounds) {
   const things = new Map();
+  const of = (map, key) => map.get(key) ?? map.set(key, new Map()).get(key);
   for (const { what, who, figures } of rounds) {
-    const servers = things.get(what) ?? new Map();
-    things.set(what, servers);
-    const known = servers.get(who) ?? new Map();
-    servers.set(who, known);
+    const known = of(of(things, what), who);
     for (const [name, figure] of Object.entries(figures)) {
       known.set(name, [...(known.get(name) ?? []), figure]);
     }
@@ -23,16 +21,15 @@ export function median(figures) {
 }
 
 function shown(figure) {
-  if (figure === undefined) return "–";
   if (Math.abs(figure) >= 1000) return Math.round(figure).toLocaleString("en");
-  return figure.toPrecision(3).replace(/\.?0+$/, "");
+  return String(Number(figure.toPrecision(3)));
 }
 
 function cell(figures) {
-  if (!figures) return "";
-  const numbers = figures.filter((figure) => figure !== null);
+  const numbers = (figures ?? []).filter((figure) => figure !== null);
+  if (numbers.length === 0) return "–";
   const [low, high] = [Math.min(...numbers), Math.max(...numbers)];
-  const middle = shown(median(figures));
+  const middle = shown(median(numbers));
   return low === high ? middle : `${middle} (${shown(low)}–${shown(high)})`;
 }
 

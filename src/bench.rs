@@ -2,7 +2,7 @@
 //!
 //! A cheap client, on one thread, drives a hub that runs already or one that is started for it. It
 //! checks that every delivery came once and in one order, and reads what processes took of the
-//! processor and of memory. Of a figure each, or as JSON.
+//! processor and of memory. It prints a line for each figure, or all of them as JSON.
 
 mod company;
 mod crowd;
@@ -31,6 +31,9 @@ use self::processes::Process;
 use self::speech::Speech;
 use crate::config::Config;
 
+/// Files that are open besides sockets.
+const OTHER_FILES: usize = 100;
+
 /// Why there are no figures, for a person to read.
 pub type Failure = Box<dyn std::error::Error>;
 
@@ -45,8 +48,12 @@ pub struct Bench {
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The hub to drive, as in http://127.0.0.1:8080; its settings are to be those of this
-    /// command. Without it one is started, with its files in a folder of its own.
+    /// The hub to drive, as in http://127.0.0.1:8080.
+    ///
+    /// This command makes accounts in its store, so it needs the same settings; and the hub's limits
+    /// have to allow what is measured: limits.messages_per_second and limits.changes_per_second with
+    /// their bursts, above all. Without --url a hub is started for it, with its files in a folder of
+    /// its own and no such limits.
     #[arg(long, global = true)]
     url: Option<String>,
     /// A process to be measured, as in broker=1234; more than once for several.
@@ -85,7 +92,7 @@ impl Bench {
         ground::raise_open_files()?;
         let figures = self.figures(config, file).await?;
         Ok(match self.options.json {
-            true => figures.to_json().to_string(),
+            true => serde_json::to_string(&figures)?,
             false => figures.to_string().trim_end().to_owned(),
         })
     }
@@ -98,8 +105,8 @@ impl Bench {
         }
         let ground = Ground::lay(config, file, &self.options).await?;
         match &self.what {
-            What::Fanout(fanout) => fanout.run(&Site::Hub(&ground)).await,
-            What::Idle(idle) => idle.run(&ground).await,
+            What::Fanout(fanout) => fanout.run(&Site::of(&ground)).await,
+            What::Idle(idle) => idle.run(&Site::of(&ground)).await,
             What::Store(stored) => stored.run(&ground).await,
             What::Latency(latency) => latency.run(config, &ground).await,
             What::History(history) => history.run(&ground).await,
@@ -109,49 +116,44 @@ impl Bench {
     }
 }
 
-/// The hub, or a server that it is compared with.
-enum Site<'a> {
-    Hub(&'a Ground),
-    Peer { address: SocketAddr, processes: &'a [Process] },
+/// What sockets are opened at: a hub, or a server that it is compared with.
+struct Site<'a> {
+    address: SocketAddr,
+    processes: &'a [Process],
+    /// Of a hub.
+    ground: Option<&'a Ground>,
 }
 
-impl Site<'_> {
+impl<'a> Site<'a> {
+    fn of(ground: &'a Ground) -> Site<'a> {
+        Site { address: ground.address, processes: &ground.processes, ground: Some(ground) }
+    }
+
     /// Another server than a hub has to run already.
-    fn peer(options: &Options) -> Result<Site<'_>, Failure> {
+    fn peer(options: &'a Options) -> Result<Site<'a>, Failure> {
         let url = options.url.as_deref().ok_or("--url: say where this server listens")?;
-        Ok(Site::Peer { address: address_of(url)?, processes: &options.process })
-    }
-
-    fn address(&self) -> SocketAddr {
-        match self {
-            Site::Hub(ground) => ground.address,
-            Site::Peer { address, .. } => *address,
-        }
-    }
-
-    fn processes(&self) -> &[Process] {
-        match self {
-            Site::Hub(ground) => &ground.processes,
-            Site::Peer { processes, .. } => processes,
-        }
+        Ok(Site { address: address_of(url)?, processes: &options.process, ground: None })
     }
 
     /// So many rooms with so many members each, none of whom is in two of them.
     async fn rooms(&self, rooms: usize, members: usize) -> Result<Vec<Room>, Failure> {
-        let Site::Hub(ground) = self else {
-            let room = |number: usize| Room {
-                id: number.to_string(),
-                tokens: vec![String::new(); members],
-            };
+        let sockets = rooms * members;
+        let most = ground::raise_open_files()?;
+        if (sockets + OTHER_FILES) as u64 > most {
+            let limit = format!("the limit here is {most} open files (ulimit -n)");
+            return Err(format!("{sockets} sockets are too many: {limit}").into());
+        }
+        let Some(ground) = self.ground else {
+            let tokens = vec![String::new(); members];
+            let room = |number: usize| Room { id: number.to_string(), tokens: tokens.clone() };
             return Ok((0..rooms).map(room).collect());
         };
-        let people = ground.people("bench", rooms * members).await?;
-        let of_members = people.chunks(members.max(1)).enumerate();
+        let people = ground.people(sockets).await?;
         let room = |(number, members): (usize, &[ground::Login])| {
             let id = ground.room(&format!("bench {number}"), members)?;
             Ok(Room { id, tokens: members.iter().map(|login| login.token.clone()).collect() })
         };
-        of_members.map(room).collect()
+        people.chunks(members).enumerate().map(room).collect()
     }
 }
 
@@ -159,4 +161,10 @@ fn address_of(url: &str) -> Result<SocketAddr, Failure> {
     let host = url.strip_prefix("http://").ok_or("--url should be http://HOST:PORT")?;
     let mut found = host.trim_end_matches('/').to_socket_addrs()?;
     found.next().ok_or_else(|| format!("--url: {host} has no address").into())
+}
+
+/// Reads a number on the command line that may not be smaller.
+fn at_least<const LEAST: usize>(text: &str) -> Result<usize, String> {
+    let number: usize = text.parse().map_err(|_| "should be a number".to_owned())?;
+    if number < LEAST { Err(format!("should be at least {LEAST}")) } else { Ok(number) }
 }

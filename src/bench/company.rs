@@ -1,5 +1,6 @@
 //! Sockets in rooms, each greeted as its server wants it.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -8,14 +9,16 @@ use super::Failure;
 use super::crowd::{Crowd, Heard};
 use super::speech::{Speech, Told};
 
-/// Sockets that are being greeted at the same time; a hub takes 2,000 by default.
+/// Sockets that are being greeted at the same time, where there is no hurry; a hub takes 2,000 by
+/// default.
 const ARRIVING: usize = 400;
-const GREETED_WITHIN: Duration = Duration::from_secs(120);
+/// Sockets that are dialled in one turn, so that the others are heard in between.
+const DIALLED: usize = 100;
+/// Until some more are greeted.
+const GREETED_WITHIN: Duration = Duration::from_secs(60);
 const TURN: Duration = Duration::from_millis(10);
 /// Who is sent away without being told until when comes again after this.
 const AGAIN: Duration = Duration::from_secs(3);
-/// The close code of a socket that is to come again later (RFC 6455, registered since).
-const TRY_AGAIN_LATER: u16 = 1013;
 
 /// A room, and the tokens of those whose sockets are in it.
 #[derive(Debug, Clone)]
@@ -28,13 +31,15 @@ pub struct Room {
 struct Place {
     id: String,
     sockets: Range<usize>,
-    /// How far those who come back know it.
+    /// How far those who come know it.
     known: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum State {
     Gone,
+    /// Its server ends it, and wants it to come again after this.
+    SentAway(Duration),
     Coming,
     Ready,
 }
@@ -51,47 +56,54 @@ pub struct Company {
     address: SocketAddr,
     rooms: Vec<Place>,
     seats: Vec<Seat>,
-    coming: usize,
-    ready: usize,
-    /// Who is to come again, and when.
+    /// Who is to be dialled, and how many may be on their way at the same time.
+    called: VecDeque<usize>,
+    at_once: usize,
+    /// Who was sent away, and when they come again.
     sent_away: Vec<(Instant, usize)>,
-    /// Sockets that ended or were refused, and the first of them.
-    lost: (usize, Option<String>),
+    coming: usize,
+    /// Why the server has ended or refused a socket for good.
+    lost: Option<String>,
 }
 
 impl Company {
     /// A socket for everybody in these rooms, all of them greeted.
     pub fn gather(speech: Speech, address: SocketAddr, rooms: &[Room]) -> Result<Company, Failure> {
-        let mut company = Company {
-            crowd: Crowd::new()?,
-            speech,
-            address,
-            rooms: Vec::new(),
-            seats: Vec::new(),
-            coming: 0,
-            ready: 0,
-            sent_away: Vec::new(),
-            lost: (0, None),
-        };
-        for (room, Room { id, tokens }) in rooms.iter().enumerate() {
-            let sockets = company.seats.len()..company.seats.len() + tokens.len();
-            company.rooms.push(Place { id: id.clone(), sockets, known: None });
-            let seat = |token: &String| Seat { room, token: token.clone(), state: State::Gone };
-            company.seats.extend(tokens.iter().map(seat));
-        }
-        let (began, mut next) = (Instant::now(), 0);
-        while company.ready < company.seats.len() {
-            while next < company.seats.len() && company.coming < ARRIVING {
-                company.dial(next)?;
-                next += 1;
-            }
+        let mut company = Company::of(speech, address, rooms)?;
+        company.call(0..company.seats.len(), ARRIVING);
+        let (mut left, mut since) = (company.seats.len(), Instant::now());
+        while company.is_coming() {
             company.turn(TURN, |_, _| {})?;
-            company.is_whole()?;
-            if began.elapsed() > GREETED_WITHIN {
-                return Err(format!("{} sockets are greeted, no more", company.ready).into());
+            let still = company.coming + company.called.len() + company.sent_away.len();
+            if still < left {
+                (left, since) = (still, Instant::now());
+            } else if since.elapsed() > GREETED_WITHIN {
+                return Err(format!("{left} sockets are not greeted").into());
             }
         }
         Ok(company)
+    }
+
+    fn of(speech: Speech, address: SocketAddr, rooms: &[Room]) -> Result<Company, Failure> {
+        let (mut places, mut seats) = (Vec::new(), Vec::new());
+        for (room, Room { id, tokens }) in rooms.iter().enumerate() {
+            let sockets = seats.len()..seats.len() + tokens.len();
+            places.push(Place { id: id.clone(), sockets, known: None });
+            let seat = |token: &String| Seat { room, token: token.clone(), state: State::Gone };
+            seats.extend(tokens.iter().map(seat));
+        }
+        Ok(Company {
+            crowd: Crowd::new()?,
+            speech,
+            address,
+            rooms: places,
+            seats,
+            called: VecDeque::new(),
+            at_once: 0,
+            sent_away: Vec::new(),
+            coming: 0,
+            lost: None,
+        })
     }
 
     /// How many sockets there are, open or not.
@@ -108,32 +120,14 @@ impl Company {
         self.rooms[room].sockets.clone()
     }
 
-    /// Whether some are not greeted yet that were dialled.
-    pub fn is_coming(&self) -> bool {
-        self.coming > 0 || !self.sent_away.is_empty()
-    }
-
-    /// An error if the server has ended or refused a socket for good.
-    pub fn is_whole(&self) -> Result<(), Failure> {
-        match &self.lost {
-            (0, _) => Ok(()),
-            (count, why) => {
-                let why = why.as_deref().unwrap_or_default();
-                Err(format!("{count} sockets were refused or ended, the first: {why}").into())
-            }
-        }
-    }
-
     /// Says something in this room, which its socket is in.
     pub fn say_in(&mut self, room: usize, socket: usize, body: &str) {
         self.crowd.say(socket, &self.speech.message(&self.rooms[room].id, body));
     }
 
-    /// Asks who is in this room, and to be told when that changes.
+    /// Asks who is in this room, and to be told when that changes; [`Told::Follows`] answers.
     pub fn follow(&mut self, room: usize, socket: usize) {
-        let room = &self.rooms[room].id;
-        let text = format!(r#"{{"type":"presence","ref":"presence","room":"{room}"}}"#);
-        self.crowd.say(socket, &text);
+        self.crowd.say(socket, &Speech::follow(&self.rooms[room].id));
     }
 
     /// Those who come into this room from now on know it up to there.
@@ -149,103 +143,116 @@ impl Company {
         }
     }
 
-    /// Opens these sockets, all at once.
-    pub fn dial_all(&mut self, sockets: Range<usize>) -> Result<(), Failure> {
-        sockets.into_iter().try_for_each(|socket| self.dial(socket))
+    /// From now on these sockets come, so many at the same time.
+    pub fn call(&mut self, sockets: Range<usize>, at_once: usize) {
+        self.called.extend(sockets);
+        self.at_once = at_once;
     }
 
-    /// Opens those again that were sent away until now.
-    pub fn dial_those_sent_away(&mut self) -> Result<(), Failure> {
-        let now = Instant::now();
-        let (due, later) = self.sent_away.iter().partition(|(at, _)| *at <= now);
-        self.sent_away = later;
-        let due: Vec<(Instant, usize)> = due;
-        due.into_iter().try_for_each(|(_, socket)| self.dial(socket))
+    /// Whether some are not greeted yet that were called.
+    pub fn is_coming(&self) -> bool {
+        self.coming > 0 || !self.called.is_empty() || !self.sent_away.is_empty()
     }
 
-    fn dial(&mut self, socket: usize) -> Result<(), Failure> {
-        let Seat { room, token, .. } = &self.seats[socket];
-        let request = self.speech.opening(self.address, &self.rooms[*room].id, token);
-        self.crowd.dial(socket, self.address, request)?;
-        self.turn_to(socket, State::Coming);
-        Ok(())
-    }
-
-    fn turn_to(&mut self, socket: usize, state: State) {
-        let before = std::mem::replace(&mut self.seats[socket].state, state);
-        for (state, count) in [(State::Coming, &mut self.coming), (State::Ready, &mut self.ready)] {
-            *count = *count + usize::from(self.seats[socket].state == state) - usize::from(before == state);
-        }
-    }
-
-    /// Hears what came, as what it means, with the socket and its room; who is not greeted yet is
-    /// greeted on the way.
+    /// Hears what came, as what it means, with the socket and its room. Who is called is dialled and
+    /// greeted on the way, and who was sent away comes again.
+    ///
+    /// # Errors
+    ///
+    /// Where the server has ended or refused a socket for good.
     pub fn turn(
         &mut self,
         wait: Duration,
         mut hear: impl FnMut((usize, usize), Told<'_>),
     ) -> Result<(), Failure> {
+        self.dial()?;
         let Company { crowd, speech, rooms, seats, .. } = self;
-        let mut turned: Vec<(usize, Turn)> = Vec::new();
-        crowd.turn(wait, |socket, heard, says| {
+        let mut turned: Vec<(usize, Turned)> = Vec::new();
+        crowd.turn(wait, |socket, heard| {
             let place = &rooms[seats[socket].room];
             let told = match heard {
                 Heard::Opened => speech.first(&place.id, place.known.as_deref()),
                 Heard::Text(text) => speech.hear(text, &place.id),
-                Heard::Refused(head) => return turned.push((socket, Turn::of_refusal(&head))),
-                Heard::Ended(code) => return turned.push((socket, Turn::of_close(code))),
+                Heard::Refused(head) => {
+                    turned.push((socket, Turned::refused(&head)));
+                    return None;
+                }
+                Heard::Ended(code) => {
+                    turned.push((socket, Turned::Ended(code)));
+                    return None;
+                }
             };
             match told {
-                Told::Next(text) => says.text(socket, &text),
-                Told::Ready => turned.push((socket, Turn::Greeted)),
+                Told::Next(text) => return Some(text),
+                Told::Ready => turned.push((socket, Turned::To(State::Ready))),
+                Told::SentAway(wait) => turned.push((socket, Turned::To(State::SentAway(wait)))),
                 told => hear((socket, seats[socket].room), told),
             }
+            None
         })?;
-        for (socket, turn) in turned {
-            match turn {
-                Turn::Greeted => self.turn_to(socket, State::Ready),
-                Turn::Later(wait) => {
-                    self.turn_to(socket, State::Gone);
-                    self.sent_away.push((Instant::now() + wait, socket));
-                }
-                Turn::Lost(why) => {
-                    self.turn_to(socket, State::Gone);
-                    self.lost.0 += 1;
-                    self.lost.1.get_or_insert(why);
-                }
+        turned.into_iter().for_each(|(socket, turned)| self.note(socket, turned));
+        match &self.lost {
+            Some(why) => Err(format!("a socket was lost: {why}").into()),
+            None => Ok(()),
+        }
+    }
+
+    fn note(&mut self, socket: usize, turned: Turned) {
+        let (state, again) = match (turned, self.seats[socket].state) {
+            (Turned::To(state), _) => (state, None),
+            (Turned::Later(wait), _) | (Turned::Ended(_), State::SentAway(wait)) => {
+                (State::Gone, Some(wait))
             }
+            (Turned::Ended(code), _) => return self.lost = Some(format!("close code {code:?}")),
+            (Turned::Lost(why), _) => return self.lost = Some(why),
+        };
+        self.turn_to(socket, state);
+        self.sent_away.extend(again.map(|wait| (Instant::now() + wait, socket)));
+    }
+
+    fn turn_to(&mut self, socket: usize, state: State) {
+        let before = std::mem::replace(&mut self.seats[socket].state, state);
+        self.coming += usize::from(state == State::Coming);
+        self.coming -= usize::from(before == State::Coming);
+    }
+
+    fn dial(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        let due = self.sent_away.extract_if(.., |(at, _)| *at <= now);
+        self.called.extend(due.map(|(_, socket)| socket));
+        let free = self.at_once.saturating_sub(self.coming).min(DIALLED);
+        for _ in 0..free {
+            let Some(socket) = self.called.pop_front() else { break };
+            let Seat { room, token, .. } = &self.seats[socket];
+            let request = self.speech.opening(self.address, &self.rooms[*room].id, token);
+            self.crowd.dial(socket, self.address, request)?;
+            self.turn_to(socket, State::Coming);
         }
         Ok(())
     }
 }
 
 /// What became of a socket.
-enum Turn {
-    Greeted,
-    /// It is to come again after this.
+enum Turned {
+    To(State),
+    Ended(Option<u16>),
+    /// It was not let in, and is to come again after this.
     Later(Duration),
     Lost(String),
 }
 
-impl Turn {
-    fn of_refusal(head: &str) -> Turn {
+impl Turned {
+    fn refused(head: &str) -> Turned {
         let mut lines = head.lines();
         let status = lines.next().unwrap_or_default();
         if !status.contains(" 503 ") {
-            return Turn::Lost(status.to_owned());
+            return Turned::Lost(status.to_owned());
         }
-        let header = |line: &str| {
+        let retry_after = |line: &str| {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("retry-after").then(|| value.trim().parse().ok()).flatten()
         };
-        Turn::Later(lines.find_map(header).map_or(AGAIN, Duration::from_secs))
-    }
-
-    fn of_close(code: Option<u16>) -> Turn {
-        match code {
-            Some(TRY_AGAIN_LATER) => Turn::Later(AGAIN),
-            code => Turn::Lost(format!("close code {code:?}")),
-        }
+        Turned::Later(lines.find_map(retry_after).map_or(AGAIN, Duration::from_secs))
     }
 }
 
@@ -254,15 +261,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_sent_away_comes_again_when_told() {
-        let later = |head| match Turn::of_refusal(head) {
-            Turn::Later(wait) => wait.as_secs(),
+    fn who_is_not_let_in_comes_again_when_told() {
+        let later = |head| match Turned::refused(head) {
+            Turned::Later(wait) => wait.as_secs(),
             _ => panic!("lost"),
         };
         assert_eq!(later("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 7\r\n\r\n"), 7);
         assert_eq!(later("HTTP/1.1 503 Service Unavailable\r\n\r\n"), AGAIN.as_secs());
-        assert!(matches!(Turn::of_refusal("HTTP/1.1 401 Unauthorized\r\n"), Turn::Lost(_)));
-        assert!(matches!(Turn::of_close(Some(1013)), Turn::Later(_)));
-        assert!(matches!(Turn::of_close(None), Turn::Lost(_)));
+        assert!(matches!(Turned::refused("HTTP/1.1 401 Unauthorized\r\n"), Turned::Lost(_)));
     }
 }

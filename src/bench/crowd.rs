@@ -13,9 +13,11 @@ use super::frames;
 
 /// Bytes read at once.
 const BUFFER: usize = 256 * 1024;
-const EVENTS: usize = 4_096;
-/// Sockets from one address of ours: a client has some 28,000 ports for each server.
-const FROM_ONE_ADDRESS: usize = 20_000;
+/// Sockets that are heard before anything else is said.
+const EVENTS: usize = 256;
+/// Sockets from one address of ours: a client has some 28,000 ports for each server, and those of
+/// sockets that it closed are free again only after a while.
+const FROM_ONE_ADDRESS: usize = 10_000;
 
 /// What came on a socket.
 #[derive(Debug)]
@@ -27,18 +29,6 @@ pub enum Heard<'a> {
     Refused(String),
     /// With the code of the close frame, if one came.
     Ended(Option<u16>),
-}
-
-/// What to say on which socket, once all that came has been heard.
-#[derive(Debug, Default)]
-pub struct Says(Vec<(usize, Vec<u8>)>);
-
-impl Says {
-    pub fn text(&mut self, socket: usize, text: &str) {
-        let mut frame = Vec::with_capacity(text.len() + 14);
-        frames::put(&mut frame, frames::TEXT, text.as_bytes());
-        self.0.push((socket, frame));
-    }
 }
 
 /// Sockets by number.
@@ -80,41 +70,31 @@ impl Crowd {
 
     /// Says something on a socket; one that ended drops it.
     pub fn say(&mut self, number: usize, text: &str) {
-        let mut says = Says::default();
-        says.text(number, text);
-        self.send(says);
+        self.sockets[number].say(text);
     }
 
-    fn send(&mut self, says: Says) {
-        for (number, frame) in says.0 {
-            self.sockets[number].write(&frame);
-        }
-    }
-
-    /// Hears what has come, after waiting for it no longer than this, and says what is said then.
+    /// Hears what has come, after waiting for it no longer than this, and says what is answered.
     pub fn turn(
         &mut self,
         wait: Duration,
-        mut hear: impl FnMut(usize, Heard<'_>, &mut Says),
+        mut hear: impl FnMut(usize, Heard<'_>) -> Option<String>,
     ) -> io::Result<()> {
         match self.poll.poll(&mut self.events, Some(wait)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
             _ => {}
         }
-        let mut says = Says::default();
         for event in &self.events {
             let Token(number) = event.token();
             let socket = &mut self.sockets[number];
-            if event.is_writable() {
+            // It comes with every other event, too.
+            if event.is_writable() && !socket.out.is_empty() {
                 socket.write(&[]);
             }
             if event.is_readable() || event.is_read_closed() || event.is_error() {
                 let to_the_end = event.is_read_closed() || event.is_error();
-                let tell = |heard: Heard<'_>| hear(number, heard, &mut says);
-                socket.read(&mut self.buffer, to_the_end, tell);
+                socket.read(&mut self.buffer, to_the_end, &mut |heard| hear(number, heard));
             }
         }
-        self.send(says);
         Ok(())
     }
 }
@@ -162,59 +142,65 @@ impl Socket {
         }
     }
 
+    fn say(&mut self, text: &str) {
+        let mut frame = Vec::with_capacity(text.len() + frames::MOST_HEADER);
+        frames::put(&mut frame, frames::TEXT, text.as_bytes());
+        self.write(&frame);
+    }
+
     /// Reads what has come. A read that did not fill the buffer has taken all that there was.
-    fn read(&mut self, buffer: &mut [u8], to_the_end: bool, mut tell: impl FnMut(Heard<'_>)) {
+    fn read(&mut self, buffer: &mut [u8], to_the_end: bool, hear: &mut Hear<'_>) {
         while let Some(stream) = &mut self.stream {
             match stream.read(buffer) {
-                Ok(0) => return self.end(None, tell),
+                Ok(0) => return self.end(Heard::Ended(None), hear),
                 Ok(count) => {
-                    self.take_in(&buffer[..count], &mut tell);
+                    self.take_in(&buffer[..count], hear);
                     if count < buffer.len() && !to_the_end {
                         return;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.end(None, tell),
+                Err(_) => return self.end(Heard::Ended(None), hear),
             }
         }
     }
 
-    fn end(&mut self, code: Option<u16>, mut tell: impl FnMut(Heard<'_>)) {
+    fn end(&mut self, how: Heard<'_>, hear: &mut Hear<'_>) {
         *self = Socket::default();
-        tell(Heard::Ended(code));
+        hear(how);
     }
 
-    fn take_in(&mut self, fresh: &[u8], tell: &mut impl FnMut(Heard<'_>)) {
+    fn take_in(&mut self, fresh: &[u8], hear: &mut Hear<'_>) {
         if self.part.is_empty() {
-            let used = self.hear_all(fresh, tell);
+            let used = self.hear_all(fresh, hear);
             self.part = fresh[used..].to_vec();
         } else {
             let mut part = std::mem::take(&mut self.part);
             part.extend_from_slice(fresh);
-            let used = self.hear_all(&part, tell);
+            let used = self.hear_all(&part, hear);
             self.part = part[used..].to_vec();
         }
     }
 
     /// Hears what is whole; returns how many bytes that were.
-    fn hear_all(&mut self, bytes: &[u8], tell: &mut impl FnMut(Heard<'_>)) -> usize {
+    fn hear_all(&mut self, bytes: &[u8], hear: &mut Hear<'_>) -> usize {
         let mut used = 0;
         if !self.is_open {
             let Some(end) = memchr::memmem::find(bytes, b"\r\n\r\n") else { return 0 };
             used = end + 4;
             if !bytes.starts_with(b"HTTP/1.1 101") {
-                *self = Socket::default();
-                tell(Heard::Refused(String::from_utf8_lossy(&bytes[..used]).into_owned()));
+                let head = String::from_utf8_lossy(&bytes[..used]).into_owned();
+                self.end(Heard::Refused(head), hear);
                 return bytes.len();
             }
             self.is_open = true;
-            tell(Heard::Opened);
+            self.hear_one(Heard::Opened, hear);
         }
         while let Some(frame) = frames::first(&bytes[used..]) {
             used += frame.length;
             match frame.opcode {
-                frames::TEXT => tell(Heard::Text(frame.payload)),
+                frames::TEXT => self.hear_one(Heard::Text(frame.payload), hear),
                 frames::PING => {
                     let mut pong = Vec::new();
                     frames::put(&mut pong, frames::PONG, frame.payload);
@@ -222,7 +208,7 @@ impl Socket {
                 }
                 frames::CLOSE => {
                     let code = frame.payload.first_chunk().map(|code| u16::from_be_bytes(*code));
-                    self.end(code, &mut *tell);
+                    self.end(Heard::Ended(code), hear);
                     return bytes.len();
                 }
                 _ => {}
@@ -230,4 +216,13 @@ impl Socket {
         }
         used
     }
+
+    fn hear_one(&mut self, heard: Heard<'_>, hear: &mut Hear<'_>) {
+        if let Some(answer) = hear(heard) {
+            self.say(&answer);
+        }
+    }
 }
+
+/// Is told what came on a socket, and says what to answer.
+type Hear<'a> = dyn FnMut(Heard<'_>) -> Option<String> + 'a;

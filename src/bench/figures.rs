@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use serde_json::{Map, Number, Value};
+use serde::{Serialize, Serializer};
 
 /// Figures in the order in which they were noted, each under a name that says its unit.
 #[derive(Debug, Default)]
@@ -33,16 +33,12 @@ impl Figures {
         self.note(format!("{of_what}_p99_ms"), times.percentile(99.0));
         self.note(format!("{of_what}_max_ms"), times.percentile(100.0));
     }
+}
 
-    pub fn get(&self, name: &str) -> Option<f64> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, figure)| *figure)
-    }
-
-    pub fn to_json(&self) -> Value {
-        // What is not a number, as in a ratio to nothing, is null.
-        let number = |figure: f64| Number::from_f64(figure).map_or(Value::Null, Value::Number);
-        let fields = self.0.iter().map(|(name, figure)| (name.clone(), number(*figure)));
-        Value::Object(fields.collect::<Map<_, _>>())
+impl Serialize for Figures {
+    /// What is not a number, as the median of nothing, becomes null.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, figure)| (name, figure)))
     }
 }
 
@@ -65,10 +61,6 @@ impl Times {
         self.0.push(u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
     }
 
-    pub fn count(&self) -> usize {
-        self.0.len()
-    }
-
     /// In milliseconds, by the nearest rank; of sorted ones. NaN where there is none.
     fn percentile(&self, percent: f64) -> f64 {
         let rank = (percent / 100.0 * self.0.len() as f64).ceil() as usize;
@@ -80,6 +72,12 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Figures {
+        fn get(&self, name: &str) -> Option<f64> {
+            self.0.iter().find(|(known, _)| known == name).map(|(_, figure)| *figure)
+        }
+    }
 
     #[test]
     fn percentiles_are_of_the_nearest_rank() {
@@ -95,13 +93,15 @@ mod tests {
     fn where_nothing_was_timed_there_is_no_figure() {
         let mut figures = Figures::default();
         figures.note_times("seen", &mut Times::default());
-        assert!(figures.to_json()["seen_p50_ms"].is_null());
+        let json = r#"{"seen_p50_ms":null,"seen_p99_ms":null,"seen_max_ms":null}"#;
+        assert_eq!(serde_json::to_string(&figures).unwrap(), json);
     }
 
     #[test]
     fn the_processor_is_shared_out() {
         let mut figures = Figures::default();
-        let taken = [("hub".to_owned(), Duration::from_secs(1)), ("db".to_owned(), Duration::from_secs(2))];
+        let took = |name: &str, seconds| (name.to_owned(), Duration::from_secs(seconds));
+        let taken = [took("hub", 1), took("db", 2)];
         figures.note_cpu(&taken, "message", 1_000_000);
         assert_eq!(figures.get("cpu_us_per_message_hub"), Some(1.0));
         assert_eq!(figures.get("cpu_us_per_message_all"), Some(3.0));

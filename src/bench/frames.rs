@@ -5,6 +5,9 @@ pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
 pub const PONG: u8 = 10;
 
+/// Bytes before the payload, at the most.
+pub const MOST_HEADER: usize = 14;
+
 const FIN: u8 = 0x80;
 const MASKED: u8 = 0x80;
 

@@ -2,56 +2,69 @@
 
 use std::time::{Duration, Instant};
 
+use clap::value_parser;
+
 use super::company::Company;
 use super::figures::Figures;
-use super::ground::Ground;
 use super::processes::Meter;
-use super::speech::Speech;
-use super::{Failure, Site};
+use super::speech::{Speech, Told};
+use super::{Failure, Site, at_least};
 
 const ROOM: usize = 10;
 const TURN: Duration = Duration::from_millis(50);
+const FOLLOW_WITHIN: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, clap::Args)]
 pub struct Idle {
-    #[arg(long, default_value_t = 10_000)]
+    #[arg(long, default_value_t = 10_000, value_parser = at_least::<1>)]
     pub sockets: usize,
-    /// Seconds until memory is read, and in which the processor is.
-    #[arg(long, default_value_t = 10)]
+    /// Seconds of rest, and then again so many in which the processor is read.
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u64).range(1..))]
     pub seconds: u64,
 }
 
 impl Idle {
-    pub async fn run(&self, ground: &Ground) -> Result<Figures, Failure> {
-        let site = Site::Hub(ground);
+    /// The rooms are weighed with their sockets.
+    pub async fn run(&self, site: &Site<'_>) -> Result<Figures, Failure> {
+        let before = resident(site)?;
         let rooms = site.rooms(self.sockets.div_ceil(ROOM), ROOM).await?;
-        let before = self.resident(&site)?;
-        let mut company = Company::gather(Speech::Rookery, site.address(), &rooms)?;
-        for room in 0..rooms.len() {
-            company.sockets(room).for_each(|socket| company.follow(room, socket));
-        }
+        let mut company = Company::gather(Speech::Rookery, site.address, &rooms)?;
+        follow(&mut company, rooms.len())?;
         // What greeting them took is given back.
         rest(&mut company, Duration::from_secs(self.seconds))?;
-        let meter = Meter::start(site.processes())?;
+        let meter = Meter::start(site.processes)?;
         rest(&mut company, Duration::from_secs(self.seconds))?;
-        let (taken, after) = (meter.read()?, self.resident(&site)?);
+        let (taken, after) = (meter.read()?, resident(site)?);
         let mut figures = Figures::default();
         figures.note("sockets", company.count() as f64);
         for ((name, before), (_, after)) in before.iter().zip(&after) {
             let more = after.saturating_sub(*before) as f64;
             figures.note(format!("resident_mib_{name}"), *after as f64 / f64::from(1 << 20));
-            figures.note(format!("bytes_per_socket_{name}"), more / company.count().max(1) as f64);
+            figures.note(format!("bytes_per_socket_{name}"), more / company.count() as f64);
         }
-        let socket_seconds = company.count() as u64 * self.seconds;
-        figures.note_cpu(&taken, "socket_second", socket_seconds);
+        figures.note_cpu(&taken, "socket_second", company.count() as u64 * self.seconds);
         Ok(figures)
     }
+}
 
-    fn resident(&self, site: &Site) -> Result<Vec<(String, u64)>, Failure> {
-        let processes = site.processes().iter();
-        let resident = processes.map(|process| Ok((process.name.clone(), process.resident()?)));
-        resident.collect()
+fn resident(site: &Site) -> Result<Vec<(String, u64)>, Failure> {
+    let resident = |process: &super::Process| Ok((process.name.clone(), process.resident()?));
+    site.processes.iter().map(resident).collect()
+}
+
+/// Everybody follows their room, and has heard who is there.
+fn follow(company: &mut Company, rooms: usize) -> Result<(), Failure> {
+    for room in 0..rooms {
+        company.sockets(room).for_each(|socket| company.follow(room, socket));
     }
+    let (mut following, began) = (0, Instant::now());
+    while following < company.count() {
+        company.turn(TURN, |_, told| following += usize::from(told == Told::Follows))?;
+        if began.elapsed() > FOLLOW_WITHIN {
+            return Err(format!("{following} sockets follow their room, no more").into());
+        }
+    }
+    Ok(())
 }
 
 /// Answers pings, and says nothing.
@@ -60,5 +73,5 @@ fn rest(company: &mut Company, time: Duration) -> Result<(), Failure> {
     while began.elapsed() < time {
         company.turn(TURN, |_, _| {})?;
     }
-    company.is_whole()
+    Ok(())
 }

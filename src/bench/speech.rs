@@ -1,6 +1,7 @@
 //! How to speak with the server: Rookery, or one of those it is compared with.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::ValueEnum;
 use memchr::memmem;
@@ -24,16 +25,20 @@ pub enum Speech {
 pub enum Told<'a> {
     /// Something has to be said before anything else.
     Next(String),
-    /// The socket hears its room from now on.
+    /// The socket is greeted.
     Ready,
+    /// It comes too early; the server ends it, and wants it to come again after this.
+    SentAway(Duration),
     /// A message of ours, from its mark on.
     Message(&'a [u8]),
-    /// A message of ours was accepted: its body, from its mark on.
-    Accepted(&'a [u8]),
-    /// The server did not do what it was asked.
-    Refused,
-    /// Somebody came or left, in a frame of so many bytes.
-    Presence(usize),
+    /// A message of ours was accepted.
+    Accepted,
+    /// A message of ours was not: the whole frame.
+    Refused(&'a [u8]),
+    /// From now on it is told who comes and leaves.
+    Follows,
+    /// Who came or left, as a whole frame.
+    Presence(&'a [u8]),
     Other,
 }
 
@@ -56,8 +61,7 @@ impl Speech {
         )
     }
 
-    /// What a client says first, if anything; else it is ready. It may know its room up to a
-    /// position.
+    /// What a client says first, or waits for. It may know its room up to a position.
     pub fn first(self, room: &str, known: Option<&str>) -> Told<'static> {
         match self {
             Speech::Rookery => {
@@ -70,6 +74,11 @@ impl Speech {
             Speech::Plain => Told::Ready,
             Speech::SocketIo => Told::Other,
         }
+    }
+
+    /// Asks who is in a room, and to be told when that changes; of a hub alone.
+    pub fn follow(room: &str) -> String {
+        json!({"type": "presence", "ref": "follow", "room": room}).to_string()
     }
 
     /// A message to a room. The body needs no escaping.
@@ -93,20 +102,26 @@ impl Speech {
     }
 }
 
-/// The hub writes the type first, and that of an answer before what it is about.
+/// The hub writes the type of most frames first, and the ref of an answer before what it is about.
+/// So most are known by how they begin, and nothing is parsed.
 fn rookery(frame: &[u8]) -> Told<'_> {
-    if frame.starts_with(br#"{"type":"message""#) {
-        return marked(frame).map_or(Told::Other, Told::Message);
-    }
-    if frame.starts_with(br#"{"type":"ok","ref":"send""#) {
-        return marked(frame).map_or(Told::Other, Told::Accepted);
-    }
+    let begins = |with: &str| frame.starts_with(with.as_bytes());
     match frame {
-        frame if frame.starts_with(br#"{"type":"ok","ref":"hello""#) => Told::Ready,
-        frame if frame.starts_with(br#"{"type":"error""#) => Told::Refused,
-        frame if frame.starts_with(br#"{"type":"presence""#) => Told::Presence(frame.len()),
+        _ if begins(r#"{"type":"message""#) => marked(frame).map_or(Told::Other, Told::Message),
+        _ if begins(r#"{"type":"ok","ref":"send""#) => Told::Accepted,
+        _ if begins(r#"{"type":"error","ref":"send""#) => Told::Refused(frame),
+        _ if begins(r#"{"type":"presence""#) => Told::Presence(frame),
+        _ if begins(r#"{"type":"ok","ref":"follow""#) => Told::Follows,
+        _ if begins(r#"{"type":"ok","ref":"hello""#) => Told::Ready,
+        _ if begins(r#"{"type":"error","ref":"hello""#) => sent_away(frame),
         _ => Told::Other,
     }
+}
+
+fn sent_away(frame: &[u8]) -> Told<'_> {
+    let error: serde_json::Value = serde_json::from_slice(frame).unwrap_or_default();
+    let wait = error["retry_after"].as_u64().map(Duration::from_secs);
+    wait.map_or(Told::Refused(frame), Told::SentAway)
 }
 
 /// Engine.IO 4 and Socket.IO 5: a digit for the kind of packet, and one more for that of its event.
@@ -127,6 +142,10 @@ fn marked(frame: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::message::example;
+    use crate::core::room::{Event, Mentions};
+    use crate::core::types::{MessageId, Position, RoomId, UserId};
+    use crate::core::wire;
 
     #[test]
     fn the_hub_is_understood() {
@@ -134,19 +153,28 @@ mod tests {
         let message = r#"{"type":"message","room":"7","message":{"body":"bench:1"}}"#;
         assert_eq!(hear(message), Told::Message(br#"bench:1"}}"#));
         let accepted = r#"{"type":"ok","ref":"send","message":{"body":"bench:1"}}"#;
-        assert_eq!(hear(accepted), Told::Accepted(br#"bench:1"}}"#));
+        assert_eq!(hear(accepted), Told::Accepted);
         assert_eq!(hear(r#"{"type":"ok","ref":"hello","user":{}}"#), Told::Ready);
-        assert_eq!(hear(r#"{"type":"error","ref":"send","code":"x"}"#), Told::Refused);
-        assert_eq!(hear(r#"{"type":"presence","users":[]}"#), Told::Presence(30));
         assert_eq!(hear(r#"{"type":"read","room":"7"}"#), Told::Other);
     }
 
     #[test]
-    fn the_order_of_fields_is_that_of_the_hub() {
-        use crate::core::wire;
-        let reference = Some(json!("hello"));
-        assert_eq!(rookery(&wire::ok(&reference, json!({"a": 1}))), Told::Ready);
-        assert_eq!(rookery(&wire::error(&reference, "x", "y", true)), Told::Refused);
+    fn frames_begin_as_the_hub_begins_them() {
+        let (room, position) = (RoomId::Group(7), Position(9));
+        let mut message = example(MessageId(1), position);
+        message.body = Some("bench:1".into());
+        let said = Event::Message { message, mentions: Mentions::default() };
+        assert!(matches!(rookery(&wire::event(room, position, &said)), Told::Message(_)));
+        let by = |reference: &str| Some(json!(reference));
+        assert_eq!(rookery(&wire::ok(&by("send"), json!({"message": 1}))), Told::Accepted);
+        assert_eq!(rookery(&wire::ok(&by("hello"), json!({"user": 1}))), Told::Ready);
+        assert_eq!(rookery(&wire::ok(&by("follow"), json!({"users": []}))), Told::Follows);
+        let error = wire::error(&by("send"), "x", "y", true);
+        assert_eq!(rookery(&error), Told::Refused(&error));
+        let later = wire::later(&by("hello"), "unavailable", "later", 7);
+        assert_eq!(rookery(&later), Told::SentAway(Duration::from_secs(7)));
+        assert!(matches!(rookery(&wire::presence(&[])), Told::Presence(_)));
+        assert_eq!(rookery(&wire::typing(room, UserId(1))), Told::Other);
     }
 
     #[test]

@@ -14,7 +14,11 @@ const NUMBER: usize = 8;
 const TIME: usize = 12;
 /// Bytes of a body at the least.
 pub const SMALLEST: usize = MARK.len() + NUMBER + 1 + TIME + 1;
+/// How long a hub that works may take until everybody has heard what was said last.
+pub const PATIENCE: Duration = Duration::from_secs(30);
 const TURN: Duration = Duration::from_millis(2);
+/// Messages that are said without hearing in between.
+const IN_ONE_BREATH: usize = 200;
 /// Where there are very many deliveries, those of every so manieth message are timed.
 const TIMED: u32 = 16;
 
@@ -27,18 +31,15 @@ pub enum Pace {
     Window(usize),
 }
 
-/// How long a hub that works may take until everybody has heard what was said last.
-pub const PATIENCE: Duration = Duration::from_secs(30);
-
 /// What came of it.
 #[derive(Debug, Default)]
 pub struct Heard {
     pub said: u64,
     pub accepted: u64,
-    pub refused: u64,
-    /// While it was measured.
+    /// In all, and while it was measured.
+    pub all_deliveries: u64,
     pub deliveries: u64,
-    /// Heard twice, in another order than by others, or unreadable.
+    /// Heard twice, in another order than by others or than they were said, or unreadable.
     pub wrong: u64,
     pub times: Times,
 }
@@ -52,7 +53,7 @@ pub struct Talk<'a> {
     heard_by: Vec<usize>,
     pace: Pace,
     padding: String,
-    clock: Instant,
+    began: Instant,
     heard: Heard,
     is_measured: bool,
 }
@@ -67,14 +68,10 @@ impl<'a> Talk<'a> {
             company,
             pace,
             padding: "x".repeat(size.saturating_sub(SMALLEST)),
-            clock: Instant::now(),
+            began: Instant::now(),
             heard: Heard::default(),
             is_measured: false,
         }
-    }
-
-    pub fn company(&mut self) -> &mut Company {
-        self.company
     }
 
     /// What is heard from now on is measured, or no more.
@@ -82,34 +79,50 @@ impl<'a> Talk<'a> {
         self.is_measured = is_measured;
     }
 
+    /// Messages so far.
+    pub fn said(&self) -> u64 {
+        self.heard.said
+    }
+
     /// Talks for so long.
     pub fn go_on(&mut self, time: Duration) -> Result<(), Failure> {
+        self.go_on_while(|elapsed| elapsed < time, |_, _| {})
+    }
+
+    /// Talks for as long as this says of the time since; what is heard in other rooms is told with its
+    /// socket.
+    pub fn go_on_while(
+        &mut self,
+        mut goes_on: impl FnMut(Duration) -> bool,
+        mut elsewhere: impl FnMut(usize, &Told<'_>),
+    ) -> Result<(), Failure> {
         let began = Instant::now();
-        let said: Vec<u32> = self.rooms.iter().map(|room| room.said).collect();
-        while began.elapsed() < time {
+        while goes_on(began.elapsed()) {
             match self.pace {
-                Pace::Rate(rate) => self.say_what_is_due(rate, began, &said),
+                Pace::Rate(rate) => self.say_what_is_due(rate),
                 Pace::Window(window) => self.fill(window),
             }
-            self.turn()?;
+            self.turn(&mut elsewhere)?;
         }
-        self.company.is_whole()
+        Ok(())
     }
 
     /// Says nothing more, and waits until everybody has heard everything, but no longer than this.
-    /// What is missing then is an error, and so is what was heard twice or in another order.
+    ///
+    /// # Errors
+    ///
+    /// What is missing then, and what was heard twice or in another order.
     pub fn end(mut self, patience: Duration) -> Result<Heard, Failure> {
         let began = Instant::now();
         while !self.is_over() && began.elapsed() < patience {
-            self.turn()?;
+            self.turn(&mut |_, _| {})?;
         }
         let missing: usize = self.rooms.iter().map(Room::missing).sum();
-        let Heard { wrong, refused, said, accepted, .. } = self.heard;
-        if missing > 0 || wrong > 0 || !self.is_over() {
-            let answers = format!("{accepted} were accepted and {refused} refused");
+        let Heard { wrong, said, accepted, .. } = self.heard;
+        if wrong > 0 || !self.is_over() {
             return Err(format!(
-                "of {said} messages {answers}; {missing} deliveries are missing, and {wrong} came \
-                 twice or in another order"
+                "of {said} messages {accepted} were accepted; {missing} deliveries are missing; \
+                 {wrong} came twice or out of order"
             )
             .into());
         }
@@ -126,57 +139,72 @@ impl<'a> Talk<'a> {
     }
 
     /// The rooms begin one after the other, spread over the time between two messages.
-    fn say_what_is_due(&mut self, rate: f64, began: Instant, said: &[u32]) {
-        let (seconds, rooms) = (began.elapsed().as_secs_f64(), self.rooms.len());
-        for (room, before) in said.iter().enumerate() {
+    fn say_what_is_due(&mut self, rate: f64) {
+        let (seconds, rooms) = (self.began.elapsed().as_secs_f64(), self.rooms.len());
+        for room in 0..rooms {
             let due = seconds * rate + room as f64 / rooms as f64;
-            while f64::from(self.rooms[room].said - before) + 1.0 <= due {
+            while f64::from(self.rooms[room].said) + 1.0 <= due {
                 self.say(room);
             }
         }
     }
 
     fn fill(&mut self, window: usize) {
+        let before = self.heard.said;
         for room in 0..self.rooms.len() {
             while self.rooms[room].under_way() < window {
                 self.say(room);
+                if self.heard.said >= before + IN_ONE_BREATH as u64 {
+                    return;
+                }
             }
         }
     }
 
     fn say(&mut self, room: usize) {
         let (number, socket) = self.rooms[room].next();
-        let now = self.clock.elapsed().as_micros();
+        let now = self.began.elapsed().as_micros();
         let body = format!("{MARK}{number:0NUMBER$x}:{now:0TIME$x}:{}", self.padding);
         self.company.say_in(self.first_room + room, socket, &body);
         self.heard.said += 1;
     }
 
-    fn turn(&mut self) -> Result<(), Failure> {
-        let Talk { company, first_room, rooms, heard_by, pace, clock, heard, is_measured, .. } = self;
+    fn turn(&mut self, elsewhere: &mut impl FnMut(usize, &Told<'_>)) -> Result<(), Failure> {
+        let Talk { company, first_room, rooms, heard_by, pace, began, heard, is_measured, .. } =
+            self;
         let timed = if matches!(pace, Pace::Window(_)) { TIMED } else { 1 };
-        company.turn(TURN, |(socket, room), told| match told {
-            Told::Message(body) => {
-                let room = room.checked_sub(*first_room).and_then(|room| rooms.get_mut(room));
-                let Some(room) = room else { return };
-                let nth = heard_by[socket];
-                heard_by[socket] += 1;
-                let Some((message, said_at)) = read(body).filter(|(message, _)| room.hear(nth, *message))
-                else {
-                    heard.wrong += 1;
-                    return;
-                };
-                if *is_measured {
-                    heard.deliveries += 1;
-                    if message % timed == 0 {
-                        heard.times.add(clock.elapsed().saturating_sub(said_at));
+        let mut refused = None;
+        company.turn(TURN, |(socket, room), told| {
+            let ours = room.checked_sub(*first_room).and_then(|room| rooms.get_mut(room));
+            match (ours, told) {
+                (None, told) => elsewhere(socket, &told),
+                (Some(room), Told::Message(body)) => {
+                    let nth = heard_by[socket];
+                    heard_by[socket] += 1;
+                    heard.all_deliveries += 1;
+                    let message = read(body).filter(|(message, _)| room.hear(nth, *message));
+                    let Some((message, said_at)) = message else {
+                        heard.wrong += 1;
+                        return;
+                    };
+                    if *is_measured {
+                        heard.deliveries += 1;
+                        if message % timed == 0 {
+                            heard.times.add(began.elapsed().saturating_sub(said_at));
+                        }
                     }
                 }
+                (Some(_), Told::Accepted) => heard.accepted += 1,
+                (Some(_), Told::Refused(frame)) => {
+                    refused = Some(String::from_utf8_lossy(frame).into_owned());
+                }
+                _ => {}
             }
-            Told::Accepted(_) => heard.accepted += 1,
-            Told::Refused => heard.refused += 1,
-            Told::Next(_) | Told::Ready | Told::Presence(_) | Told::Other => {}
-        })
+        })?;
+        match refused {
+            Some(frame) => Err(format!("the hub refuses a message: {frame}").into()),
+            None => Ok(()),
+        }
     }
 }
 
@@ -187,7 +215,8 @@ struct Room {
     said: u32,
     /// The messages in the order in which somebody heard them first.
     order: Vec<u32>,
-    is_heard: Vec<bool>,
+    /// The last of each sender's messages in it.
+    last: Vec<Option<u32>>,
     /// Of the first messages of the order everybody has heard so many.
     done: usize,
     /// How many have heard each of those that follow.
@@ -196,16 +225,20 @@ struct Room {
 
 impl Room {
     fn of(sockets: Range<usize>) -> Room {
-        let (order, is_heard, counts) = (Vec::new(), Vec::new(), VecDeque::new());
-        Room { sockets, said: 0, order, is_heard, done: 0, counts }
+        let last = vec![None; sockets.len()];
+        Room { sockets, said: 0, order: Vec::new(), last, done: 0, counts: VecDeque::new() }
     }
 
-    /// The number of the next message, and the socket that says it: everybody in turn.
+    /// Whose a message is: everybody says one in turn.
+    fn sender(&self, message: u32) -> usize {
+        message as usize % self.sockets.len().max(1)
+    }
+
+    /// The number of the next message, and the socket that says it.
     fn next(&mut self) -> (u32, usize) {
         let number = self.said;
         self.said += 1;
-        self.is_heard.push(false);
-        (number, self.sockets.start + number as usize % self.sockets.len().max(1))
+        (number, self.sockets.start + self.sender(number))
     }
 
     /// Messages that not everybody has heard.
@@ -213,14 +246,16 @@ impl Room {
         self.said as usize - self.done
     }
 
-    /// Somebody heard this as their `nth`; says whether that was right.
+    /// Somebody heard this as their `nth`; says whether that was right: it was said, and not heard
+    /// before, after what its sender said before it, and where the others heard it.
     fn hear(&mut self, nth: usize, message: u32) -> bool {
         if nth == self.order.len() {
-            match self.is_heard.get_mut(message as usize) {
-                Some(is_heard) if !*is_heard => *is_heard = true,
-                // Never said, or heard before.
-                _ => return false,
+            let sender = self.sender(message);
+            let is_next = message < self.said && self.last.get(sender) < Some(&Some(message));
+            if !is_next {
+                return false;
             }
+            self.last[sender] = Some(message);
             self.order.push(message);
             self.counts.push_back(0);
         }
@@ -287,5 +322,13 @@ mod tests {
         assert!(!room.hear(2, 1), "a repeat");
         assert!(!room.hear(2, 7), "never said");
         assert_eq!(room.missing(), 4);
+    }
+
+    #[test]
+    fn the_order_of_each_sender_stays() {
+        let mut room = two_who_said(4);
+        assert!(room.hear(0, 2));
+        assert!(!room.hear(1, 0), "said before the other");
+        assert!(room.hear(1, 1));
     }
 }

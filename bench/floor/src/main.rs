@@ -49,17 +49,24 @@ struct Floor {
 fn main() -> io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".into());
     let address: SocketAddr = address.parse().map_err(io::Error::other)?;
-    raise_open_files();
+    raise_open_files()?;
     let listener = TcpListener::bind(address)?;
     println!("listening on {}", listener.local_addr()?);
     Floor::on(listener)?.serve()
 }
 
-/// As many sockets as the system allows; fewer will do where it does not.
-fn raise_open_files() {
-    let wanted = libc::rlimit { rlim_cur: 1 << 20, rlim_max: 1 << 20 };
-    // SAFETY: a pointer to a whole structure.
-    unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) };
+/// As many sockets as the system allows, beyond the hard limit if it lets us.
+fn raise_open_files() -> io::Result<()> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: pointers to whole structures, here and below.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let set = |most: u64| {
+        let wanted = libc::rlimit { rlim_cur: most, rlim_max: most.max(limit.rlim_max) };
+        unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) == 0 }
+    };
+    if set(1 << 20) || set(limit.rlim_max) { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 impl Floor {
@@ -92,7 +99,8 @@ impl Floor {
                         if event.is_writable() {
                             self.write(number, &[]);
                         }
-                        self.read(number);
+                        let to_the_end = event.is_read_closed() || event.is_error();
+                        self.read(number, to_the_end);
                     }
                 }
             }
@@ -105,7 +113,9 @@ impl Floor {
             let mut stream = match self.listener.accept() {
                 Ok((stream, _)) => stream,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
-                Err(_) => continue,
+                // It was gone before it was accepted.
+                Err(error) if error.kind() == ErrorKind::ConnectionAborted => continue,
+                Err(error) => return Err(error),
             };
             let number = self.free.pop().unwrap_or_else(|| {
                 self.sockets.push(None);
@@ -119,14 +129,17 @@ impl Floor {
         }
     }
 
-    fn read(&mut self, number: usize) {
-        loop {
-            let Some(socket) = &mut self.sockets[number] else { return };
+    /// A read that did not fill the buffer has taken all that there was.
+    fn read(&mut self, number: usize, to_the_end: bool) {
+        while let Some(socket) = &mut self.sockets[number] {
             match socket.stream.read(&mut self.buffer) {
                 Ok(0) => return self.end(number),
                 Ok(count) => {
                     socket.part.extend_from_slice(&self.buffer[..count]);
                     self.take_in(number);
+                    if count < BUFFER && !to_the_end {
+                        return;
+                    }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -147,7 +160,8 @@ impl Floor {
                     return;
                 };
                 used = end + 4;
-                let path = String::from_utf8_lossy(&bytes).split(' ').nth(1).unwrap_or("/").to_owned();
+                let request = String::from_utf8_lossy(&bytes);
+                let path = request.split(' ').nth(1).unwrap_or("/").to_owned();
                 let room = *self.by_path.entry(path).or_insert_with(|| {
                     self.rooms.push(Room::default());
                     self.rooms.len() - 1
@@ -179,10 +193,12 @@ impl Floor {
 
     fn broadcast(&mut self) {
         for room in std::mem::take(&mut self.spoken) {
-            let frames = std::mem::take(&mut self.rooms[room].frames);
+            let mut frames = std::mem::take(&mut self.rooms[room].frames);
             for at in (0..self.rooms[room].sockets.len()).rev() {
                 self.write(self.rooms[room].sockets[at], &frames);
             }
+            frames.clear();
+            self.rooms[room].frames = frames;
         }
     }
 
@@ -190,6 +206,9 @@ impl Floor {
         const MOST: usize = 1 << 20;
         let Some(socket) = &mut self.sockets[number] else { return };
         if socket.left.is_empty() {
+            if bytes.is_empty() {
+                return;
+            }
             let taken = socket.stream.write(bytes).unwrap_or(0);
             socket.left.extend_from_slice(&bytes[taken..]);
         } else {
