@@ -1,7 +1,7 @@
 //! The actors: each takes a message, asks the core, carries out the effects.
 //!
 //! Follow a line of chat by reading `session`, `room`, `bridge`, then `room` again and
-//! `outbound`; `persister` writes it down meanwhile, and `presence` and `signals` carry what is
+//! `outbound` and `writer`; `persister` writes it down meanwhile, and `presence` and `signals` carry what is
 //! not worth keeping.
 
 pub mod activity;
@@ -24,6 +24,7 @@ pub mod room;
 pub mod session;
 pub mod signals;
 pub mod watermarks;
+pub mod writer;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};

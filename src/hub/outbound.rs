@@ -1,27 +1,22 @@
-//! The outbound queue of one socket, and the task that writes it.
+//! The outbound queue of one socket.
 //!
-//! Rooms push ready frames, the same bytes to everyone; the writer sends what has gathered in one
-//! go. The queue is capped in bytes: a socket that does not read is cut off with 4408, and what
-//! waited for it is given back at once. It resumes from its position when it comes again.
+//! Rooms push ready frames, the same bytes to everyone; the writer of the socket's thread sends what
+//! has gathered in one go (`writer.rs`). The queue is capped in bytes: a socket that does not read is
+//! cut off with 4408, and what waited for it is given back at once. It resumes from its position
+//! when it comes again.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix_http::ws::{CloseCode, CloseReason, OpCode, Parser};
 use bytes::{Bytes, BytesMut};
-use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
-/// A reader that takes longer than this for what was written is gone.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a close frame may take to leave, and the peer to answer it.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+use super::writer::Writer;
+
 /// Frames in one write at the most.
-const FRAMES_A_WRITE: usize = 64;
+pub const FRAMES_A_WRITE: usize = 64;
 
 /// Why the server ends a socket. 4400-4499: come back and resume; 4500-4599: do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +43,8 @@ pub enum Ending {
 }
 
 impl Ending {
-    fn reason(self) -> CloseReason {
+    /// As it stands in the close frame.
+    pub fn reason(self) -> CloseReason {
         let (code, description) = match self {
             Ending::Normal => (1000, ""),
             Ending::ProtocolError => (1002, "protocol error"),
@@ -88,23 +84,60 @@ fn frame(payload: &[u8], kind: OpCode) -> Bytes {
     bytes.freeze()
 }
 
+/// Who writes what is queued.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Turn {
+    /// Nobody: there is no connection yet.
+    #[default]
+    Unconnected,
+    /// Nobody, since nothing waits.
+    Resting,
+    /// The writer of its thread, soon.
+    Due,
+    /// A task of its own: the kernel is full, or the socket ends.
+    Apart,
+}
+
 #[derive(Debug, Default)]
 struct State {
     frames: VecDeque<Bytes>,
+    /// Of what waits, and of what is being written.
     bytes: usize,
     /// Answers that need not wait for the cork.
     early: VecDeque<Bytes>,
     /// Events wait until `hello` has been answered.
     corked: bool,
     ending: Option<Ending>,
-    /// The writer has gone; nothing can be said any more.
+    turn: Turn,
+    /// The connection has gone; nothing can be said any more.
     gone: bool,
+}
+
+impl State {
+    fn has_work(&self) -> bool {
+        !self.early.is_empty() || (!self.corked && !self.frames.is_empty()) || self.ending.is_some()
+    }
+}
+
+/// What is to be done next for a socket.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Write these.
+    Write,
+    /// All is written.
+    Rest,
+    /// All is written, and the socket ends.
+    End(Ending),
 }
 
 /// Shared by everyone who has something to say to one socket.
 #[derive(Debug)]
 pub struct Outbound {
     state: Mutex<State>,
+    writer: OnceLock<Arc<Writer>>,
+    /// With whoever is to write; the task that writes apart takes it out.
+    connection: Mutex<Option<OwnedWriteHalf>>,
+    /// For the task that writes apart.
     changed: Notify,
     /// The other side closed, or its connection ended.
     heard_close: Notify,
@@ -115,6 +148,8 @@ impl Outbound {
     pub fn new(max_bytes: usize) -> Arc<Outbound> {
         Arc::new(Outbound {
             state: Mutex::new(State { corked: true, ..State::default() }),
+            writer: OnceLock::new(),
+            connection: Mutex::new(None),
             changed: Notify::new(),
             heard_close: Notify::new(),
             max_bytes,
@@ -126,59 +161,91 @@ impl Outbound {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The connection is there: what waits is written by the writer of this thread.
+    pub fn connect(self: &Arc<Self>, connection: OwnedWriteHalf, writer: Arc<Writer>) {
+        self.put_connection(connection);
+        let _ = self.writer.set(writer);
+        let mut state = self.state();
+        state.turn = Turn::Resting;
+        self.call_writer(state);
+    }
+
     /// Queues a frame. Past the cap the socket ends with 4408. Returns whether it is still open.
-    pub fn push(&self, frame: Bytes) -> bool {
+    pub fn push(self: &Arc<Self>, frame: Bytes) -> bool {
+        self.push_all(std::slice::from_ref(&frame))
+    }
+
+    /// Queues frames that follow each other, to be written together.
+    pub fn push_all(self: &Arc<Self>, frames: &[Bytes]) -> bool {
         let mut state = self.state();
         if state.gone || state.ending.is_some() {
             return false;
         }
-        // Checked before adding: one answer larger than the cap may still go out alone.
-        if state.bytes > self.max_bytes {
-            state.ending = Some(Ending::TooSlow);
-            state.frames = VecDeque::new();
-            metrics::counter!("rookery_sockets_too_slow_total").increment(1);
-        } else {
+        for frame in frames {
+            // Checked before adding: one answer larger than the cap may still go out alone.
+            if state.bytes > self.max_bytes {
+                state.ending = Some(Ending::TooSlow);
+                state.frames = VecDeque::new();
+                metrics::counter!("rookery_sockets_too_slow_total").increment(1);
+                break;
+            }
             state.bytes += frame.len();
-            state.frames.push_back(frame);
+            state.frames.push_back(frame.clone());
         }
         let open = state.ending.is_none();
-        drop(state);
-        self.changed.notify_one();
+        self.call_writer(state);
         open
     }
 
     /// Queues an answer that goes out before the events that wait for `hello`.
-    pub fn push_early(&self, frame: Bytes) {
+    pub fn push_early(self: &Arc<Self>, frame: Bytes) {
         let mut state = self.state();
-        if state.ending.is_none() && state.early.len() < FRAMES_A_WRITE {
+        if state.ending.is_none() && !state.gone && state.early.len() < FRAMES_A_WRITE {
             state.bytes += frame.len();
             state.early.push_back(frame);
         }
-        drop(state);
-        self.changed.notify_one();
+        self.call_writer(state);
     }
 
     /// Puts the answer to `hello` before the events that came meanwhile, and lets all out.
-    pub fn uncork(&self, first: Bytes) {
+    pub fn uncork(self: &Arc<Self>, first: Bytes) {
         self.push_early(first);
         self.let_out();
     }
 
     /// Lets out what waits, and all that follows.
-    pub fn let_out(&self) {
-        self.state().corked = false;
-        self.changed.notify_one();
+    pub fn let_out(self: &Arc<Self>) {
+        let mut state = self.state();
+        state.corked = false;
+        self.call_writer(state);
     }
 
     /// Ends the socket after what is queued, which stays in order before the close frame.
-    pub fn end(&self, ending: Ending) {
+    pub fn end(self: &Arc<Self>, ending: Ending) {
         let mut state = self.state();
         if state.ending.is_none() {
             state.ending = Some(ending);
         }
         state.corked = false;
-        drop(state);
-        self.changed.notify_one();
+        self.call_writer(state);
+    }
+
+    /// Something has changed: whoever writes has to know, if it is anything to be written.
+    fn call_writer(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        match state.turn {
+            Turn::Resting if state.has_work() => {
+                state.turn = Turn::Due;
+                drop(state);
+                if let Some(writer) = self.writer.get() {
+                    writer.call(self.clone());
+                }
+            }
+            Turn::Apart => {
+                drop(state);
+                self.changed.notify_one();
+            }
+            Turn::Unconnected | Turn::Resting | Turn::Due => {}
+        }
     }
 
     pub fn is_open(&self) -> bool {
@@ -196,107 +263,83 @@ impl Outbound {
     }
 
     /// The reader saw the other side close.
-    pub fn peer_closed(&self) {
+    pub fn peer_closed(self: &Arc<Self>) {
         self.end(Ending::Normal);
         self.heard_close.notify_one();
     }
 
-    fn take(&self, into: &mut Vec<Bytes>) -> Option<Ending> {
+    /// Until the other side has closed.
+    pub async fn until_peer_closed(&self) {
+        self.heard_close.notified().await;
+    }
+
+    /// For who writes: so many bytes are written; what follows is put into `frames`, which is
+    /// empty.
+    pub fn next(&self, written: usize, frames: &mut Vec<Bytes>) -> Next {
         let mut state = self.state();
-        into.extend(state.early.drain(..));
+        state.bytes = state.bytes.saturating_sub(written);
+        frames.extend(state.early.drain(..));
         if !state.corked {
-            let count = state.frames.len().min(FRAMES_A_WRITE);
-            into.extend(state.frames.drain(..count));
+            let count = state.frames.len().min(FRAMES_A_WRITE - frames.len());
+            frames.extend(state.frames.drain(..count));
         }
-        match into.is_empty() {
-            true => state.ending,
-            false => None,
+        match state.ending {
+            _ if !frames.is_empty() => Next::Write,
+            Some(ending) => {
+                state.turn = Turn::Apart;
+                Next::End(ending)
+            }
+            None => {
+                state.turn = Turn::Resting;
+                if state.frames.is_empty() {
+                    // An idle connection keeps no buffer.
+                    state.frames = VecDeque::new();
+                }
+                state.early = VecDeque::new();
+                Next::Rest
+            }
         }
     }
 
-    fn written(&self, bytes: usize) {
+    /// Whether it was cut off as too slow; what is in the kernel's hands may still leave.
+    pub fn is_too_slow(&self) -> bool {
+        self.state().ending == Some(Ending::TooSlow)
+    }
+
+    /// For the task that writes apart: until something has changed.
+    pub async fn until_changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// From now on a task of its own writes, with the connection that this returns.
+    pub fn set_apart(&self) -> Option<OwnedWriteHalf> {
+        self.state().turn = Turn::Apart;
+        self.take_connection()
+    }
+
+    /// Nothing can be said any more.
+    pub fn set_gone(&self) {
         let mut state = self.state();
-        state.bytes = state.bytes.saturating_sub(bytes);
-        if state.frames.is_empty() {
-            // An idle connection keeps no buffer.
-            state.frames = VecDeque::new();
-            state.early = VecDeque::new();
-        }
+        state.gone = true;
+        state.turn = Turn::Apart;
+        state.frames = VecDeque::new();
+        state.early = VecDeque::new();
     }
 
-    async fn too_slow(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if self.state().ending == Some(Ending::TooSlow) {
-                return;
-            }
-            changed.await;
-        }
+    fn connection(&self) -> MutexGuard<'_, Option<OwnedWriteHalf>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-/// Writes the queue to the socket until it ends, then closes the connection both ways.
-pub async fn drive(queue: Arc<Outbound>, mut socket: OwnedWriteHalf) {
-    let ending = write_until_end(&queue, &mut socket).await;
-    if let Some(ending) = ending {
-        let mut close = BytesMut::new();
-        Parser::write_close(&mut close, Some(ending.reason()), false);
-        let sent = timeout(CLOSE_TIMEOUT, socket.write_all(&close)).await;
-        if matches!(sent, Ok(Ok(()))) {
-            let _ = timeout(CLOSE_TIMEOUT, queue.heard_close.notified()).await;
-        }
+    /// What the connection makes of this; `None` where it is not here.
+    pub fn with_connection<T>(&self, write: impl FnOnce(&OwnedWriteHalf) -> T) -> Option<T> {
+        self.connection().as_ref().map(write)
     }
-    let mut state = queue.state();
-    state.gone = true;
-    state.frames = VecDeque::new();
-    drop(state);
-    let socket = socket2::SockRef::from(socket.as_ref());
-    if ending.is_none() || ending == Some(Ending::TooSlow) {
-        // The kernel drops what it still holds for a reader that does not read.
-        let _ = socket.set_linger(Some(Duration::ZERO));
-    }
-    let _ = socket.shutdown(std::net::Shutdown::Both);
-}
 
-/// Returns why it ended, or `None` where the connection is broken or a frame half written, so
-/// that no close frame can follow.
-async fn write_until_end(queue: &Outbound, socket: &mut OwnedWriteHalf) -> Option<Ending> {
-    let mut frames = Vec::new();
-    loop {
-        let changed = queue.changed.notified();
-        if let Some(ending) = queue.take(&mut frames) {
-            return Some(ending);
-        }
-        if frames.is_empty() {
-            changed.await;
-            continue;
-        }
-        let bytes = frames.iter().map(Bytes::len).sum();
-        let written = {
-            let write = timeout(WRITE_TIMEOUT, write_all(socket, &mut frames));
-            tokio::pin!(write);
-            tokio::select! {
-                written = &mut write => written,
-                // It may be about to catch up, and a close frame can only follow a whole frame.
-                () = queue.too_slow() => timeout(CLOSE_TIMEOUT, write).await.ok()?,
-            }
-        };
-        match written {
-            Ok(Ok(())) => queue.written(bytes),
-            Ok(Err(_)) | Err(_) => return None,
-        }
-        frames.clear();
+    pub fn take_connection(&self) -> Option<OwnedWriteHalf> {
+        self.connection().take()
     }
-}
 
-async fn write_all(socket: &mut OwnedWriteHalf, frames: &mut [Bytes]) -> std::io::Result<()> {
-    let mut slices: Vec<IoSlice> = frames.iter().map(|frame| IoSlice::new(frame)).collect();
-    let mut left = &mut slices[..];
-    while !left.is_empty() {
-        match socket.write_vectored(left).await? {
-            0 => return Err(std::io::ErrorKind::WriteZero.into()),
-            written => IoSlice::advance_slices(&mut left, written),
-        }
+    pub fn put_connection(&self, connection: OwnedWriteHalf) {
+        *self.connection() = Some(connection);
     }
-    Ok(())
 }

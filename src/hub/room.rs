@@ -101,6 +101,14 @@ struct Pending {
     since: Instant,
 }
 
+/// What was folded in and is yet to be told: the messages in their order, and those who wait to hear
+/// that theirs was accepted.
+#[derive(Default)]
+struct Said {
+    frames: Vec<Bytes>,
+    answers: Vec<(Pending, Position, Arc<Event>)>,
+}
+
 pub struct RoomActor {
     hub: Arc<Hub>,
     id: RoomId,
@@ -115,6 +123,7 @@ pub struct RoomActor {
     parting: Vec<SessionHandle>,
     /// Published, not read back yet.
     pending: HashMap<Uuid, Pending>,
+    said: Said,
     held_up: HeldUp,
     /// The first offset that this actor's state does not have.
     next: i64,
@@ -138,6 +147,7 @@ impl RoomActor {
             told: Told::default(),
             parting: Vec::new(),
             pending: HashMap::new(),
+            said: Said::default(),
             held_up: HeldUp::default(),
             next: 0,
             used_at: Instant::now(),
@@ -160,7 +170,14 @@ impl RoomActor {
         }
     }
 
-    /// Folds in an entry that came back from the log, and tells everyone what it did.
+    /// Folds in entries that came back from the log, and tells everyone what they did: each listener
+    /// once, however many they are.
+    fn fold_all(&mut self, entries: &[Arc<Entry>]) {
+        entries.iter().for_each(|entry| self.fold(entry));
+        self.tell_what_was_said();
+    }
+
+    /// Folds in one entry.
     fn fold(&mut self, entry: &Entry) {
         // The snapshot may have been ahead of what this instance had read of the log.
         if entry.offset < self.next {
@@ -180,10 +197,7 @@ impl RoomActor {
             Ok(event) => {
                 let (position, event) = (place.position(), Arc::new(event));
                 self.announce(position, &event);
-                if let Some(pending) = pending {
-                    metrics::histogram!("rookery_accept_seconds").record(pending.since.elapsed());
-                    pending.reply.answer(Outcome::Accepted { position, event });
-                }
+                self.said.answers.extend(pending.map(|pending| (pending, position, event)));
             }
             Err(refusal) => {
                 if let Some(pending) = pending {
@@ -196,6 +210,30 @@ impl RoomActor {
     /// Encodes once; the same bytes go to every listener.
     fn announce(&mut self, position: Position, event: &Arc<Event>) {
         let frame = self.kept.push(position, event.clone());
+        if matches!(**event, Event::Message { .. }) && !self.has_simple_listeners() {
+            return self.said.frames.push(frame);
+        }
+        self.tell_what_was_said();
+        self.announce_apart(frame, position, event);
+    }
+
+    /// Messages go to everyone as they are, so those that came together are told together; the
+    /// senders have their answers then.
+    fn tell_what_was_said(&mut self) {
+        let Said { frames, answers } = std::mem::take(&mut self.said);
+        if !frames.is_empty() {
+            let told = (frames.len() * self.listeners.len()) as u64;
+            metrics::counter!("rookery_deliveries_total").increment(told);
+            self.listeners.retain(|listener| listener.outbound.push_all(&frames));
+        }
+        for (pending, position, event) in answers {
+            metrics::histogram!("rookery_accept_seconds").record(pending.since.elapsed());
+            pending.reply.answer(Outcome::Accepted { position, event });
+        }
+    }
+
+    /// What changes who listens, or is not the same for everyone.
+    fn announce_apart(&mut self, frame: Bytes, position: Position, event: &Arc<Event>) {
         let mut reloading = Vec::new();
         match &**event {
             Event::RoomCreated { members, .. } => {
@@ -252,9 +290,13 @@ impl RoomActor {
         apart.intersection(&here).map(|user| (*user, own(*user))).collect()
     }
 
+    fn has_simple_listeners(&self) -> bool {
+        self.listeners.iter().any(|other| other.dialect != Dialect::Rookery)
+    }
+
     /// The frame for sockets of the simple API, if there are any here and it tells them something.
     fn simple_frame(&self, event: &Event) -> Option<Bytes> {
-        let any = self.listeners.iter().any(|other| other.dialect != Dialect::Rookery);
+        let any = self.has_simple_listeners();
         any.then(|| simple::event(event)).flatten().map(|line| text_frame(&line))
     }
 
@@ -345,7 +387,7 @@ impl Actor for RoomActor {
                 actor.room = woken.room;
                 actor.next = woken.from;
                 actor.kept.begin(woken.from);
-                woken.tail.iter().for_each(|entry| actor.fold(entry));
+                actor.fold_all(&woken.tail);
             }
             None => {
                 actor.hub.rooms.retire(actor.id, &ctx.address());
@@ -412,7 +454,7 @@ impl Handler<Fed> for RoomActor {
     type Result = ();
 
     fn handle(&mut self, Fed(entries): Fed, _: &mut Self::Context) {
-        entries.iter().for_each(|entry| self.fold(entry));
+        self.fold_all(&entries);
     }
 }
 

@@ -112,7 +112,7 @@ impl Session {
         self.handle.user
     }
 
-    fn outbound(&self) -> &Outbound {
+    fn outbound(&self) -> &Arc<Outbound> {
         &self.handle.outbound
     }
 
