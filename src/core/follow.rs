@@ -186,8 +186,8 @@ mod tests {
     impl Follows {
         fn is_empty(&self) -> bool {
             let Follows { everyone, rooms, rooms_of, people, by_session } = self;
-            let is_empty = (rooms.is_empty(), rooms_of.is_empty(), by_session.is_empty());
-            everyone.is_empty() && people.is_empty() && is_empty == (true, true, true)
+            let by_room = rooms.is_empty() && rooms_of.is_empty();
+            by_room && everyone.is_empty() && people.is_empty() && by_session.is_empty()
         }
     }
 

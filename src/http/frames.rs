@@ -34,7 +34,8 @@ pub struct Frames<R = OwnedReadHalf> {
 impl<R> Frames<R> {
     /// Of what was read already, and what follows, with payloads of at most so many bytes.
     pub fn of(reader: R, begun: BytesMut, most: usize) -> Frames<R> {
-        Frames { reader, limited: Limited::to(most), part: begun, has_ended: false }
+        let part = if begun.is_empty() { BytesMut::new() } else { begun };
+        Frames { reader, limited: Limited::to(most), part, has_ended: false }
     }
 }
 

@@ -84,50 +84,43 @@ fn frame(payload: &[u8], kind: OpCode) -> Bytes {
     bytes.freeze()
 }
 
-/// Who writes what is queued.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Who has the connection.
+#[derive(Debug, Default)]
 enum Turn {
-    /// Nobody: there is no connection yet.
+    /// Nobody: there is none yet.
     #[default]
     Unconnected,
-    /// Nobody, since nothing waits.
-    Resting,
-    /// The writer of its thread, soon.
-    Due,
-    /// A task of its own: the kernel is full, or the socket ends.
-    Apart,
+    /// It lies here, since nothing waits.
+    Resting(OwnedWriteHalf),
+    /// The writer, or a task of its own.
+    Written,
+    /// Nobody any more: nothing can be said.
+    Gone,
 }
 
 #[derive(Debug, Default)]
 struct State {
     frames: VecDeque<Bytes>,
-    /// Of what waits, and of what is being written.
-    bytes: usize,
     /// Answers that need not wait for the cork.
     early: VecDeque<Bytes>,
+    /// What that weighs which is being written.
+    taken: usize,
+    /// What all that waits weighs, with what is being written.
+    weight: usize,
     /// Events wait until `hello` has been answered.
     corked: bool,
     ending: Option<Ending>,
     turn: Turn,
-    /// The connection has gone; nothing can be said any more.
-    gone: bool,
 }
 
 impl State {
+    fn is_open(&self) -> bool {
+        self.ending.is_none() && !matches!(self.turn, Turn::Gone)
+    }
+
     fn has_work(&self) -> bool {
         !self.early.is_empty() || (!self.corked && !self.frames.is_empty()) || self.ending.is_some()
     }
-}
-
-/// What is to be done next for a socket.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Write these.
-    Write,
-    /// All is written.
-    Rest,
-    /// All is written, and the socket ends.
-    End(Ending),
 }
 
 /// Shared by everyone who has something to say to one socket.
@@ -135,10 +128,8 @@ pub enum Next {
 pub struct Outbound {
     state: Mutex<State>,
     writer: OnceLock<Arc<Writer>>,
-    /// With whoever is to write; the task that writes apart takes it out.
-    connection: Mutex<Option<OwnedWriteHalf>>,
-    /// For the task that writes apart.
-    changed: Notify,
+    /// It was found too slow.
+    cut_off: Notify,
     /// The other side closed, or its connection ended.
     heard_close: Notify,
     max_bytes: usize,
@@ -149,8 +140,7 @@ impl Outbound {
         Arc::new(Outbound {
             state: Mutex::new(State { corked: true, ..State::default() }),
             writer: OnceLock::new(),
-            connection: Mutex::new(None),
-            changed: Notify::new(),
+            cut_off: Notify::new(),
             heard_close: Notify::new(),
             max_bytes,
         })
@@ -161,12 +151,11 @@ impl Outbound {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The connection is there: what waits is written by the writer of this thread.
+    /// There is a connection: what waits is written to it by this writer.
     pub fn connect(self: &Arc<Self>, connection: OwnedWriteHalf, writer: Arc<Writer>) {
-        self.put_connection(connection);
         let _ = self.writer.set(writer);
         let mut state = self.state();
-        state.turn = Turn::Resting;
+        state.turn = Turn::Resting(connection);
         self.call_writer(state);
     }
 
@@ -178,30 +167,31 @@ impl Outbound {
     /// Queues frames that follow each other, to be written together.
     pub fn push_all(self: &Arc<Self>, frames: &[Bytes]) -> bool {
         let mut state = self.state();
-        if state.gone || state.ending.is_some() {
+        if !state.is_open() {
             return false;
         }
         for frame in frames {
-            // Checked before adding: one answer larger than the cap may still go out alone.
-            if state.bytes > self.max_bytes {
+            if state.weight > self.max_bytes {
                 state.ending = Some(Ending::TooSlow);
                 state.frames = VecDeque::new();
+                state.weight = state.taken;
+                self.cut_off.notify_one();
                 metrics::counter!("rookery_sockets_too_slow_total").increment(1);
                 break;
             }
-            state.bytes += frame.len();
+            state.weight += self.weigh(frame);
             state.frames.push_back(frame.clone());
         }
-        let open = state.ending.is_none();
+        let is_open = state.is_open();
         self.call_writer(state);
-        open
+        is_open
     }
 
     /// Queues an answer that goes out before the events that wait for `hello`.
     pub fn push_early(self: &Arc<Self>, frame: Bytes) {
         let mut state = self.state();
-        if state.ending.is_none() && !state.gone && state.early.len() < FRAMES_A_WRITE {
-            state.bytes += frame.len();
+        if state.is_open() && state.early.len() < FRAMES_A_WRITE {
+            state.weight += self.weigh(&frame);
             state.early.push_back(frame);
         }
         self.call_writer(state);
@@ -230,32 +220,31 @@ impl Outbound {
         self.call_writer(state);
     }
 
-    /// Something has changed: whoever writes has to know, if it is anything to be written.
+    /// Gives the writer the connection, if there is something to be written and nobody has it.
     fn call_writer(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
-        match state.turn {
-            Turn::Resting if state.has_work() => {
-                state.turn = Turn::Due;
+        let Some(writer) = self.writer.get().filter(|_| state.has_work()) else { return };
+        match std::mem::replace(&mut state.turn, Turn::Written) {
+            Turn::Resting(connection) => {
                 drop(state);
-                if let Some(writer) = self.writer.get() {
-                    writer.call(self.clone());
-                }
+                writer.call(Due { outbound: self.clone(), connection });
             }
-            Turn::Apart => {
-                drop(state);
-                self.changed.notify_one();
-            }
-            Turn::Unconnected | Turn::Resting | Turn::Due => {}
+            turn => state.turn = turn,
         }
     }
 
     pub fn is_open(&self) -> bool {
-        let state = self.state();
-        state.ending.is_none() && !state.gone
+        self.state().is_open()
     }
 
-    /// Bytes that wait to be written.
+    /// In bytes, but no more than three quarters of the cap: a large answer to somebody who reads
+    /// leaves room for the events that follow it.
+    fn weigh(&self, frame: &Bytes) -> usize {
+        frame.len().min(self.max_bytes / 4 * 3)
+    }
+
+    /// Bytes that wait to be written, nearly.
     pub fn waiting(&self) -> usize {
-        self.state().bytes
+        self.state().weight
     }
 
     pub fn max_bytes(&self) -> usize {
@@ -273,73 +262,55 @@ impl Outbound {
         self.heard_close.notified().await;
     }
 
-    /// For who writes: so many bytes are written; what follows is put into `frames`, which is
-    /// empty.
-    pub fn next(&self, written: usize, frames: &mut Vec<Bytes>) -> Next {
+    /// Until it is found too slow.
+    pub async fn until_cut_off(&self) {
+        while self.state().ending != Some(Ending::TooSlow) {
+            self.cut_off.notified().await;
+        }
+    }
+
+    /// Takes what is to be written next; where there is nothing, returns whether and how the socket
+    /// ends.
+    pub fn take(&self, into: &mut Vec<Bytes>) -> Option<Ending> {
         let mut state = self.state();
-        state.bytes = state.bytes.saturating_sub(written);
-        frames.extend(state.early.drain(..));
+        into.extend(state.early.drain(..));
         if !state.corked {
-            let count = state.frames.len().min(FRAMES_A_WRITE - frames.len());
-            frames.extend(state.frames.drain(..count));
+            let count = state.frames.len().min(FRAMES_A_WRITE.saturating_sub(into.len()));
+            into.extend(state.frames.drain(..count));
         }
-        match state.ending {
-            _ if !frames.is_empty() => Next::Write,
-            Some(ending) => {
-                state.turn = Turn::Apart;
-                Next::End(ending)
-            }
-            None => {
-                state.turn = Turn::Resting;
-                if state.frames.is_empty() {
-                    // An idle connection keeps no buffer.
-                    state.frames = VecDeque::new();
-                }
-                state.early = VecDeque::new();
-                Next::Rest
-            }
+        state.taken = into.iter().map(|frame| self.weigh(frame)).sum();
+        state.ending.filter(|_| into.is_empty())
+    }
+
+    /// What was taken is written. Takes the connection back where nothing more waits.
+    pub fn written(self: Arc<Self>, connection: OwnedWriteHalf) -> Option<Due> {
+        let mut state = self.state();
+        state.weight -= std::mem::take(&mut state.taken);
+        if state.has_work() {
+            drop(state);
+            return Some(Due { outbound: self, connection });
         }
-    }
-
-    /// Whether it was cut off as too slow; what is in the kernel's hands may still leave.
-    pub fn is_too_slow(&self) -> bool {
-        self.state().ending == Some(Ending::TooSlow)
-    }
-
-    /// For the task that writes apart: until something has changed.
-    pub async fn until_changed(&self) {
-        self.changed.notified().await;
-    }
-
-    /// From now on a task of its own writes, with the connection that this returns.
-    pub fn set_apart(&self) -> Option<OwnedWriteHalf> {
-        self.state().turn = Turn::Apart;
-        self.take_connection()
+        state.turn = Turn::Resting(connection);
+        if state.frames.is_empty() {
+            // An idle connection keeps no buffer.
+            state.frames = VecDeque::new();
+        }
+        state.early = VecDeque::new();
+        None
     }
 
     /// Nothing can be said any more.
     pub fn set_gone(&self) {
         let mut state = self.state();
-        state.gone = true;
-        state.turn = Turn::Apart;
+        state.turn = Turn::Gone;
         state.frames = VecDeque::new();
         state.early = VecDeque::new();
     }
+}
 
-    fn connection(&self) -> MutexGuard<'_, Option<OwnedWriteHalf>> {
-        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What the connection makes of this; `None` where it is not here.
-    pub fn with_connection<T>(&self, write: impl FnOnce(&OwnedWriteHalf) -> T) -> Option<T> {
-        self.connection().as_ref().map(write)
-    }
-
-    pub fn take_connection(&self) -> Option<OwnedWriteHalf> {
-        self.connection().take()
-    }
-
-    pub fn put_connection(&self, connection: OwnedWriteHalf) {
-        *self.connection() = Some(connection);
-    }
+/// A socket that something waits for, and its connection.
+#[derive(Debug)]
+pub struct Due {
+    pub outbound: Arc<Outbound>,
+    pub connection: OwnedWriteHalf,
 }

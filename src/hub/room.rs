@@ -17,7 +17,7 @@ use bytes::Bytes;
 use uuid::Uuid;
 
 use super::bridge::{Attach as AttachToLog, Detach, Publish};
-use super::outbound::{Ending, text_frame};
+use super::outbound::{Ending, FRAMES_A_WRITE, text_frame};
 use super::presence::RoomGone;
 use super::registry::{Dialect, SessionHandle};
 use super::reply::{Outcome, Reply, Trouble};
@@ -41,6 +41,8 @@ use refill::Refill;
 
 /// What may wait for a room; past it a proposal is refused as unavailable.
 const MAILBOX: usize = 2_048;
+/// Bytes of messages that are told together, at the most by one.
+const TOLD_TOGETHER: usize = 64 * 1024;
 /// A proposal that has not come back from the log by now has an unknown outcome.
 const READ_BACK_WITHIN: Duration = Duration::from_secs(10);
 /// A room that nobody listens to sleeps after this.
@@ -106,6 +108,9 @@ struct Pending {
 #[derive(Default)]
 struct Said {
     frames: Vec<Bytes>,
+    /// As sockets of the simple API are told it.
+    simple: Vec<Bytes>,
+    bytes: usize,
     answers: Vec<(Pending, Position, Arc<Event>)>,
 }
 
@@ -201,6 +206,8 @@ impl RoomActor {
             }
             Err(refusal) => {
                 if let Some(pending) = pending {
+                    // A repeat is not told of what others have yet to hear.
+                    self.tell_what_was_said();
                     self.refuse(refusal, pending.reply);
                 }
             }
@@ -210,8 +217,15 @@ impl RoomActor {
     /// Encodes once; the same bytes go to every listener.
     fn announce(&mut self, position: Position, event: &Arc<Event>) {
         let frame = self.kept.push(position, event.clone());
-        if matches!(**event, Event::Message { .. }) && !self.has_simple_listeners() {
-            return self.said.frames.push(frame);
+        if matches!(**event, Event::Message { .. }) {
+            self.said.bytes += frame.len();
+            self.said.frames.push(frame);
+            self.said.simple.extend(self.simple_frame(event));
+            // So much goes out together; then the writers are to have something to do.
+            if self.said.frames.len() >= FRAMES_A_WRITE || self.said.bytes >= TOLD_TOGETHER {
+                self.tell_what_was_said();
+            }
+            return;
         }
         self.tell_what_was_said();
         self.announce_apart(frame, position, event);
@@ -220,11 +234,14 @@ impl RoomActor {
     /// Messages go to everyone as they are, so those that came together are told together; the
     /// senders have their answers then.
     fn tell_what_was_said(&mut self) {
-        let Said { frames, answers } = std::mem::take(&mut self.said);
+        let Said { frames, simple, answers, .. } = std::mem::take(&mut self.said);
         if !frames.is_empty() {
             let told = (frames.len() * self.listeners.len()) as u64;
             metrics::counter!("rookery_deliveries_total").increment(told);
-            self.listeners.retain(|listener| listener.outbound.push_all(&frames));
+            self.listeners.retain(|listener| match listener.dialect {
+                Dialect::Rookery => listener.outbound.push_all(&frames),
+                Dialect::Simple(_) => listener.outbound.push_all(&simple),
+            });
         }
         for (pending, position, event) in answers {
             metrics::histogram!("rookery_accept_seconds").record(pending.since.elapsed());
@@ -290,13 +307,9 @@ impl RoomActor {
         apart.intersection(&here).map(|user| (*user, own(*user))).collect()
     }
 
-    fn has_simple_listeners(&self) -> bool {
-        self.listeners.iter().any(|other| other.dialect != Dialect::Rookery)
-    }
-
     /// The frame for sockets of the simple API, if there are any here and it tells them something.
     fn simple_frame(&self, event: &Event) -> Option<Bytes> {
-        let any = self.has_simple_listeners();
+        let any = self.listeners.iter().any(|other| other.dialect != Dialect::Rookery);
         any.then(|| simple::event(event)).flatten().map(|line| text_frame(&line))
     }
 

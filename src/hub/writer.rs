@@ -1,15 +1,16 @@
 //! What writes the outbound queues: one for each thread that has sockets.
 //!
-//! Whoever queues a frame puts the socket on the list of its thread's writer, unless it stands there
-//! already, and wakes the writer, unless it is awake. The writer goes down the list and gives the
-//! kernel what has gathered for each socket in one write: no task is woken for a member of a room,
-//! and while the list is worked through, more gathers.
+//! Whoever queues a frame for a socket whose connection lies idle hands that to the writer of its
+//! thread, and wakes it, unless it is awake. The writer goes down its list and gives the kernel what
+//! has gathered for each socket in one write: no task is woken for a member of a room, and while the
+//! list is worked through, more gathers.
 //!
 //! A socket whose kernel buffer is full leaves the list for a task of its own until it has caught
 //! up; so does one that ends. There are few of those, and they may take their time.
 
-use std::cell::OnceCell;
-use std::io::{ErrorKind, IoSlice};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::{ErrorKind, IoSlice, Result};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,43 +18,49 @@ use actix_http::ws::Parser;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::outbound::{Ending, FRAMES_A_WRITE, Next, Outbound};
+use super::outbound::{Due, Ending, FRAMES_A_WRITE, Outbound};
 
+/// Sockets that are written before others of the thread's tasks have their turn.
+const SOCKETS_A_TURN: usize = 64;
 /// A reader that takes longer than this for what was written is gone.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a close frame may take to leave, and the peer to answer it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The sockets of one thread that have something to be written.
+/// The sockets of one thread that something waits for.
 #[derive(Debug, Default)]
 pub struct Writer {
-    due: Mutex<Vec<Arc<Outbound>>>,
+    due: Mutex<VecDeque<Due>>,
     woken: Notify,
 }
 
 thread_local! {
-    static HERE: OnceCell<Arc<Writer>> = const { OnceCell::new() };
+    static HERE: RefCell<Option<(Arc<Writer>, JoinHandle<()>)>> = const { RefCell::new(None) };
 }
 
 impl Writer {
     /// The one of this thread, which is an actix one.
     pub fn here() -> Arc<Writer> {
-        HERE.with(|here| {
-            let begin = || {
-                let writer = Arc::new(Writer::default());
-                actix_rt::spawn(write_what_is_due(writer.clone()));
-                writer
+        HERE.with_borrow_mut(|here| {
+            let before = here.take();
+            let writer = before.as_ref().map(|(writer, _)| writer.clone()).unwrap_or_default();
+            // A thread may have one runtime after the other, and each needs a task of its own.
+            let task = match before {
+                Some((_, task)) if !task.is_finished() => task,
+                _ => actix_rt::spawn(write_what_is_due(writer.clone())),
             };
-            here.get_or_init(begin).clone()
+            *here = Some((writer.clone(), task));
+            writer
         })
     }
 
-    /// This socket, which was not on the list, has something to be written.
-    pub fn call(&self, outbound: Arc<Outbound>) {
+    /// Something waits for this socket.
+    pub fn call(&self, socket: Due) {
         let mut due = self.due();
-        due.push(outbound);
+        due.push_back(socket);
         let is_first = due.len() == 1;
         drop(due);
         if is_first {
@@ -61,157 +68,254 @@ impl Writer {
         }
     }
 
-    fn due(&self) -> MutexGuard<'_, Vec<Arc<Outbound>>> {
+    fn due(&self) -> MutexGuard<'_, VecDeque<Due>> {
         // A panic while holding it leaves a list that is still a list.
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn write_what_is_due(writer: Arc<Writer>) {
-    let (mut due, mut frames) = (Vec::new(), Vec::with_capacity(FRAMES_A_WRITE));
+    let (mut due, mut frames) = (VecDeque::new(), Vec::with_capacity(FRAMES_A_WRITE));
     loop {
-        std::mem::swap(&mut due, &mut *writer.due());
+        due.append(&mut writer.due());
         if due.is_empty() {
             writer.woken.notified().await;
             continue;
         }
-        let mut writes = 0;
-        for outbound in due.drain(..) {
-            writes += write(outbound, &mut frames);
+        let now = due.len().min(SOCKETS_A_TURN);
+        for _ in 0..now {
+            let again = due.pop_front().and_then(|socket| write(socket, &mut frames));
+            due.extend(again);
         }
-        metrics::counter!("rookery_socket_writes_total").increment(writes);
-        // The sockets of this thread are read as well; and more may gather meanwhile.
+        metrics::counter!("rookery_socket_writes_total").increment(now as u64);
+        // The sockets of this thread are read as well; and more gathers meanwhile.
         tokio::task::yield_now().await;
     }
 }
 
-/// Writes what waits for one socket, as far as the kernel takes it. Returns how often it was asked.
-fn write(outbound: Arc<Outbound>, frames: &mut Vec<Bytes>) -> u64 {
-    let (mut written, mut writes) = (0, 0);
-    loop {
-        frames.clear();
-        match outbound.next(written, frames) {
-            Next::Write => {}
-            Next::Rest => return writes,
-            Next::End(ending) => {
-                actix_rt::spawn(end(outbound, ending));
-                return writes;
-            }
+/// Writes once what waits for a socket. Returns it if there is more.
+fn write(Due { outbound, connection }: Due, frames: &mut Vec<Bytes>) -> Option<Due> {
+    frames.clear();
+    if let Some(ending) = outbound.take(frames) {
+        actix_rt::spawn(end(outbound, connection, ending));
+        return None;
+    }
+    let bytes: usize = frames.iter().map(Bytes::len).sum();
+    match give(&connection, frames) {
+        Ok(written) if written == bytes => outbound.written(connection),
+        Ok(written) => {
+            let left = rest(std::mem::take(frames), written);
+            actix_rt::spawn(catch_up(Due { outbound, connection }, left));
+            None
         }
-        writes += 1;
-        let bytes = frames.iter().map(Bytes::len).sum();
-        let given = outbound.with_connection(|connection| give(connection, frames));
-        match given {
-            Some(Ok(count)) if count == bytes => written = bytes,
-            Some(Ok(count)) => {
-                actix_rt::spawn(write_apart(outbound, rest(frames, count), bytes));
-                return writes;
-            }
-            Some(Err(error)) if error.kind() == ErrorKind::WouldBlock => {
-                actix_rt::spawn(write_apart(outbound, std::mem::take(frames), bytes));
-                return writes;
-            }
-            Some(Err(_)) | None => {
-                let connection = outbound.take_connection();
-                let_go(&outbound, connection, true);
-                return writes;
-            }
+        Err(_) => {
+            let_go(&outbound, &connection, true);
+            None
         }
     }
 }
 
-fn give(connection: &OwnedWriteHalf, frames: &[Bytes]) -> std::io::Result<usize> {
+/// Gives the kernel these frames, FRAMES_A_WRITE at the most; returns how many bytes it took, which
+/// may be none.
+fn give(connection: &OwnedWriteHalf, frames: &[Bytes]) -> Result<usize> {
     let mut slices = [IoSlice::new(&[]); FRAMES_A_WRITE];
     let count = frames.len().min(slices.len());
     slices.iter_mut().zip(frames).for_each(|(slice, frame)| *slice = IoSlice::new(frame));
-    connection.try_write_vectored(&slices[..count])
+    match connection.try_write_vectored(&slices[..count]) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
+        given => given,
+    }
 }
 
 /// What is left of these frames after so many bytes.
-fn rest(frames: &mut Vec<Bytes>, mut written: usize) -> Vec<Bytes> {
-    let mut left = std::mem::take(frames);
-    left.retain_mut(|frame| {
+fn rest(mut frames: Vec<Bytes>, mut written: usize) -> Vec<Bytes> {
+    frames.retain_mut(|frame| {
         let part = written.min(frame.len());
         frame.advance(part);
         written -= part;
         !frame.is_empty()
     });
-    left
+    frames
 }
 
-/// Writes what the kernel did not take, of so many bytes in all, and all that follows, until the
-/// socket has caught up or ends.
-async fn write_apart(outbound: Arc<Outbound>, mut frames: Vec<Bytes>, mut bytes: usize) {
-    let Some(mut connection) = outbound.set_apart() else { return };
+/// Writes what is left, and what follows, until the socket has caught up or ends.
+async fn catch_up(socket: Due, mut frames: Vec<Bytes>) {
+    let Due { mut outbound, mut connection } = socket;
     loop {
-        let written = {
-            let write = timeout(WRITE_TIMEOUT, write_all(&connection, &mut frames));
+        let is_written = {
+            let write = timeout(WRITE_TIMEOUT, write_all(&connection, std::mem::take(&mut frames)));
             tokio::pin!(write);
             tokio::select! {
-                written = &mut write => written.is_ok_and(|written| written.is_ok()),
+                written = &mut write => matches!(written, Ok(Ok(()))),
                 // It may be about to catch up, and a close frame can only follow a whole frame.
-                () = until_too_slow(&outbound) => {
+                () = outbound.until_cut_off() => {
                     matches!(timeout(CLOSE_TIMEOUT, write).await, Ok(Ok(Ok(()))))
                 }
             }
         };
-        if !written {
-            return let_go(&outbound, Some(connection), true);
+        if !is_written {
+            return let_go(&outbound, &connection, true);
         }
-        // Before anybody may call the writer again.
-        outbound.put_connection(connection);
-        frames.clear();
-        match outbound.next(bytes, &mut frames) {
-            Next::Rest => return,
-            Next::End(ending) => return end(outbound, ending).await,
-            Next::Write => bytes = frames.iter().map(Bytes::len).sum(),
-        }
-        match outbound.take_connection() {
-            Some(again) => connection = again,
+        match outbound.written(connection) {
+            Some(more) => (outbound, connection) = (more.outbound, more.connection),
             None => return,
+        }
+        if let Some(ending) = outbound.take(&mut frames) {
+            return end(outbound, connection, ending).await;
         }
     }
 }
 
-async fn write_all(connection: &OwnedWriteHalf, frames: &mut Vec<Bytes>) -> std::io::Result<()> {
+async fn write_all(connection: &OwnedWriteHalf, mut frames: Vec<Bytes>) -> Result<()> {
     while !frames.is_empty() {
         connection.writable().await?;
-        match give(connection, frames) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => *frames = rest(frames, count),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
+        let written = give(connection, &frames)?;
+        frames = rest(frames, written);
     }
     Ok(())
 }
 
-async fn until_too_slow(outbound: &Outbound) {
-    while !outbound.is_too_slow() {
-        outbound.until_changed().await;
-    }
-}
-
 /// Says goodbye, and closes the connection both ways.
-async fn end(outbound: Arc<Outbound>, ending: Ending) {
-    let Some(connection) = outbound.take_connection() else { return };
+async fn end(outbound: Arc<Outbound>, connection: OwnedWriteHalf, ending: Ending) {
     let mut close = BytesMut::new();
     Parser::write_close(&mut close, Some(ending.reason()), false);
-    let sent = timeout(CLOSE_TIMEOUT, write_all(&connection, &mut vec![close.freeze()])).await;
+    let sent = timeout(CLOSE_TIMEOUT, write_all(&connection, vec![close.freeze()])).await;
     if matches!(sent, Ok(Ok(()))) {
         let _ = timeout(CLOSE_TIMEOUT, outbound.until_peer_closed()).await;
     }
-    let_go(&outbound, Some(connection), ending == Ending::TooSlow);
+    let_go(&outbound, &connection, ending == Ending::TooSlow);
 }
 
 /// Ends the connection; where it is `abrupt`, the kernel drops what it still holds for a reader that
 /// does not read.
-fn let_go(outbound: &Outbound, connection: Option<OwnedWriteHalf>, abrupt: bool) {
+fn let_go(outbound: &Outbound, connection: &OwnedWriteHalf, abrupt: bool) {
     outbound.set_gone();
-    let Some(connection) = connection else { return };
     let socket = socket2::SockRef::from(connection.as_ref());
     if abrupt {
         let _ = socket.set_linger(Some(Duration::ZERO));
     }
     let _ = socket.shutdown(std::net::Shutdown::Both);
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+    use crate::hub::outbound::text_frame;
+
+    const MOST: usize = 100_000;
+    const LARGE: usize = 20_000;
+
+    /// A client, and the queue of the socket that it is connected to. The kernel holds little.
+    async fn pair() -> (TcpStream, Arc<Outbound>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        socket2::SockRef::from(&client).set_recv_buffer_size(4_096).unwrap();
+        socket2::SockRef::from(&server).set_send_buffer_size(4_096).unwrap();
+        let outbound = Outbound::new(MOST);
+        let (_, writer) = server.into_split();
+        outbound.connect(writer, Writer::here());
+        outbound.let_out();
+        (client, outbound)
+    }
+
+    fn frame(number: usize, size: usize) -> Bytes {
+        text_frame(format!("{number:0size$}").as_bytes())
+    }
+
+    async fn all_of(client: &mut TcpStream) -> Vec<u8> {
+        let mut heard = Vec::new();
+        // One that was cut off ends with an error.
+        let _ = client.read_to_end(&mut heard).await;
+        heard
+    }
+
+    #[actix_rt::test]
+    async fn what_is_pushed_comes_in_order_before_the_goodbye() {
+        let (mut client, outbound) = pair().await;
+        let frames: Vec<Bytes> = (0..200).map(|number| frame(number, 10)).collect();
+        assert!(outbound.push(frames[0].clone()) && outbound.push_all(&frames[1..100]));
+        tokio::task::yield_now().await;
+        assert!(outbound.push_all(&frames[100..]));
+        outbound.end(Ending::Draining);
+        assert!(!outbound.push(frames[0].clone()), "after the end");
+        let heard = all_of(&mut client).await;
+        let (said, goodbye) = heard.split_at(frames.iter().map(Bytes::len).sum());
+        assert_eq!(said, frames.concat());
+        assert_eq!((goodbye[0], &goodbye[2..4]), (0x88, &1012_u16.to_be_bytes()[..]));
+        assert_eq!(outbound.waiting(), 0);
+    }
+
+    #[actix_rt::test]
+    async fn who_reads_late_misses_nothing_and_is_written_by_the_writer_again() {
+        let (mut client, outbound) = pair().await;
+        let frames: Vec<Bytes> = (0..4).map(|number| frame(number, LARGE)).collect();
+        for frame in &frames {
+            assert!(outbound.push(frame.clone()));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(outbound.waiting() > 0, "the kernel took all of it");
+        let mut heard = vec![0; 4 * frames[0].len()];
+        client.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, frames.concat());
+        while outbound.waiting() > 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(outbound.push(frame(7, 10)));
+        let mut last = vec![0; 12];
+        client.read_exact(&mut last).await.unwrap();
+        assert_eq!(last, frame(7, 10));
+    }
+
+    #[actix_rt::test]
+    async fn who_does_not_read_is_cut_off() {
+        let (mut client, outbound) = pair().await;
+        let is_open = (0..100).all(|number| outbound.push(frame(number, LARGE)));
+        assert!(!is_open && !outbound.is_open());
+        tokio::time::timeout(Duration::from_secs(10), all_of(&mut client)).await.unwrap();
+        assert!(outbound.waiting() < MOST + 2 * LARGE);
+    }
+
+    #[actix_rt::test]
+    async fn a_large_answer_is_no_reason_to_cut_somebody_off() {
+        let (mut client, outbound) = pair().await;
+        let (large, small) = (frame(1, 3 * MOST), frame(2, 10));
+        assert!(outbound.push(large.clone()));
+        tokio::task::yield_now().await;
+        assert!((0..100).all(|_| outbound.push(small.clone())));
+        let mut heard = vec![0; large.len() + 100 * small.len()];
+        client.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard[large.len()..], small.repeat(100));
+    }
+
+    #[actix_rt::test]
+    async fn a_peer_that_is_gone_ends_it() {
+        let (client, outbound) = pair().await;
+        socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).unwrap();
+        drop(client);
+        while outbound.push(frame(1, 10)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        assert!(!outbound.is_open());
+    }
+
+    #[actix_rt::test]
+    async fn what_waits_before_there_is_a_connection_is_written_then() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let outbound = Outbound::new(MOST);
+        outbound.push(frame(2, 10));
+        outbound.push_early(frame(1, 10));
+        outbound.connect(server.into_split().1, Writer::here());
+        let mut heard = vec![0; 12];
+        client.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, frame(1, 10), "the other one waits for the answer to hello");
+        outbound.let_out();
+        client.read_exact(&mut heard).await.unwrap();
+        assert_eq!(heard, frame(2, 10));
+    }
 }

@@ -121,9 +121,7 @@ impl RoomActor {
         if frames.len() > self.hub.config.limits.resume_events || bytes > REPLAY_BYTES {
             return self.reset(session);
         }
-        for frame in frames.into_iter() {
-            session.outbound.push(frame);
-        }
+        session.outbound.push_all(&frames);
         self.listen(session, since);
     }
 
