@@ -285,7 +285,7 @@ impl Outbound {
     /// What was taken is written. Takes the connection back where nothing more waits.
     pub fn written(self: Arc<Self>, connection: OwnedWriteHalf) -> Option<Due> {
         let mut state = self.state();
-        state.weight -= std::mem::take(&mut state.taken);
+        state.weight = state.weight.saturating_sub(std::mem::take(&mut state.taken));
         if state.has_work() {
             drop(state);
             return Some(Due { outbound: self, connection });
