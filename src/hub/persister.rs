@@ -36,6 +36,9 @@ const BURY_EVERY: Duration = Duration::from_millis(50);
 const LOOK_FOR_BURIALS: Duration = Duration::from_secs(2);
 
 /// Older messages whose words are added in one transaction, and the pauses between these.
+/// Between two parts of numbering what an earlier version wrote, and between two times of all of it.
+const NUMBER_EVERY: Duration = Duration::from_millis(50);
+const NUMBER_ALL_EVERY: Duration = Duration::from_secs(3_600);
 const INDEX_AT_ONCE: usize = 500;
 const INDEX_EVERY: Duration = Duration::from_millis(100);
 const INDEX_AGAIN: Duration = Duration::from_secs(10);
@@ -70,6 +73,7 @@ impl Actor for Persister {
         ctx.spawn(watch_the_store(hub.clone()).into_actor(self));
         ctx.spawn(stand_in(hub.clone(), owned.clone()).into_actor(self));
         ctx.spawn(index_older(hub.clone()).into_actor(self));
+        ctx.spawn(number_older(hub.clone()).into_actor(self));
         ctx.spawn(bury(hub.clone()).into_actor(self));
     }
 }
@@ -140,6 +144,28 @@ async fn index_older(hub: Arc<Hub>) {
                 tokio::time::sleep(INDEX_AGAIN).await;
             }
         }
+    }
+}
+
+/// Numbers what instances of an earlier version wrote, without any hurry; they may be here still.
+async fn number_older(hub: Arc<Hub>) {
+    let mut numbering = Numbering::default();
+    while !hub.is_draining() {
+        let pause = match hub.store.number_some(numbering.clone()).await {
+            Ok(Numbering::Done) => {
+                numbering = Numbering::default();
+                NUMBER_ALL_EVERY
+            }
+            Ok(next) => {
+                numbering = next;
+                NUMBER_EVERY
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot number older messages now");
+                INDEX_AGAIN
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -25,6 +25,7 @@ mod rooms;
 mod search;
 mod sqlite;
 mod together;
+mod unread;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use deletion::Seat;
 pub use directory::{DirectoryPage, Ways};
 pub use logins::{Client, Login};
 pub use reading::{Marker, ReadMark};
+pub use unread::Numbering;
 use together::Together;
 
 /// For everything that one operation does. A database that takes longer is `Unavailable`.

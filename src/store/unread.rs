@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use super::bulk::{in_lists, insert_rows};
-use super::database::{Statement, Value, values};
+use super::database::{Database, Statement, Value, values};
 use super::{Result, Store, StoreError};
 use crate::core::types::{Position, RoomId, UserId};
 
@@ -26,16 +26,21 @@ pub(super) const UNREAD: &str = "CASE WHEN r.counted_to = COALESCE(m.position, 0
 pub(super) const NUMBER_AT: &str = "(SELECT x.number FROM messages x \
      WHERE x.room_id = ? AND x.position <= ? ORDER BY x.position DESC LIMIT 1)";
 
-/// How many messages of `members` follow a position: of a room, and that. Who never set a marker back
-/// has none: writing moves it.
-pub(super) const OWN_AFTER: &str = "CASE WHEN read_version = 0 THEN 0 ELSE \
+/// How many messages of `members` follow a position: of a version of markers that have none, a room,
+/// and the position. Who never set a marker back has none: writing moves it.
+pub(super) const OWN_AFTER: &str = "CASE WHEN read_version = ? THEN 0 ELSE \
      (SELECT COUNT(*) FROM messages x WHERE x.room_id = ? AND x.position > ? \
       AND x.sender_id = members.user_id) END";
+
+/// The version of a marker that was never set back.
+pub(super) const NEVER_SET_BACK: i64 = 0;
 
 /// Rooms that are looked at, markers that are, and messages that are numbered in one transaction.
 const ROOMS: usize = 500;
 const MARKERS: usize = 200;
 const MESSAGES: usize = 1_000;
+/// Rooms whose unread messages are counted by one statement.
+const COUNTED_TOGETHER: usize = 16;
 
 /// Where numbering has got to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,30 +54,30 @@ pub enum Numbering {
     Done,
 }
 
-impl Store {
-    /// Counts what is unread in these rooms, each for this person and from a position on.
-    pub(super) async fn count_unread(
-        &self,
-        of: &[(RoomId, UserId, Position)],
-    ) -> Result<Vec<i64>> {
-        let mut counts = Vec::with_capacity(of.len());
-        for part in of.chunks(COUNTED_TOGETHER) {
-            // Constants, each: a database does not use a range on a column of another table.
-            let one = "SELECT COUNT(*) FROM messages x WHERE x.room_id = ? AND x.position > ? \
-                 AND x.sender_id <> ? AND x.deleted_at IS NULL";
-            let parts = part.len().next_power_of_two();
-            let filled = part.iter().chain(std::iter::repeat(&part[part.len() - 1])).take(parts);
-            let params: Vec<Value> =
-                filled.flat_map(|(room, user, after)| values![*room, *after, *user]).collect();
-            let sql = vec![one; parts].join(" UNION ALL ");
-            let rows = self.db.query(Statement::new(sql, params)).await?;
-            for row in rows.iter().take(part.len()) {
-                counts.push(row.int(0)?);
-            }
+/// Counts what is unread in these rooms, each for this person and from a position on.
+pub(super) async fn count_unread(
+    db: &dyn Database,
+    of: &[(RoomId, UserId, Position)],
+) -> Result<Vec<i64>> {
+    let mut counts = Vec::with_capacity(of.len());
+    for part in of.chunks(COUNTED_TOGETHER) {
+        // Constants, each: a database does not use a range on a column of another table.
+        let one = "SELECT COUNT(*) FROM messages x WHERE x.room_id = ? AND x.position > ? \
+             AND x.sender_id <> ? AND x.deleted_at IS NULL";
+        let parts = part.len().next_power_of_two();
+        let filled = part.iter().chain(std::iter::repeat(&part[part.len() - 1])).take(parts);
+        let params: Vec<Value> =
+            filled.flat_map(|(room, user, after)| values![*room, *after, *user]).collect();
+        let sql = vec![one; parts].join(" UNION ALL ");
+        let rows = db.query(Statement::new(sql, params)).await?;
+        for row in rows.iter().take(part.len()) {
+            counts.push(row.int(0)?);
         }
-        Ok(counts)
     }
+    Ok(counts)
+}
 
+impl Store {
     /// The numbers that the next messages of these rooms get: `None` for a room of which not all are
     /// counted.
     pub(super) async fn next_numbers(&self, rooms: &[RoomId]) -> Result<HashMap<RoomId, Option<i64>>> {
@@ -110,8 +115,9 @@ impl Store {
         for row in &rooms {
             if row.position(2)? != row.position(3)? {
                 // The same room once more, until it is done.
-                return match self.number_messages(row.parse(0)?, row.int(1)?, row.position(2)?).await {
-                    Ok(()) | Err(StoreError::Fenced) => Ok(Numbering::Rooms(before(row.text(0)?))),
+                let (room, counted, to) = (row.parse(0)?, row.int(1)?, row.position(2)?);
+                return match self.number_messages(room, counted, to).await {
+                    Ok(()) | Err(StoreError::Fenced) => Ok(Numbering::Rooms(after.to_owned())),
                     Err(error) => Err(error),
                 };
             }
@@ -158,7 +164,7 @@ impl Store {
                 "UPDATE members SET read_number = COALESCE({NUMBER_AT}, 0), own_after = {OWN_AFTER},
                      read_number_at = ? WHERE room_id = ? AND user_id = ? AND read_position = ?"
             );
-            let params = values![room, at, room, at, at, room, row.user(1)?, at];
+            let params = values![room, at, NEVER_SET_BACK, room, at, at, room, row.user(1)?, at];
             updates.push(Statement::new(sql, params));
         }
         if !updates.is_empty() {
