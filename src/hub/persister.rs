@@ -20,7 +20,7 @@ use crate::core::batch::Batch;
 use crate::core::gather::{Gathering, OutOfStep};
 use crate::core::record::Record;
 use crate::log::{BATCH_BYTES, Entry, LogError, Share, StoredOffsets};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Numbering, Store, StoreError};
 
 /// Between tries while the store does not take a batch.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
@@ -35,10 +35,10 @@ const SILENT_AFTER: Duration = Duration::from_secs(1);
 const BURY_EVERY: Duration = Duration::from_millis(50);
 const LOOK_FOR_BURIALS: Duration = Duration::from_secs(2);
 
-/// Older messages whose words are added in one transaction, and the pauses between these.
 /// Between two parts of numbering what an earlier version wrote, and between two times of all of it.
 const NUMBER_EVERY: Duration = Duration::from_millis(50);
 const NUMBER_ALL_EVERY: Duration = Duration::from_secs(3_600);
+/// Older messages whose words are added in one transaction, and the pauses between these.
 const INDEX_AT_ONCE: usize = 500;
 const INDEX_EVERY: Duration = Duration::from_millis(100);
 const INDEX_AGAIN: Duration = Duration::from_secs(10);
