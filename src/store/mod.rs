@@ -26,6 +26,7 @@ mod search;
 mod sqlite;
 mod together;
 mod unread;
+mod words;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -8,11 +8,11 @@ use super::bulk::{in_lists, insert_rows};
 use super::database::{Dialect, Statement, Value, values};
 use super::history::HUB_ADMIN;
 use super::plan::{RoomPlan, Seat, plan};
+use super::words::{WORDS, rows_of_room, word_rows};
 use super::{Result, Store, StoreError};
 use crate::core::batch::{Batch, Change};
 use crate::core::message::Message;
 use crate::core::room::{Event, Info, Mentions};
-use crate::core::search;
 use crate::core::types::{Position, Role, RoomId, Timestamp, UserId};
 
 impl Store {
@@ -115,8 +115,11 @@ impl Writing {
                 counted.first.map(|first| first + nth as i64),
             ]);
             self.rows.mentions.extend(mention_rows(message, mentions));
-            self.rows.words.extend(word_rows(message));
         }
+        let texts = room.messages.iter().map(|(message, _)| {
+            (message.position, message.body.as_deref().unwrap_or_default())
+        });
+        self.rows.words.extend(rows_of_room(id, &texts.collect::<Vec<_>>()));
         for change in &room.events {
             self.rows.events.push(event(change)?);
             self.change_message(change)?;
@@ -141,8 +144,7 @@ impl Writing {
                 self.rows.later.push(forget_mentions(message));
                 let rows = mention_rows(message, mentions);
                 self.rows.later.extend(insert_rows(MENTIONS, "", rows));
-                let tail = self.dialect.on_conflict("room_id, word, position", KEEP_WORD);
-                self.rows.later.extend(insert_rows(WORDS, &tail, word_rows(message)));
+                self.rows.words.extend(word_rows(room, position, &[(message.position, body)]));
             }
             Event::Deleted { message, .. } => {
                 let sql = "UPDATE messages SET body = '', reactions = NULL, reply_to = NULL,
@@ -349,16 +351,6 @@ fn search_key(info: &Info) -> String {
 }
 
 const MENTIONS: &str = "INSERT INTO mentions (room_id, user_id, position)";
-
-pub(super) const WORDS: &str = "INSERT INTO words (room_id, word, position)";
-/// A word that the text had before, too.
-pub(super) const KEEP_WORD: &str = "position = words.position";
-
-fn word_rows(message: &Message) -> Vec<Vec<Value>> {
-    let words = search::words(message.body.as_deref().unwrap_or_default());
-    let row = |word: String| values![message.room_id, word, message.position];
-    words.into_iter().map(row).collect()
-}
 
 fn mention_rows(message: &Message, mentions: &Mentions) -> Vec<Vec<Value>> {
     let everyone = mentions.all.then_some(UserId(0));

@@ -10,6 +10,7 @@ mod history;
 mod log;
 mod reading;
 mod rooms;
+mod search;
 mod upgrade;
 mod world;
 
@@ -88,6 +89,10 @@ stories! {
     upgrade:
         what_the_first_version_wrote_is_kept,
         edits_reactions_and_bans_of_an_older_version_are_kept;
+    search:
+        what_matches_is_found_however_it_came,
+        what_is_said_together_is_indexed_together,
+        many_rooms_are_searched;
     log:
         of_two_persisters_one_is_fenced,
         a_fenced_batch_leaves_nothing,

@@ -1,0 +1,142 @@
+//! Messages by their words.
+
+use std::collections::BTreeMap;
+
+use rookery::core::message::Message;
+use rookery::core::record::Action;
+use rookery::core::room::Event;
+use rookery::core::search::Query;
+use rookery::core::types::{MessageId, Person, RoomId, Visibility};
+use rookery::guarantees::dice::Dice;
+
+use crate::rooms::thrown;
+use crate::world::{Place, World};
+
+/// Some that begin alike, and one script without spaces.
+const WORDS: [&str; 12] = [
+    "tide", "tides", "tidal", "low", "lower", "lowest", "heron", "herons", "上海", "海", "x", "2026",
+];
+
+fn text(dice: &mut Dice) -> String {
+    let words = (0..dice.between(1, 9)).map(|_| *dice.one_of(&WORDS));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+async fn found(world: &World, who: &Person, query: &str, room: Option<RoomId>) -> Vec<MessageId> {
+    let query = Query::parse(query).unwrap();
+    let (mut found, mut before): (Vec<MessageId>, Option<Message>) = (Vec::new(), None);
+    loop {
+        // In pages, so that each has to go on where the one before it ended.
+        let page = world.store.search(who.id, &query, room, before.as_ref(), 7).await.unwrap();
+        found.extend(page.iter().map(|message| message.id));
+        before = page.last().cloned();
+        if page.len() < 7 {
+            return found;
+        }
+    }
+}
+
+/// Rooms with much and little said in them, in batches of all sizes; `ROOKERY_TEST_SEED` repeats one.
+pub async fn what_matches_is_found_however_it_came(place: &Place) {
+    let mut dice = thrown();
+    let mut world = World::new(place).await;
+    let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+    let mut rooms = Vec::new();
+    for name in ["Busy", "Slow", "Quiet"] {
+        rooms.push(world.group(name, Visibility::Public, &[&ann, &bob]).await);
+    }
+    let closed = world.group("Closed", Visibility::Private, &[&bob]).await;
+    let mut said: BTreeMap<MessageId, (RoomId, Message)> = BTreeMap::new();
+    for _ in 0..400 {
+        let room = match dice.below(20) {
+            0 => rooms[2],
+            1 => closed,
+            2..6 => rooms[1],
+            _ => rooms[0],
+        };
+        let of_room: Vec<&Message> =
+            said.values().filter(|(of, _)| *of == room).map(|(_, message)| message).collect();
+        let event = match dice.below(12) {
+            0 if !of_room.is_empty() => {
+                let message = dice.one_of(&of_room).original();
+                world.act(room, &bob, Action::Edited { message, body: text(&mut dice), quote: None })
+            }
+            1 if !of_room.is_empty() => {
+                let message = dice.one_of(&of_room).original();
+                world.act(room, &bob, Action::Deleted { message })
+            }
+            _ => {
+                let message = world.say(room, &bob, &text(&mut dice));
+                said.insert(message.id, (room, message));
+                continue;
+            }
+        };
+        match event {
+            Ok(Event::Edited { message, .. }) => drop(said.insert(message.id, (room, message))),
+            Ok(Event::Deleted { message, .. }) => drop(said.remove(&message.id)),
+            // It was deleted before.
+            _ => {}
+        }
+        if dice.chance(5) {
+            world.write().await;
+        }
+    }
+    world.write().await;
+
+    for _ in 0..40 {
+        let words = (0..dice.between(1, 4)).map(|_| *dice.one_of(&WORDS));
+        let mut query = words.collect::<Vec<_>>().join(" ");
+        if dice.chance(30) {
+            query += *dice.one_of(&[" ti", " lo", " he", " low"]);
+        }
+        let parsed = Query::parse(&query).unwrap();
+        let one = dice.chance(30).then(|| *dice.one_of(&rooms));
+        let matches = |room: RoomId, message: &Message| {
+            room != closed
+                && one.is_none_or(|one| one == room)
+                && message.body.as_deref().is_some_and(|body| parsed.matches(body))
+        };
+        let expected = said.values().rev().filter(|(room, message)| matches(*room, message));
+        let expected: Vec<MessageId> = expected.map(|(_, message)| message.id).collect();
+        assert_eq!(found(&world, &ann, &query, one).await, expected, "{query:?} in {one:?}");
+    }
+}
+
+/// More than a row holds, and rows that are not many.
+pub async fn what_is_said_together_is_indexed_together(place: &Place) {
+    let mut world = World::new(place).await;
+    let ann = world.person("ann").await;
+    let room = world.group("Rooks", Visibility::Public, &[&ann]).await;
+    let mut ids = Vec::new();
+    for n in 0..2_100 {
+        let tide = if n % 100 == 0 { "spring tide" } else { "low tide" };
+        ids.push(world.say(room, &ann, tide).id);
+    }
+    world.write().await;
+    ids.reverse();
+    assert_eq!(found(&world, &ann, "tide", None).await, ids);
+    let spring: Vec<_> = ids.iter().rev().step_by(100).rev().copied().collect();
+    assert_eq!(found(&world, &ann, "spring tide", None).await, spring);
+    // At most 1,024 messages in a row: three for each of two words, and two for one that is rare.
+    assert_eq!(place.count("words").await, 8);
+}
+
+/// A word that few rooms have is found in all of them, and none of a common one is missed, however
+/// many rooms somebody is in.
+pub async fn many_rooms_are_searched(place: &Place) {
+    let mut world = World::new(place).await;
+    let ann = world.person("ann").await;
+    let (mut common, mut rare) = (Vec::new(), Vec::new());
+    for n in 0..150 {
+        let room = world.group("Rooks", Visibility::Public, &[&ann]).await;
+        common.push(world.say(room, &ann, "low tide").id);
+        if n % 40 == 0 {
+            rare.push(world.say(room, &ann, "a heron").id);
+        }
+    }
+    world.write().await;
+    common.reverse();
+    rare.reverse();
+    assert_eq!(found(&world, &ann, "tide", None).await, common);
+    assert_eq!(found(&world, &ann, "heron", None).await, rare);
+}
