@@ -17,8 +17,8 @@ mod presence;
 mod processes;
 mod prose;
 mod speech;
-mod storm;
 mod stored;
+mod storm;
 mod talk;
 
 use std::net::{SocketAddr, ToSocketAddrs};

@@ -126,7 +126,8 @@ impl History {
         for (kind, path) in kinds {
             let name = format!("{kind}_{messages}");
             let told = ground.get(&path, token)?;
-            let found = told["messages"].as_array().or(told["rooms"].as_array()).map_or(0, Vec::len);
+            let found =
+                told["messages"].as_array().or(told["rooms"].as_array()).map_or(0, Vec::len);
             figures.note(format!("{name}_found"), found as f64);
             (0..WARM_UP).try_for_each(|_| ground.get_text(&path, token).map(drop))?;
             let (meter, mut times) = (Meter::start(&ground.processes)?, Times::default());

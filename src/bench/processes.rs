@@ -26,7 +26,8 @@ impl Process {
     /// What it has taken of the processor so far, user and system, to a hundredth of a second.
     pub fn cpu(&self) -> io::Result<Duration> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
-        cpu_of(&stat).ok_or_else(|| io::Error::other(format!("cannot read /proc/{}/stat", self.pid)))
+        cpu_of(&stat)
+            .ok_or_else(|| io::Error::other(format!("cannot read /proc/{}/stat", self.pid)))
     }
 
     /// Bytes of its memory that are resident.

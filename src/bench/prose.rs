@@ -52,7 +52,9 @@ mod tests {
     fn a_word_of_twice_the_rank_is_half_as_frequent() {
         let (mut dice, mut counts) = (Dice::new(1), HashMap::<usize, u32>::new());
         (0..200_000).for_each(|_| *counts.entry(rank(&mut dice)).or_default() += 1);
-        let between = |from: usize, to: usize| (from..to).map(|rank| counts.get(&rank).copied().unwrap_or(0)).sum::<u32>();
+        let between = |from: usize, to: usize| {
+            (from..to).map(|rank| counts.get(&rank).copied().unwrap_or(0)).sum::<u32>()
+        };
         let (first, second) = (between(99, 199), between(199, 399));
         assert!(first.abs_diff(second) < first / 10, "{first} {second}");
     }

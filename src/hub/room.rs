@@ -3,22 +3,21 @@
 //! It wakes from the store's snapshot, goes on with the log's tail, and sleeps again when nobody
 //! has listened or asked for a while. What may happen in a room is for `core::room` to decide.
 
+mod announce;
 mod held_up;
 mod listeners;
 mod receipts;
 mod refill;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use bytes::Bytes;
 use uuid::Uuid;
 
 use super::bridge::{Attach as AttachToLog, Detach, Publish};
-use super::outbound::{Ending, FRAMES_A_WRITE, text_frame};
-use super::presence::RoomGone;
+use super::outbound::text_frame;
 use super::registry::{Dialect, SessionHandle};
 use super::reply::{Outcome, Reply, Trouble};
 use super::signals::Signal;
@@ -27,11 +26,11 @@ use crate::core::kept::Kept;
 use crate::core::page::Events;
 use crate::core::recent::First;
 use crate::core::record::{Action, Record};
-use crate::core::room::{Doer, Event, Refusal, Room, Status};
-use crate::core::simple;
-use crate::core::types::{Person, Position, RoomId, UserId};
+use crate::core::room::{Doer, Refusal, Room, Status};
+use crate::core::types::{Person, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{AppendError, Entry};
+use announce::Said;
 use held_up::HeldUp;
 use listeners::Listener;
 pub use listeners::{Join, Subscribe, Watch, Welcome};
@@ -41,8 +40,6 @@ use refill::Refill;
 
 /// What may wait for a room; past it a proposal is refused as unavailable.
 const MAILBOX: usize = 2_048;
-/// Bytes of messages that are told together, at the most by one.
-const TOLD_TOGETHER: usize = 64 * 1024;
 /// A proposal that has not come back from the log by now has an unknown outcome.
 const READ_BACK_WITHIN: Duration = Duration::from_secs(10);
 /// A room that nobody listens to sleeps after this.
@@ -101,17 +98,6 @@ pub struct Forget(pub Person);
 struct Pending {
     reply: Reply,
     since: Instant,
-}
-
-/// What was folded in and is yet to be told: the messages in their order, and those who wait to hear
-/// that theirs was accepted.
-#[derive(Default)]
-struct Said {
-    frames: Vec<Bytes>,
-    /// As sockets of the simple API are told it.
-    simple: Vec<Bytes>,
-    bytes: usize,
-    answers: Vec<(Pending, Position, Arc<Event>)>,
 }
 
 pub struct RoomActor {
@@ -212,105 +198,6 @@ impl RoomActor {
                 }
             }
         }
-    }
-
-    /// Encodes once; the same bytes go to every listener.
-    fn announce(&mut self, position: Position, event: &Arc<Event>) {
-        let frame = self.kept.push(position, event.clone());
-        if matches!(**event, Event::Message { .. }) {
-            self.said.bytes += frame.len();
-            self.said.frames.push(frame);
-            self.said.simple.extend(self.simple_frame(event));
-            // So much goes out together; then the writers are to have something to do.
-            if self.said.frames.len() >= FRAMES_A_WRITE || self.said.bytes >= TOLD_TOGETHER {
-                self.tell_what_was_said();
-            }
-            return;
-        }
-        self.tell_what_was_said();
-        self.announce_apart(frame, position, event);
-    }
-
-    /// Messages go to everyone as they are, so those that came together are told together; the
-    /// senders have their answers then.
-    fn tell_what_was_said(&mut self) {
-        let Said { frames, simple, answers, .. } = std::mem::take(&mut self.said);
-        if !frames.is_empty() {
-            let told = (frames.len() * self.listeners.len()) as u64;
-            metrics::counter!("rookery_deliveries_total").increment(told);
-            self.listeners.retain(|listener| match listener.dialect {
-                Dialect::Rookery => listener.outbound.push_all(&frames),
-                Dialect::Simple(_) => listener.outbound.push_all(&simple),
-            });
-        }
-        for (pending, position, event) in answers {
-            metrics::histogram!("rookery_accept_seconds").record(pending.since.elapsed());
-            pending.reply.answer(Outcome::Accepted { position, event });
-        }
-    }
-
-    /// What changes who listens, or is not the same for everyone.
-    fn announce_apart(&mut self, frame: Bytes, position: Position, event: &Arc<Event>) {
-        let mut reloading = Vec::new();
-        match &**event {
-            Event::RoomCreated { members, .. } => {
-                for user in members.iter().map(|member| member.person.id) {
-                    let frame = text_frame(&wire::event_for(user, self.id, position, event));
-                    self.listen_all_of(user, position);
-                    self.tell_only(user, &frame);
-                    self.tell_presence(user, true);
-                }
-                return;
-            }
-            Event::MemberAdded { member, .. } => {
-                reloading = self.listen_all_of(member.person.id, position);
-                self.tell_presence(member.person.id, true);
-            }
-            _ => {}
-        }
-        let told = self.listeners.len() as u64;
-        let apart = self.frames_apart(position, event);
-        let simple = self.simple_frame(event);
-        self.listeners.retain(|listener| match (listener.dialect, &simple) {
-            (Dialect::Rookery, _) => {
-                listener.outbound.push(apart.get(&listener.user).unwrap_or(&frame).clone())
-            }
-            (Dialect::Simple(_), Some(frame)) => listener.outbound.push(frame.clone()),
-            (Dialect::Simple(_), None) => listener.outbound.is_open(),
-        });
-        metrics::counter!("rookery_deliveries_total").increment(told);
-        reloading.into_iter().for_each(|session| self.reset(session));
-        match &**event {
-            // The frame that tells of the removal is the last one of this room.
-            Event::MemberRemoved { member, .. } => self.stop_listening(member.person.id),
-            Event::Deleted { message, .. } => self.kept.redact(message),
-            Event::RoomDeleted { .. } => {
-                if let Some(presence) = self.hub.presence() {
-                    presence.do_send(RoomGone(self.id));
-                }
-                self.end_simple_sockets(Ending::RoomDeleted, |_| true);
-                self.listeners.clear();
-                self.kept.forget_messages();
-            }
-            _ => {}
-        }
-    }
-
-    /// The frames for those listeners who get an event in a form of their own.
-    fn frames_apart(&self, position: Position, event: &Event) -> HashMap<UserId, Bytes> {
-        let apart: HashSet<UserId> = wire::viewers_apart(event).into_iter().collect();
-        if apart.is_empty() {
-            return HashMap::new();
-        }
-        let here: HashSet<UserId> = self.listeners.iter().map(|listener| listener.user).collect();
-        let own = |user| text_frame(&wire::event_for(user, self.id, position, event));
-        apart.intersection(&here).map(|user| (*user, own(*user))).collect()
-    }
-
-    /// The frame for sockets of the simple API, if there are any here and it tells them something.
-    fn simple_frame(&self, event: &Event) -> Option<Bytes> {
-        let any = self.listeners.iter().any(|other| other.dialect != Dialect::Rookery);
-        any.then(|| simple::event(event)).flatten().map(|line| text_frame(&line))
     }
 
     fn refuse(&self, refusal: Refusal, reply: Reply) {

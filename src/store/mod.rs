@@ -44,8 +44,8 @@ pub use deletion::Seat;
 pub use directory::{DirectoryPage, Ways};
 pub use logins::{Client, Login};
 pub use reading::{Marker, ReadMark};
-pub use unread::Numbering;
 use together::Together;
+pub use unread::Numbering;
 
 /// For everything that one operation does. A database that takes longer is `Unavailable`.
 pub const OPERATION: Duration = Duration::from_secs(5);

@@ -116,9 +116,10 @@ impl Writing {
             ]);
             self.rows.mentions.extend(mention_rows(message, mentions));
         }
-        let texts = room.messages.iter().map(|(message, _)| {
-            (message.position, message.body.as_deref().unwrap_or_default())
-        });
+        let texts = room
+            .messages
+            .iter()
+            .map(|(message, _)| (message.position, message.body.as_deref().unwrap_or_default()));
         self.rows.words.extend(rows_of_room(id, &texts.collect::<Vec<_>>()));
         for change in &room.events {
             self.rows.events.push(event(change)?);

@@ -163,7 +163,8 @@ mod tests {
     }
 
     fn there(room: RoomId) -> Statement {
-        let sql = "INSERT INTO rooms (id, kind, topic, search_key, visibility, position, member_count,
+        let sql =
+            "INSERT INTO rooms (id, kind, topic, search_key, visibility, position, member_count,
                  created_at) VALUES (?, 'group', '', '', 'private', 0, 0, 0)";
         Statement::new(sql, values![room])
     }

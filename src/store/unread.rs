@@ -80,7 +80,10 @@ pub(super) async fn count_unread(
 impl Store {
     /// The numbers that the next messages of these rooms get: `None` for a room of which not all are
     /// counted.
-    pub(super) async fn next_numbers(&self, rooms: &[RoomId]) -> Result<HashMap<RoomId, Option<i64>>> {
+    pub(super) async fn next_numbers(
+        &self,
+        rooms: &[RoomId],
+    ) -> Result<HashMap<RoomId, Option<i64>>> {
         let mut numbers = HashMap::new();
         for (list, rooms) in in_lists(rooms) {
             let sql = format!(

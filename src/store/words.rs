@@ -115,7 +115,8 @@ pub(super) async fn look_up(
             }
         }
         let some = walks.iter_mut().map(|(room, walk)| (*room, walk.take_some(most)));
-        let some: Vec<(RoomId, Vec<Position>)> = some.filter(|(_, some)| !some.is_empty()).collect();
+        let some: Vec<(RoomId, Vec<Position>)> =
+            some.filter(|(_, some)| !some.is_empty()).collect();
         if !some.is_empty() {
             for row in db.query(places(&some, before)).await? {
                 let hit = (row.time(1)?, MessageId(row.int(2)?));

@@ -14,7 +14,8 @@ use crate::world::{Place, World};
 
 /// Some that begin alike, and one script without spaces.
 const WORDS: [&str; 12] = [
-    "tide", "tides", "tidal", "low", "lower", "lowest", "heron", "herons", "上海", "海", "x", "2026",
+    "tide", "tides", "tidal", "low", "lower", "lowest", "heron", "herons", "上海", "海", "x",
+    "2026",
 ];
 
 fn text(dice: &mut Dice) -> String {
@@ -59,7 +60,11 @@ pub async fn what_matches_is_found_however_it_came(place: &Place) {
         let event = match dice.below(12) {
             0 if !of_room.is_empty() => {
                 let message = dice.one_of(&of_room).original();
-                world.act(room, &bob, Action::Edited { message, body: text(&mut dice), quote: None })
+                world.act(
+                    room,
+                    &bob,
+                    Action::Edited { message, body: text(&mut dice), quote: None },
+                )
             }
             1 if !of_room.is_empty() => {
                 let message = dice.one_of(&of_room).original();
