@@ -50,10 +50,10 @@ pub struct Bench {
 pub struct Options {
     /// The hub to drive, as in http://127.0.0.1:8080.
     ///
-    /// This command makes accounts in its store, so it needs the same settings; and the hub's limits
-    /// have to allow what is measured: limits.messages_per_second and limits.changes_per_second with
-    /// their bursts, above all. Without --url a hub is started for it, with its files in a folder of
-    /// its own and no such limits.
+    /// This command makes accounts in its store, so it needs the same settings; and the hub's
+    /// limits have to allow what is measured: limits.messages_per_second and
+    /// limits.changes_per_second with their bursts, above all. Without --url a hub is started for
+    /// it, with its files in a folder of its own and no such limits.
     #[arg(long, global = true)]
     url: Option<String>,
     /// A process to be measured, as in broker=1234; more than once for several.

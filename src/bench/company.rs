@@ -154,8 +154,8 @@ impl Company {
         self.coming > 0 || !self.called.is_empty() || !self.sent_away.is_empty()
     }
 
-    /// Hears what came, as what it means, with the socket and its room. Who is called is dialled and
-    /// greeted on the way, and who was sent away comes again.
+    /// Hears what came, as what it means, with the socket and its room. Who is called is dialled
+    /// and greeted on the way, and who was sent away comes again.
     ///
     /// # Errors
     ///

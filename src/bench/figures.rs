@@ -14,7 +14,8 @@ impl Figures {
         self.0.push((name.into(), figure));
     }
 
-    /// What each process took, in microseconds for each of so many things, and all of them together.
+    /// What each process took, in microseconds for each of so many things, and all of them
+    /// together.
     pub fn note_cpu(&mut self, taken: &[(String, Duration)], of_what: &str, count: u64) {
         let each = |time: Duration| time.as_secs_f64() * 1e6 / count.max(1) as f64;
         for (name, time) in taken {

@@ -89,8 +89,8 @@ impl<'a> Talk<'a> {
         self.go_on_while(|elapsed| elapsed < time, |_, _| {})
     }
 
-    /// Talks for as long as this says of the time since; what is heard in other rooms is told with its
-    /// socket.
+    /// Talks for as long as this says of the time since; what is heard in other rooms is told with
+    /// its socket.
     pub fn go_on_while(
         &mut self,
         mut goes_on: impl FnMut(Duration) -> bool,

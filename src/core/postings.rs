@@ -1,8 +1,8 @@
 //! Posting lists: which messages of a room have a word, as one row of the index holds it.
 //!
-//! A row is named by a position that none of its messages stands after, so that rows can be read from
-//! the newest on. The messages follow as differences, each from the one before, the newest first, as
-//! LEB128 numbers: one or two bytes a message in a room where much is said.
+//! A row is named by a position that none of its messages stands after, so that rows can be read
+//! from the newest on. The messages follow as differences, each from the one before, the newest
+//! first, as LEB128 numbers: one or two bytes a message in a room where much is said.
 
 use super::types::Position;
 

@@ -44,8 +44,8 @@ use watermarks::Watermarks;
 
 /// How long an answer waits for the store or the log to catch up before it says `unavailable`.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes of frames that all rooms together keep for those who come back; what is parsed of them takes
-/// about as much again.
+/// Bytes of frames that all rooms together keep for those who come back; what is parsed of them
+/// takes about as much again.
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
 /// What every part of one instance shares.

@@ -1,9 +1,9 @@
 //! The outbound queue of one socket.
 //!
-//! Rooms push ready frames, the same bytes to everyone; the writer of the socket's thread sends what
-//! has gathered in one go (`writer.rs`). The queue is capped in bytes: a socket that does not read is
-//! cut off with 4408, and what waited for it is given back at once. It resumes from its position
-//! when it comes again.
+//! Rooms push ready frames, the same bytes to everyone; the writer of the socket's thread sends
+//! what has gathered in one go (`writer.rs`). The queue is capped in bytes: a socket that does not
+//! read is cut off with 4408, and what waited for it is given back at once. It resumes from its
+//! position when it comes again.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};

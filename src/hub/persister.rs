@@ -35,7 +35,8 @@ const SILENT_AFTER: Duration = Duration::from_secs(1);
 const BURY_EVERY: Duration = Duration::from_millis(50);
 const LOOK_FOR_BURIALS: Duration = Duration::from_secs(2);
 
-/// Between two parts of numbering what an earlier version wrote, and between two times of all of it.
+/// Between two parts of numbering what an earlier version wrote, and between two times of all of
+/// it.
 const NUMBER_EVERY: Duration = Duration::from_millis(50);
 const NUMBER_ALL_EVERY: Duration = Duration::from_secs(3_600);
 /// Older messages whose words are added in one transaction, and the pauses between these.

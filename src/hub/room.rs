@@ -161,8 +161,8 @@ impl RoomActor {
         }
     }
 
-    /// Folds in entries that came back from the log, and tells everyone what they did: each listener
-    /// once, however many they are.
+    /// Folds in entries that came back from the log, and tells everyone what they did: each
+    /// listener once, however many they are.
     fn fold_all(&mut self, entries: &[Arc<Entry>]) {
         entries.iter().for_each(|entry| self.fold(entry));
         self.tell_what_was_said();

@@ -1,9 +1,9 @@
 //! What writes the outbound queues: one for each thread that has sockets.
 //!
 //! Whoever queues a frame for a socket whose connection lies idle hands that to the writer of its
-//! thread, and wakes it, unless it is awake. The writer goes down its list and gives the kernel what
-//! has gathered for each socket in one write: no task is woken for a member of a room, and while the
-//! list is worked through, more gathers.
+//! thread, and wakes it, unless it is awake. The writer goes down its list and gives the kernel
+//! what has gathered for each socket in one write: no task is woken for a member of a room, and
+//! while the list is worked through, more gathers.
 //!
 //! A socket whose kernel buffer is full leaves the list for a task of its own until it has caught
 //! up; so does one that ends. There are few of those, and they may take their time.
@@ -186,8 +186,8 @@ async fn end(outbound: Arc<Outbound>, connection: OwnedWriteHalf, ending: Ending
     let_go(&outbound, &connection, ending == Ending::TooSlow);
 }
 
-/// Ends the connection; where it is `abrupt`, the kernel drops what it still holds for a reader that
-/// does not read.
+/// Ends the connection; where it is `abrupt`, the kernel drops what it still holds for a reader
+/// that does not read.
 fn let_go(outbound: &Outbound, connection: &OwnedWriteHalf, abrupt: bool) {
     outbound.set_gone();
     let socket = socket2::SockRef::from(connection.as_ref());

@@ -1,9 +1,9 @@
 //! The store: what the log adds up to, and accounts. One set of queries for both databases.
 //!
 //! SQLite and MySQL (or MariaDB) differ in a few words of SQL and in how they are reached, so the
-//! queries are written once, in `accounts`, `rooms`, `reading`, `history`, `persist` and `offsets`, over the
-//! small `Database` trait; `sqlite` and `mysql` implement that, and one conformance suite runs on
-//! both.
+//! queries are written once, in `accounts`, `rooms`, `reading`, `history`, `persist` and `offsets`,
+//! over the small `Database` trait; `sqlite` and `mysql` implement that, and one conformance suite
+//! runs on both.
 
 mod accounts;
 mod avatars;

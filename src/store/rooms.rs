@@ -14,9 +14,9 @@ use crate::core::recent::{self, First};
 use crate::core::room::{Member, Room, Status};
 use crate::core::types::{MessageId, Person, Position, RoomId, RoomKind, Timestamp, UserId};
 
-/// The columns of a `RoomView` but for the last, [`UNREAD`], of `rooms r` and, where there is one, the
-/// membership `me` of the person who looks. The mentions come first in a left join: no plan may go
-/// through all messages of a room.
+/// The columns of a `RoomView` but for the last, [`UNREAD`], of `rooms r` and, where there is one,
+/// the membership `me` of the person who looks. The mentions come first in a left join: no plan may
+/// go through all messages of a room.
 const VIEW: &str = "r.id, r.kind, r.name, r.topic, r.visibility, r.position, r.member_count, \
      r.created_at, me.role, me.read_position, \
      (SELECT COUNT(DISTINCT n.position) FROM mentions n \
@@ -216,7 +216,8 @@ fn mutes(room: RoomId) -> Statement {
     Statement::new(sql, values![room])
 }
 
-/// A room from its row, its members, its bans, its mutes, its newest messages and those changed last.
+/// A room from its row, its members, its bans, its mutes, its newest messages and those changed
+/// last.
 fn restored(id: RoomId, rows: &[Vec<Row>]) -> Result<Room> {
     let mut room = Room::absent(id);
     let Some(row) = rows[0].first() else { return Ok(room) };

@@ -1,8 +1,8 @@
 //! How many messages are unread, at a cost that does not grow with how many they are.
 //!
-//! The messages of a room are numbered as they are written, and a read marker knows the number that it
-//! stands at. Unread is the difference, without one's own messages and without deleted ones, of which
-//! there are few.
+//! The messages of a room are numbered as they are written, and a read marker knows the number that
+//! it stands at. Unread is the difference, without one's own messages and without deleted ones, of
+//! which there are few.
 //!
 //! A persister or an instance of an earlier version knows nothing of numbers. What it writes is
 //! counted message by message until [`Store::number_some`] has caught up.
@@ -26,8 +26,8 @@ pub(super) const UNREAD: &str = "CASE WHEN r.counted_to = COALESCE(m.position, 0
 pub(super) const NUMBER_AT: &str = "(SELECT x.number FROM messages x \
      WHERE x.room_id = ? AND x.position <= ? ORDER BY x.position DESC LIMIT 1)";
 
-/// How many messages of `members` follow a position: of a version of markers that have none, a room,
-/// and the position. Who never set a marker back has none: writing moves it.
+/// How many messages of `members` follow a position: of a version of markers that have none, a
+/// room, and the position. Who never set a marker back has none: writing moves it.
 pub(super) const OWN_AFTER: &str = "CASE WHEN read_version = ? THEN 0 ELSE \
      (SELECT COUNT(*) FROM messages x WHERE x.room_id = ? AND x.position > ? \
       AND x.sender_id = members.user_id) END";
@@ -78,8 +78,8 @@ pub(super) async fn count_unread(
 }
 
 impl Store {
-    /// The numbers that the next messages of these rooms get: `None` for a room of which not all are
-    /// counted.
+    /// The numbers that the next messages of these rooms get: `None` for a room of which not all
+    /// are counted.
     pub(super) async fn next_numbers(
         &self,
         rooms: &[RoomId],

@@ -1,10 +1,11 @@
 //! The index of words: for each word of a room, the messages that have it.
 //!
-//! What one batch says in a room is indexed together, a row for each word: twenty words of a message
-//! are a row or two then, not twenty, and a row is what costs a database. A row is named by the last
-//! message that it may have, so rows are read from the newest on, and rows of different words that are
-//! of the same batch have the same name and can be joined. An edit is indexed on its own, and named by
-//! itself. Nothing is taken out again before the room is deleted, so a hit says only where to look.
+//! What one batch says in a room is indexed together, a row for each word: twenty words of a
+//! message are a row or two then, not twenty, and a row is what costs a database. A row is named by
+//! the last message that it may have, so rows are read from the newest on, and rows of different
+//! words that are of the same batch have the same name and can be joined. An edit is indexed on its
+//! own, and named by itself. Nothing is taken out again before the room is deleted, so a hit says
+//! only where to look.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -167,8 +168,8 @@ impl Walk {
         self.is_over = rows.len() < self.rows;
         self.rows *= 2;
         let Some(&(last, _)) = rows.last() else { return };
-        // A beginning stands for many words, so there may be more rows of the last name: it is asked
-        // for again. Where there is no other name, more rows are.
+        // A beginning stands for many words, so there may be more rows of the last name: it is
+        // asked for again. Where there is no other name, more rows are.
         let is_whole = |name: Position| self.is_over || name > last;
         let whole = rows.into_iter().filter(|(name, _)| is_whole(*name));
         self.found.extend(whole.flat_map(|(_, positions)| positions));
@@ -261,7 +262,8 @@ fn places(messages: &[(RoomId, Vec<Position>)], (at, id): Hit) -> Statement {
 }
 
 /// One statement that asks the same of each of some things. It has as many parts as a power of two,
-/// so that there are few different ones to prepare; those that fill it up ask for the last once more.
+/// so that there are few different ones to prepare; those that fill it up ask for the last once
+/// more.
 fn together<T>(one: &str, each: &[T], params: impl Fn(&T, bool) -> Vec<Value>) -> Statement {
     let parts = each.len().next_power_of_two();
     let all = (0..parts).flat_map(|at| match each.get(at) {

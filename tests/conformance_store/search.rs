@@ -37,7 +37,8 @@ async fn found(world: &World, who: &Person, query: &str, room: Option<RoomId>) -
     }
 }
 
-/// Rooms with much and little said in them, in batches of all sizes; `ROOKERY_TEST_SEED` repeats one.
+/// Rooms with much and little said in them, in batches of all sizes; `ROOKERY_TEST_SEED` repeats
+/// one.
 pub async fn what_matches_is_found_however_it_came(place: &Place) {
     let mut dice = thrown();
     let mut world = World::new(place).await;

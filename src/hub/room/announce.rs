@@ -19,8 +19,8 @@ use crate::hub::reply::Outcome;
 /// Bytes of messages that are told together, at the most by one.
 const TOLD_TOGETHER: usize = 64 * 1024;
 
-/// What was folded in and is yet to be told: the messages in their order, and those who wait to hear
-/// that theirs was accepted.
+/// What was folded in and is yet to be told: the messages in their order, and those who wait to
+/// hear that theirs was accepted.
 #[derive(Default)]
 pub(super) struct Said {
     frames: Vec<Bytes>,
