@@ -1,8 +1,8 @@
 //! The actors: each takes a message, asks the core, carries out the effects.
 //!
 //! Follow a line of chat by reading `session`, `room`, `bridge`, then `room` again and
-//! `outbound` and `writer`; `persister` writes it down meanwhile, and `presence` and `signals` carry what is
-//! not worth keeping.
+//! `outbound` and `writer`; `persister` writes it down meanwhile, and `presence` and `signals` carry
+//! what is not worth keeping.
 
 pub mod activity;
 pub mod arrivals;

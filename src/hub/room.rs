@@ -179,7 +179,8 @@ impl RoomActor {
         let record = match Record::decode(&entry.key, &entry.value) {
             Ok(record) => record,
             Err(error) => {
-                tracing::warn!(room = %self.id, offset = entry.offset, %error, "an unreadable record");
+                let (room, offset) = (self.id, entry.offset);
+                tracing::warn!(%room, offset, %error, "an unreadable record");
                 return;
             }
         };

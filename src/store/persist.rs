@@ -310,7 +310,8 @@ impl Counted<'_> {
         }
     }
 
-    /// `read_number`, `read_number_at` and `own_after` of who has read up to a position in this batch.
+    /// `read_number`, `read_number_at` and `own_after` of who has read up to a position in this
+    /// batch.
     fn at(&self, position: Position) -> Vec<Value> {
         let is_read = |(message, _): &(&Message, &Mentions)| message.position <= position;
         let read = self.room.messages.partition_point(is_read) as i64;

@@ -267,8 +267,8 @@ async fn rooms_of_all(
     let mut rooms: HashMap<UserId, Vec<RoomView>> = HashMap::new();
     for (list, params) in in_lists(&users) {
         let sql = format!(
-            "SELECT {VIEW}, {UNREAD}, {MESSAGE}, {PAIR} FROM members me JOIN rooms r ON r.id = me.room_id
-             {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS} WHERE me.user_id IN ({list})
+            "SELECT {VIEW}, {UNREAD}, {MESSAGE}, {PAIR} FROM members me
+             JOIN rooms r ON r.id = me.room_id {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS} WHERE me.user_id IN ({list})
              ORDER BY COALESCE(m.sent_at, r.created_at) DESC, r.id"
         );
         for row in db.query(Statement::new(sql, params)).await? {

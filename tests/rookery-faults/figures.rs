@@ -75,8 +75,7 @@ impl Figures {
         figures
     }
 
-    /// Of several runs: sums of counts, and the worst of times and sizes, but for how long sends
-    /// took.
+    /// Of several runs: sums of counts, and the worst of times and sizes, but for how long sends took.
     pub fn add(&mut self, other: &Figures) {
         self.messages += other.messages;
         self.tries += other.tries;
