@@ -11,6 +11,7 @@ mod log;
 mod reading;
 mod rooms;
 mod search;
+mod unread;
 mod upgrade;
 mod world;
 
@@ -89,6 +90,8 @@ stories! {
     upgrade:
         what_the_first_version_wrote_is_kept,
         edits_reactions_and_bans_of_an_older_version_are_kept;
+    unread:
+        unread_by_numbers_is_unread_by_counting;
     search:
         what_matches_is_found_however_it_came,
         what_is_said_together_is_indexed_together,
