@@ -84,6 +84,10 @@ mod tests {
     fn messages_that_follow_each_other_take_a_byte_each() {
         let positions: Vec<Position> = (0..1_000).map(|offset| Position::new(3, offset)).collect();
         assert_eq!(encode(Position::new(3, 999), &positions).len(), 1_000);
+        let farthest = encode(Position(i64::MAX), &[Position(0)]);
+        assert_eq!(farthest.len(), 9);
+        assert_eq!(decode(Position(i64::MAX), &farthest), Some(vec![Position(0)]));
+        assert_eq!(decode(Position(i64::MAX), &[0xff; 10]), None, "a number that is too large");
         assert_eq!(decode(Position(5), &[0x80]), None, "a number that does not end");
         assert_eq!(decode(Position(5), &[6]), None, "before the beginning");
     }

@@ -26,6 +26,7 @@ mod search;
 mod sqlite;
 mod together;
 mod unread;
+mod walk;
 mod words;
 
 use std::path::Path;

@@ -1,19 +1,24 @@
 //! Messages by their words, in the rooms of one person, the newest first.
-//!
-//! Each room is asked for its newest hits by the index, and the rooms are merged. The index may
-//! have words of a text that was edited away, so each hit is held against the query once more.
+
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::bulk::in_lists;
-use super::database::{Statement, values};
+use super::database::{Statement, Value, values};
 use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message};
-use super::words::{Hit, look_up};
-use super::{Result, Store};
+use super::walk::{Hit, Of, look_back};
+use super::{Result, Store, StoreError};
 use crate::core::message::Message;
 use crate::core::search::Query;
 use crate::core::types::{MessageId, RoomId, Timestamp, UserId};
 
-/// Rooms that are asked together.
-const ROOMS: usize = 64;
+/// Rooms that are walked through together: those with the newest messages first.
+const ROOMS: usize = 256;
+/// Milliseconds by which clocks may differ: a room's last message need not have the latest time.
+const CLOCKS: i64 = 10_000;
+/// A search that takes longer is given up.
+const SEARCH_WITHIN: Duration = Duration::from_secs(15);
 
 impl Store {
     /// The newest messages that match, older than `before` if one is given, in all rooms of the
@@ -26,13 +31,27 @@ impl Store {
         before: Option<&Message>,
         limit: usize,
     ) -> Result<Vec<Message>> {
+        let before = before.map_or((Timestamp(i64::MAX), MessageId(i64::MAX)), place);
+        let search = self.search_before(user, query, room, before, limit);
+        let too_long = || StoreError::Unavailable("the search took too long".to_owned());
+        timeout(SEARCH_WITHIN, search).await.map_err(|_| too_long())?
+    }
+
+    async fn search_before(
+        &self,
+        user: UserId,
+        query: &Query,
+        room: Option<RoomId>,
+        mut before: Hit,
+        limit: usize,
+    ) -> Result<Vec<Message>> {
         let rooms = self.rooms_to_search(user, room).await?;
-        let mut before = before.map_or((Timestamp(i64::MAX), MessageId(i64::MAX)), place);
         let mut found: Vec<Message> = Vec::new();
         let matches =
             |message: &Message| message.body.as_deref().is_some_and(|body| query.matches(body));
         while found.len() < limit {
             let hits = self.hits(&rooms, query, before, limit).await?;
+            // Some may have been edited or deleted since.
             found.extend(self.read_by(user, &hits).await?.into_iter().filter(matches));
             match hits.last() {
                 Some(last) if hits.len() >= limit => before = *last,
@@ -43,38 +62,42 @@ impl Store {
         Ok(found)
     }
 
-    /// The rooms to look into, the one with the newest message first, and when that was sent.
-    async fn rooms_to_search(
-        &self,
-        user: UserId,
-        room: Option<RoomId>,
-    ) -> Result<Vec<(RoomId, Timestamp)>> {
-        let sql = "SELECT me.room_id, COALESCE(m.sent_at, 0) newest FROM members me
+    /// The rooms to look into, the one with the newest message first.
+    async fn rooms_to_search(&self, user: UserId, room: Option<RoomId>) -> Result<Vec<Of>> {
+        let (only, room) = match room {
+            Some(room) => (" AND me.room_id = ?", values![room]),
+            None => ("", Vec::new()),
+        };
+        let sql = format!(
+            "SELECT me.room_id, r.last_message_id, COALESCE(m.sent_at, 0) newest FROM members me
              JOIN rooms r ON r.id = me.room_id LEFT JOIN messages m ON m.id = r.last_message_id
-             WHERE me.user_id = ? ORDER BY newest DESC";
-        let rows = self.db.query(Statement::new(sql, values![user])).await?;
-        let rooms = rows.iter().map(|row| Ok((row.parse(0)?, row.time(1)?)));
-        let rooms = rooms.collect::<Result<Vec<(RoomId, Timestamp)>>>()?;
-        Ok(rooms.into_iter().filter(|(one, _)| room.is_none_or(|room| room == *one)).collect())
+             WHERE me.user_id = ?{only} AND r.last_message_id IS NOT NULL ORDER BY newest DESC"
+        );
+        let params: Vec<Value> = [values![user], room].concat();
+        let rows = self.db.query(Statement::new(sql, params)).await?;
+        let of = rows.iter().map(|row| {
+            let partition = MessageId(row.int(1)?).place().partition;
+            Ok(Of { room: row.parse(0)?, partition, newest: row.time(2)? })
+        });
+        of.collect()
     }
 
-    /// The newest messages that the index names, the newest first.
+    /// The newest messages that match, the newest first.
     async fn hits(
         &self,
-        rooms: &[(RoomId, Timestamp)],
+        rooms: &[Of],
         query: &Query,
         before: Hit,
         limit: usize,
     ) -> Result<Vec<Hit>> {
         let mut hits: Vec<Hit> = Vec::new();
         for part in rooms.chunks(ROOMS) {
-            let oldest = hits.get(limit.wrapping_sub(1));
+            let oldest = hits.last().filter(|_| hits.len() >= limit);
             // Nothing in these rooms, nor in those after them, is as new.
-            if oldest.is_some_and(|(at, _)| *at > part[0].1) {
+            if oldest.is_some_and(|(at, _)| at.0 > part[0].newest.0 + CLOCKS) {
                 break;
             }
-            let part: Vec<RoomId> = part.iter().map(|(room, _)| *room).collect();
-            hits.extend(look_up(&*self.db, &part, query, before, limit).await?);
+            hits.extend(look_back(&*self.db, part, query, before, limit).await?);
             hits.sort_by(|one, other| other.cmp(one));
             hits.truncate(limit);
         }
@@ -117,9 +140,10 @@ mod tests {
 
     use async_trait::async_trait;
 
-    use super::super::database::{Database, Dialect, Done};
+    use super::super::database::{Database, Dialect, Done, Row};
     use super::super::sqlite::Sqlite;
     use super::*;
+    use crate::core::types::Place;
 
     const ANN: UserId = UserId(1);
     const BOB: UserId = UserId(2);
@@ -163,20 +187,29 @@ mod tests {
     }
 
     fn there(room: RoomId) -> Statement {
-        let sql =
-            "INSERT INTO rooms (id, kind, topic, search_key, visibility, position, member_count,
-                 created_at) VALUES (?, 'group', '', '', 'private', 0, 0, 0)";
-        Statement::new(sql, values![room])
+        let sql = "INSERT INTO rooms (id, kind, topic, search_key, visibility, position,
+                 last_message_id, member_count, created_at)
+             VALUES (?, 'group', '', '', 'private', 0, ?, 0, 0)";
+        Statement::new(sql, values![room, at(1).message_id()])
     }
 
-    fn said(room: RoomId, id: i64, word: &str) -> [Statement; 2] {
+    fn at(offset: i64) -> Place {
+        Place { epoch: 0, partition: 3, offset }
+    }
+
+    fn said(room: RoomId, offset: i64, word: &str) -> [Statement; 2] {
+        let (id, position) = (at(offset).message_id(), at(offset).position());
         let message = "INSERT INTO messages (id, room_id, position, sender_id, body, sent_at)
              VALUES (?, ?, ?, ?, ?, ?)";
         let index = "INSERT INTO words (room_id, word, position) VALUES (?, ?, ?)";
         [
-            Statement::new(message, values![id, room, id, BOB, word, id]),
-            Statement::new(index, values![room, word, id]),
+            Statement::new(message, values![id, room, position, BOB, word, offset]),
+            Statement::new(index, values![room, word, position]),
         ]
+    }
+
+    fn offsets(messages: &[Message]) -> Vec<i64> {
+        messages.iter().map(|message| message.id.place().offset).collect()
     }
 
     #[tokio::test]
@@ -195,8 +228,7 @@ mod tests {
             let store = Store::on(Meanwhile { db, reads: AtomicUsize::new(0), after, written });
             let query = Query::parse("owls").unwrap();
             let found = store.search(ANN, &query, None, None, 10).await.unwrap();
-            let found: Vec<i64> = found.iter().map(|message| message.id.0).collect();
-            assert_eq!(found, expected, "removed after read {after}");
+            assert_eq!(offsets(&found), expected, "removed after read {after}");
         }
     }
 
@@ -214,6 +246,6 @@ mod tests {
         let store = Store::on(Meanwhile { db, reads: AtomicUsize::new(0), after: 2, written });
         let query = Query::parse("owls").unwrap();
         let found = store.search(ANN, &query, None, None, 2).await.unwrap();
-        assert_eq!(found.iter().map(|message| message.id.0).collect::<Vec<_>>(), [1]);
+        assert_eq!(offsets(&found), [1]);
     }
 }

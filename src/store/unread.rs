@@ -22,9 +22,11 @@ pub(super) const UNREAD: &str = "CASE WHEN r.counted_to = COALESCE(m.position, 0
          WHERE e.room_id = me.room_id AND e.type = 'deleted' \
          AND x.position > me.read_position AND x.sender_id <> me.user_id) END";
 
-/// The number of the last message up to a position: of a room, and that.
-pub(super) const NUMBER_AT: &str = "(SELECT x.number FROM messages x \
-     WHERE x.room_id = ? AND x.position <= ? ORDER BY x.position DESC LIMIT 1)";
+/// The number of the last message up to a position, of a room and that: 0 where there is none, and
+/// NULL where it has no number yet.
+pub(super) const NUMBER_AT: &str = "(SELECT CASE WHEN COUNT(*) = 0 THEN 0 ELSE MAX(y.number) END \
+     FROM (SELECT x.number FROM messages x WHERE x.room_id = ? AND x.position <= ? \
+           ORDER BY x.position DESC LIMIT 1) y)";
 
 /// How many messages of `members` follow a position: of a version of markers that have none, a
 /// room, and the position. Who never set a marker back has none: writing moves it.
@@ -113,7 +115,7 @@ impl Store {
     async fn number_rooms(&self, after: &str) -> Result<Numbering> {
         let sql = "SELECT r.id, r.counted, r.counted_to, COALESCE(m.position, 0) FROM rooms r
              LEFT JOIN messages m ON m.id = r.last_message_id
-             WHERE r.id > ? ORDER BY r.id LIMIT ?";
+             WHERE r.id > ? AND r.deleted_at IS NULL ORDER BY r.id LIMIT ?";
         let rooms = self.db.query(Statement::new(sql, values![after, ROOMS])).await?;
         for row in &rooms {
             if row.position(2)? != row.position(3)? {
@@ -137,7 +139,9 @@ impl Store {
         let rows = self.db.query(Statement::new(sql, values![room, to, MESSAGES])).await?;
         // Its last message may have been the room's with which it went.
         let end = rows.last().map_or(Ok(to), |row| row.position(1))?;
-        let moved = "UPDATE rooms SET counted = ?, counted_to = ? WHERE id = ? AND counted_to = ?";
+        // Of a room that is deleted meanwhile there is nothing to number.
+        let moved = "UPDATE rooms SET counted = ?, counted_to = ?
+             WHERE id = ? AND counted_to = ? AND deleted_at IS NULL";
         let now = counted + rows.len() as i64;
         let mut statements = vec![Statement::new(moved, values![now, end, room, to]).expecting(1)];
         let mut numbered = Vec::new();
@@ -164,7 +168,7 @@ impl Store {
                 continue;
             }
             let sql = format!(
-                "UPDATE members SET read_number = COALESCE({NUMBER_AT}, 0), own_after = {OWN_AFTER},
+                "UPDATE members SET read_number = {NUMBER_AT}, own_after = {OWN_AFTER},
                      read_number_at = ? WHERE room_id = ? AND user_id = ? AND read_position = ?"
             );
             let params = values![room, at, NEVER_SET_BACK, room, at, at, room, row.user(1)?, at];

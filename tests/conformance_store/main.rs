@@ -95,6 +95,7 @@ stories! {
     search:
         what_matches_is_found_however_it_came,
         what_is_said_together_is_indexed_together,
+        a_beginning_of_many_words_is_found,
         many_rooms_are_searched;
     log:
         of_two_persisters_one_is_fenced,

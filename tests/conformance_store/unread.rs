@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rookery::core::message::Message;
 use rookery::core::record::Action;
 use rookery::core::room::Event;
-use rookery::core::types::{Position, RoomId, UserId, Visibility};
+use rookery::core::types::{Position, Role, RoomId, UserId, Visibility};
 use rookery::store::{Numbering, ReadMark};
 
 use crate::rooms::thrown;
@@ -30,6 +30,11 @@ pub async fn unread_by_numbers_is_unread_by_counting(place: &Place) {
     }
     world.write().await;
     let (mut said, mut written) = (Said::new(), Position::START);
+    let mut numbering = Numbering::default();
+    let doomed = world.group("Doomed", Visibility::Public, &everyone).await;
+    world.say(doomed, &people[0], "hi");
+    world.write().await;
+    world.delete(doomed, &people[0]);
     for step in 0..600 {
         let room = *dice.one_of(&rooms);
         let by = dice.one_of(&people).clone();
@@ -58,7 +63,11 @@ pub async fn unread_by_numbers_is_unread_by_counting(place: &Place) {
                 // They may be gone already.
                 let _ = world.act(room, &people[0], gone);
             }
-            (5, _) => drop(world.add(room, &people[0], &by)),
+            (5, _) => {
+                // They may be in it already.
+                let back = Action::MemberSet { member: by.clone(), role: Role::Member };
+                let _ = world.act(room, &people[0], back);
+            }
             _ => {
                 if let Ok(message) = world.say_as(room, &by, "hi", None) {
                     said.insert(message.position, (room, message));
@@ -68,17 +77,25 @@ pub async fn unread_by_numbers_is_unread_by_counting(place: &Place) {
         if !dice.chance(12) && step < 599 {
             continue;
         }
-        world.write().await;
         if dice.chance(30) {
+            place.fill(REMEMBER, REMEMBER).await;
+            world.write().await;
             as_by_the_version_before(place, written).await;
+        } else {
+            world.write().await;
         }
         written = rooms.iter().map(|room| world.rooms[room].position).max().unwrap_or(written);
+        // Another instance may write while the numbering is half done.
+        numbering = world.store.number_some(numbering).await.unwrap();
         let caught_up = dice.chance(30) || step == 599;
         if caught_up {
-            let mut numbering = Numbering::default();
+            numbering = Numbering::default();
             while numbering != Numbering::Done {
                 numbering = world.store.number_some(numbering).await.unwrap();
             }
+        }
+        if numbering == Numbering::Done {
+            numbering = Numbering::default();
         }
         assert_counts(&world, &said, &rooms).await;
         if caught_up {
@@ -91,8 +108,23 @@ pub async fn unread_by_numbers_is_unread_by_counting(place: &Place) {
     }
 }
 
-/// Leaves what was written after a position as an instance leaves it that knows no numbers.
+/// What an instance that knows no numbers leaves as it was.
+const REMEMBER: &str = "CREATE TABLE before_it AS
+    SELECT room_id, user_id, read_number, read_number_at, own_after FROM members;";
+
+/// Leaves what was written after a position as such an instance does.
 async fn as_by_the_version_before(place: &Place, written: Position) {
+    let was = |column: &str, new: &str| {
+        format!(
+            "{column} = CASE WHEN EXISTS (SELECT 1 FROM before_it b
+                    WHERE b.room_id = members.room_id AND b.user_id = members.user_id)
+                 THEN (SELECT b.{column} FROM before_it b
+                    WHERE b.room_id = members.room_id AND b.user_id = members.user_id)
+                 ELSE {new} END"
+        )
+    };
+    let number = was("read_number", "NULL");
+    let (at, own) = (was("read_number_at", "-1"), was("own_after", "0"));
     let sql = format!(
         "UPDATE messages SET number = NULL WHERE position > {written};
          UPDATE rooms SET
@@ -100,7 +132,8 @@ async fn as_by_the_version_before(place: &Place, written: Position) {
                        WHERE m.room_id = rooms.id AND m.number IS NOT NULL),
             counted_to = (SELECT COALESCE(MAX(m.position), 0) FROM messages m
                           WHERE m.room_id = rooms.id AND m.number IS NOT NULL);
-         UPDATE members SET read_number_at = -1 WHERE read_position > {written};"
+         UPDATE members SET {number}, {at}, {own};
+         DROP TABLE before_it;"
     );
     place.fill(&sql, &sql).await;
 }
