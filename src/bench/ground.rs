@@ -104,7 +104,7 @@ impl Ground {
         let others: Vec<UserId> = others.iter().map(|login| login.id).collect();
         let founding = json!({"kind": "group", "name": name, "members": others});
         let request = self.http.post(self.url("/rooms"));
-        let answer = request.header("Authorization", bearer(&admin.token)).send_json(&founding)?;
+        let answer = request.header("Authorization", bearer(&admin.token)).send_json(founding)?;
         let told: Value = serde_json::from_str(&text_of("/rooms", answer)?)?;
         let room = told["room"]["id"].as_str().ok_or("the hub told no room")?.to_owned();
         for member in later {

@@ -80,14 +80,14 @@ impl History {
     ) -> Result<(), Failure> {
         let (mut said, mut accepted, mut refused) = (from, from, None);
         while accepted < to {
-            let until = to.min(accepted + WINDOW).min(said + IN_ONE_BREATH);
-            for number in said..until.max(said) {
+            let until = to.min(accepted + WINDOW).min(said + IN_ONE_BREATH).max(said);
+            for number in said..until {
                 let turn = if number < FIRST { 0 } else { number };
                 let room = usize::try_from(turn)? % self.rooms;
                 let body = format!("{MARK} {}", prose::sentence(self.words, dice));
                 company.say_in(room, 0, &body);
-                said += 1;
             }
+            said = until;
             company.turn(TURN, |_, told| match told {
                 Told::Accepted => accepted += 1,
                 Told::Refused(frame) => refused = Some(String::from_utf8_lossy(frame).into_owned()),

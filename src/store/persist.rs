@@ -233,7 +233,7 @@ impl Writing {
     }
 
     fn finish(self) -> Vec<Statement> {
-        let Writing { dialect, mut statements, rows } = self;
+        let Writing { dialect, mut statements, rows, .. } = self;
         let new = |column: &str| dialect.inserted(column);
         let set_new = |columns: &[&str]| {
             let set = columns.iter().map(|column| format!("{column} = {}", new(column)));

@@ -268,7 +268,8 @@ async fn rooms_of_all(
     for (list, params) in in_lists(&users) {
         let sql = format!(
             "SELECT {VIEW}, {UNREAD}, {MESSAGE}, {PAIR} FROM members me
-             JOIN rooms r ON r.id = me.room_id {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS} WHERE me.user_id IN ({list})
+             JOIN rooms r ON r.id = me.room_id {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS}
+             WHERE me.user_id IN ({list})
              ORDER BY COALESCE(m.sent_at, r.created_at) DESC, r.id"
         );
         for row in db.query(Statement::new(sql, params)).await? {
@@ -276,9 +277,11 @@ async fn rooms_of_all(
             rooms.entry(user).or_default().push(whole_view(&row)?);
         }
     }
-    let views = rooms.iter_mut();
-    let views = views.flat_map(|(user, views)| views.iter_mut().map(|view| (*user, view)));
-    count_where_unknown(&*db, views).await?;
+    let views: Vec<(UserId, &mut RoomView)> = rooms
+        .iter_mut()
+        .flat_map(|(user, views)| views.iter_mut().map(|view| (*user, view)))
+        .collect();
+    count_where_unknown(&*db, views.into_iter()).await?;
     Ok(rooms)
 }
 
