@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::bulk::in_lists;
-use super::database::{Database, Row, Statement, Value, values};
+use super::database::{Database, Dialect, Row, Statement, Value, values};
 use super::{Result, StoreError};
 use crate::core::postings::decode;
 use crate::core::search::Query;
@@ -84,7 +84,8 @@ async fn read_rows(
     if asked.is_empty() {
         return Ok(());
     }
-    let statements = asked.chunks(ASKED_TOGETHER).map(|some| ask(some, query)).collect();
+    let statements =
+        asked.chunks(ASKED_TOGETHER).map(|some| ask(db.dialect(), some, query)).collect();
     let mut found: HashMap<RoomId, Vec<Postings>> = HashMap::new();
     for row in db.read(statements).await?.iter().flatten() {
         found.entry(row.parse(0)?).or_default().push(common(row)?);
@@ -237,7 +238,7 @@ struct Asked {
     rows: usize,
 }
 
-fn ask(rooms: &[Asked], query: &Query) -> Statement {
+fn ask(dialect: Dialect, rooms: &[Asked], query: &Query) -> Statement {
     // The longest word is the rarest, as a rule; a mere beginning comes last.
     let mut words: Vec<&String> = query.words.iter().collect();
     words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
@@ -259,10 +260,11 @@ fn ask(rooms: &[Asked], query: &Query) -> Statement {
     }
     let (first, values) = &terms[0];
     let one = format!(
-        "SELECT * FROM (SELECT w0.room_id, w0.position, w0.postings p0{columns} \
+        "SELECT w0.room_id, w0.position, w0.postings p0{columns} \
          FROM words w0{joins} WHERE w0.room_id = ? AND w0.word {first} AND w0.position <= ? \
-         ORDER BY w0.position DESC LIMIT ?) of_room"
+         ORDER BY w0.position DESC LIMIT ?"
     );
+    let one = dialect.within_union(&one);
     // As many parts as a power of two, so that there are few different statements to prepare;
     // those that fill it up ask for nothing.
     let parts = rooms.len().next_power_of_two();
