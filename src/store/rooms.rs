@@ -1,5 +1,6 @@
 //! Rooms as the fold needs them, and as people see them in lists.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -269,13 +270,19 @@ async fn rooms_of_all(
         let sql = format!(
             "SELECT {VIEW}, {UNREAD}, {MESSAGE}, {PAIR} FROM members me
              JOIN rooms r ON r.id = me.room_id {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS}
-             WHERE me.user_id IN ({list})
-             ORDER BY COALESCE(m.sent_at, r.created_at) DESC, r.id"
+             WHERE me.user_id IN ({list})"
         );
         for row in db.query(Statement::new(sql, params)).await? {
             let user = row.user(VIEW_COLUMNS + MESSAGE_COLUMNS)?;
             rooms.entry(user).or_default().push(whole_view(&row)?);
         }
+    }
+    // Not by the database, which would keep a table on disk to sort rows with texts.
+    for views in rooms.values_mut() {
+        views.sort_by_cached_key(|view| {
+            let newest = view.last_message.as_ref().map_or(view.created_at, |last| last.sent_at);
+            (Reverse(newest), view.id.to_string())
+        });
     }
     let views: Vec<(UserId, &mut RoomView)> = rooms
         .iter_mut()
