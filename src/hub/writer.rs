@@ -223,7 +223,8 @@ mod tests {
     }
 
     fn frame(number: usize, size: usize) -> Bytes {
-        text_frame(format!("{number:0size$}").as_bytes())
+        let number = number.to_string();
+        text_frame(("0".repeat(size - number.len()) + &number).as_bytes())
     }
 
     async fn all_of(client: &mut TcpStream) -> Vec<u8> {
