@@ -116,8 +116,10 @@ pub struct RoomActor {
     /// Published, not read back yet.
     pending: HashMap<Uuid, Pending>,
     held_up: HeldUp,
-    /// The first offset that this actor's state does not have.
+    /// The first offset that this actor's state does not have, and that which it had not when it
+    /// woke.
     next: i64,
+    woken_at: i64,
     used_at: Instant,
     /// Off the registry; what still comes goes to the actor that took its place.
     retired: bool,
@@ -140,6 +142,7 @@ impl RoomActor {
             pending: HashMap::new(),
             held_up: HeldUp::default(),
             next: 0,
+            woken_at: i64::MAX,
             used_at: Instant::now(),
             retired: false,
             hub,
@@ -201,8 +204,9 @@ impl RoomActor {
             Event::RoomCreated { members, .. } => {
                 for user in members.iter().map(|member| member.person.id) {
                     let frame = text_frame(&wire::event_for(user, self.id, position, event));
-                    self.listen_all_of(user, position);
+                    let reloading = self.listen_all_of(user, position);
                     self.tell_only(user, &frame);
+                    reloading.into_iter().for_each(|session| self.reset(session));
                     self.tell_presence(user, true);
                 }
                 return;
@@ -227,14 +231,14 @@ impl RoomActor {
         reloading.into_iter().for_each(|session| self.reset(session));
         match &**event {
             // The frame that tells of the removal is the last one of this room.
-            Event::MemberRemoved { member, .. } => self.stop_listening(member.person.id),
+            Event::MemberRemoved { member, .. } => self.stop_listening(member.person.id, position),
             Event::Deleted { message, .. } => self.kept.redact(message),
             Event::RoomDeleted { .. } => {
                 if let Some(presence) = self.hub.presence() {
                     presence.do_send(RoomGone(self.id));
                 }
                 self.end_simple_sockets(Ending::RoomDeleted, |_| true);
-                self.listeners.clear();
+                self.let_go(|_| true, position);
                 self.kept.forget_messages();
             }
             _ => {}
@@ -343,7 +347,7 @@ impl Actor for RoomActor {
         let started = start.into_actor(self).map(|woken, actor, ctx| match woken {
             Some(woken) => {
                 actor.room = woken.room;
-                actor.next = woken.from;
+                (actor.next, actor.woken_at) = (woken.from, woken.from);
                 actor.kept.begin(woken.from);
                 woken.tail.iter().for_each(|entry| actor.fold(entry));
             }
