@@ -16,7 +16,7 @@ use actix::prelude::*;
 use bytes::Bytes;
 use uuid::Uuid;
 
-use super::bridge::{Attach as AttachToLog, Detach, Publish};
+use super::bridge::{self, Attach as AttachToLog, Detach, Publish};
 use super::outbound::{Ending, text_frame};
 use super::presence::RoomGone;
 use super::registry::Dialect;
@@ -415,8 +415,17 @@ impl Handler<Propose> for RoomActor {
 impl Handler<Fed> for RoomActor {
     type Result = ();
 
-    fn handle(&mut self, Fed(entries): Fed, _: &mut Self::Context) {
-        entries.iter().for_each(|entry| self.fold(entry));
+    fn handle(&mut self, Fed(entries): Fed, ctx: &mut Self::Context) {
+        for entry in &entries {
+            // The store was ahead when this actor woke: whoever came in meanwhile is a member
+            // already, and has not been told.
+            if entry.offset < self.woken_at
+                && let Some(newcomers) = bridge::newcomers(&self.hub, entry)
+            {
+                ctx.notify(newcomers);
+            }
+            self.fold(entry);
+        }
     }
 }
 
