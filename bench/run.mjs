@@ -3,7 +3,8 @@
 // docs/performance.md:
 //
 //   bench/run.mjs                    everything; some forty minutes on two cores
-//   bench/run.mjs --only fanout      one part: fanout, idle, store, latency, history, storm, presence
+//   bench/run.mjs --only fanout      one part: fanout, idle, store, nobody, latency, history, storm,
+//                                    presence, growth
 //   bench/run.mjs --rounds 1         fewer rounds
 //   bench/run.mjs --out FILE         keeps what each round came to, as JSON
 //   bench/run.mjs --write            writes the table into docs/performance.md
@@ -11,9 +12,12 @@
 // It needs what ./test needs. Whatever it starts listens on 127.0.0.1 and ends with it.
 
 import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
@@ -45,6 +49,22 @@ const PEERS = {
   ws: { speech: "plain", command: ["node", join(HERE, "peers/ws.mjs")] },
   "Socket.IO": { speech: "socket-io", command: ["node", join(HERE, "peers/socket-io.mjs")] },
 };
+
+// Members and messages a second; rooms and messages of each that are under way.
+const GROWING_MEMBERS = [
+  [10, 2000],
+  [100, 200],
+  [1000, 20],
+  [10000, 2],
+];
+const GROWING_ROOMS = [
+  [10, 1000],
+  [100, 100],
+  [1000, 10],
+  [10000, 1],
+];
+const ROOMS_OF_NOBODY = 5;
+const REJOIN_MS = 20_000;
 
 const EMBEDDED = {};
 const DATABASE = "rookery_bench";
@@ -106,6 +126,39 @@ async function bench(settings, ...words) {
   return JSON.parse(await run(ROOKERY, ["bench", ...words, "--json"], { env }));
 }
 
+async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+// One more hub beside that of the bench.
+async function instance(settings, use) {
+  const { PATH, HOME } = process.env;
+  const address = `127.0.0.1:${await freePort()}`;
+  const env = { PATH, HOME, ...settings, ROOKERY_SERVER__LISTEN: address };
+  const child = spawn(ROOKERY, ["serve"], { env, stdio: "ignore" });
+  running.add(child);
+  try {
+    const isReady = () =>
+      fetch(`http://${address}/readyz`).then(
+        (answer) => answer.ok,
+        () => false,
+      );
+    for (let tries = 0; !(await isReady()); tries += 1) {
+      if (tries > 600 || child.exitCode !== null) throw new Error("the other hub is not ready");
+      await sleep(100);
+    }
+    return await use(child.pid);
+  } finally {
+    child.kill("SIGKILL");
+    running.delete(child);
+  }
+}
+
 // Kafka and MariaDB, new for each use, as an operator would run them: commits reach the disk.
 async function cluster(use) {
   const state = join(ROOT, ".services/bench");
@@ -157,6 +210,24 @@ const PARTS = {
     });
   },
 
+  // What an instance takes for the messages of a room that nobody there is in. Half of the rooms
+  // it stores; of the others, one is enough.
+  async nobody(note) {
+    await cluster(async (settings) => {
+      await instance(settings, async (pid) => {
+        const runs = [];
+        for (let room = 1; room <= ROOMS_OF_NOBODY; room += 1) {
+          const one = ["--rooms=1", "--window=1000", `--process=other=${pid}`];
+          runs.push(await bench(settings, "store", ...one));
+          // Until the group of those who store has noticed that the hub of the bench is gone.
+          await sleep(REJOIN_MS);
+        }
+        const least = Math.min(...runs.map((figures) => figures.cpu_us_per_message_other));
+        note("a message for nobody here", "Rookery", { cpu_us_per_message: least });
+      });
+    });
+  },
+
   async latency(note) {
     await cluster(async (settings) => {
       note("latency, cluster", "Rookery", await bench(settings, "latency"));
@@ -179,6 +250,20 @@ const PARTS = {
 
   async presence(note) {
     note("presence", "Rookery", await bench(EMBEDDED, "presence"));
+  },
+
+  // As many deliveries a second, and as many messages under way, however many share them.
+  async growth(note) {
+    for (const [members, rate] of GROWING_MEMBERS) {
+      const words = ["fanout", "--rooms=1", `--members=${members}`, `--rate=${rate}`];
+      note(`one room of ${members}`, "Rookery", await bench(EMBEDDED, ...words));
+    }
+    await cluster(async (settings, processes) => {
+      for (const [rooms, window] of GROWING_ROOMS) {
+        const words = ["store", `--rooms=${rooms}`, "--members=1", `--window=${window}`];
+        note(`${rooms} rooms of one`, "Rookery", await bench(settings, ...words, ...processes));
+      }
+    });
   },
 };
 

@@ -103,13 +103,13 @@ impl Bench {
         {
             return fanout.run(&Site::peer(&self.options)?).await;
         }
-        let ground = Ground::lay(config, file, &self.options).await?;
+        let mut ground = Ground::lay(config, file, &self.options).await?;
         match &self.what {
             What::Fanout(fanout) => fanout.run(&Site::of(&ground)).await,
             What::Idle(idle) => idle.run(&Site::of(&ground)).await,
             What::Store(stored) => stored.run(&ground).await,
             What::Latency(latency) => latency.run(config, &ground).await,
-            What::History(history) => history.run(&ground).await,
+            What::History(history) => history.run(&mut ground).await,
             What::Storm(storm) => storm.run(&ground).await,
             What::Presence(presence) => presence.run(&ground).await,
         }

@@ -80,6 +80,7 @@ fn history_is_looked_at_while_it_grows() {
         assert_eq!((found("page"), found("older_page"), found("room_list")), (50.0, 50.0, 10.0));
         assert!(found("search_common") > 10.0, "{told}");
         assert!(number(&told, &format!("search_two_words_{messages}_p50_ms")) > 0.0);
+        assert!(number(&told, &format!("start_{messages}_ms")) > 0.0);
     }
 }
 

@@ -24,6 +24,7 @@ use crate::store::{Client, Store};
 use crate::{app, auth};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 /// Accounts that are made at the same time.
 const AT_ONCE: usize = 16;
@@ -55,7 +56,7 @@ pub struct Ground {
     /// In the names of all that is made here, and how many accounts that are.
     tag: String,
     made: Cell<usize>,
-    _hub: Option<Started>,
+    hub: Option<Started>,
 }
 
 impl Ground {
@@ -78,7 +79,16 @@ impl Ground {
         config.store.connections = AT_ONCE;
         let store = app::open_store(&config).await?;
         let tag = auth::new_token()?.chars().take(8).collect();
-        Ok(Ground { address, processes, store, http, tag, made: Cell::new(0), _hub: hub })
+        Ok(Ground { address, processes, store, http, tag, made: Cell::new(0), hub })
+    }
+
+    /// Kills the hub that was started for it and starts it again; returns how long it took to be
+    /// ready.
+    pub async fn start_again(&mut self) -> Result<Option<Duration>, Failure> {
+        let Some(hub) = &mut self.hub else { return Ok(None) };
+        let took = hub.start_again(&self.http).await?;
+        self.processes[0].pid = hub.child.id();
+        Ok(Some(took))
     }
 
     /// So many new accounts, each logged in. Nobody can log in with a password: they have none.
@@ -202,6 +212,7 @@ fn text_of(path: &str, mut answer: ureq::http::Response<ureq::Body>) -> Result<S
 
 /// A hub of ours, which ends with the bench.
 struct Started {
+    command: Command,
     child: Child,
     address: SocketAddr,
     dir: TempDir,
@@ -228,9 +239,19 @@ impl Started {
         }
         command.stderr(File::create(dir.path().join("log"))?);
         end_with_us(&mut command);
-        let mut started = Started { child: command.spawn()?, address, dir };
+        let child = command.spawn()?;
+        let mut started = Started { command, child, address, dir };
         started.wait_until_ready(http).await?;
         Ok((started, config))
+    }
+
+    async fn start_again(&mut self, http: &Agent) -> Result<Duration, Failure> {
+        self.child.kill()?;
+        self.child.wait()?;
+        let began = Instant::now();
+        self.child = self.command.spawn()?;
+        self.wait_until_ready(http).await?;
+        Ok(began.elapsed())
     }
 
     async fn wait_until_ready(&mut self, http: &Agent) -> Result<(), Failure> {
@@ -242,7 +263,7 @@ impl Started {
             if http.get(&url).call().is_ok_and(|answer| answer.status().is_success()) {
                 return Ok(());
             }
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            tokio::time::sleep(LOOK_EVERY).await;
         }
         Err(format!("the hub is not ready after {READY_WITHIN:?}\n{}", self.log()).into())
     }
