@@ -4,7 +4,7 @@
 //! knows it. Meanwhile people come into rooms, and rooms that wake tell of it late: each such record
 //! is either new to the client and told to it, or on its list, or known to it already.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::types::{Position, RoomId};
 
@@ -29,7 +29,7 @@ pub enum Greeted {
     /// The list is being made: what came meanwhile may be on it, or not.
     Listing { named: Known, came: Known },
     /// The rooms are being joined, from what is known of them.
-    Joining { known: Known },
+    Joining { known: Known, joined: HashSet<RoomId> },
     /// Whatever comes now is new.
     Whole,
 }
@@ -55,7 +55,7 @@ impl Greeted {
                 }
                 Tells::Nothing
             }
-            Greeted::Joining { known } => match known.get(&room) {
+            Greeted::Joining { known, .. } => match known.get(&room) {
                 Some(known) if *known >= position => Tells::Nothing,
                 Some(known) if known.0 < position.0 - 1 => Tells::Reload,
                 _ => Tells::TheRecord,
@@ -82,8 +82,21 @@ impl Greeted {
             to_join.push((room, named.remove(&room).unwrap_or(before)));
         }
         named.extend(to_join.iter().copied());
-        *self = Greeted::Joining { known: named };
+        *self = Greeted::Joining { known: named, joined: HashSet::new() };
         to_join
+    }
+
+    /// The socket hears what happens in this room from now on, until its person is removed.
+    pub fn joined(&mut self, room: RoomId) {
+        if let Greeted::Joining { joined, .. } = self {
+            joined.insert(room);
+        }
+    }
+
+    /// Whether it has heard this room since its list was made: all that there was to be told of
+    /// the time before.
+    pub fn has_joined(&self, room: RoomId) -> bool {
+        matches!(self, Greeted::Joining { joined, .. } if joined.contains(&room))
     }
 
     /// Every room was joined.
@@ -134,6 +147,18 @@ mod tests {
         assert_eq!(greeted.tells(FENS, Position(5)), Tells::Nothing);
         greeted.end();
         assert_eq!(greeted.tells(FENS, Position(20)), Tells::TheRecord);
+    }
+
+    #[test]
+    fn a_room_that_was_joined_is_known_until_all_are() {
+        let mut greeted = listing(&[(FENS, 4)]);
+        greeted.joined(FENS);
+        assert!(!greeted.has_joined(FENS), "the list may have it yet");
+        greeted.list(&[(FENS, Position(9))]);
+        greeted.joined(FENS);
+        assert!(greeted.has_joined(FENS) && !greeted.has_joined(REEDS));
+        greeted.end();
+        assert!(!greeted.has_joined(FENS), "nothing from before is on its way");
     }
 
     #[test]

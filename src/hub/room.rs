@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::bridge::{Attach as AttachToLog, Detach, Publish};
 use super::outbound::text_frame;
-use super::registry::{Dialect, SessionHandle};
+use super::registry::Dialect;
 use super::reply::{Outcome, Reply, Trouble};
 use super::signals::Signal;
 use super::{Hub, now};
@@ -111,7 +111,7 @@ pub struct RoomActor {
     refill: Refill,
     told: Told,
     /// Sockets of former members that have yet to be told what they missed.
-    parting: Vec<SessionHandle>,
+    parting: Vec<Join>,
     /// Published, not read back yet.
     pending: HashMap<Uuid, Pending>,
     said: Said,
@@ -233,7 +233,7 @@ impl RoomActor {
 
     fn tick(&mut self, ctx: &mut Context<Self>) {
         self.listeners.retain(|listener| listener.outbound.is_open());
-        self.parting.retain(|session| session.outbound.is_open());
+        self.parting.retain(|join| join.session.outbound.is_open());
         let late = |pending: &Pending| pending.since.elapsed() > READ_BACK_WITHIN;
         let unknown = Trouble::OutcomeUnknown("the log has not confirmed it");
         let overdue = self.pending.extract_if(|_, pending| late(pending));

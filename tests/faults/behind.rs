@@ -124,6 +124,57 @@ async fn who_is_removed_while_resuming_hears_nothing_more() {
     there.get(&format!("/rooms/{room}")).await.problem(404, "not_found");
 }
 
+/// What somebody missed before a removal is told once the store has it. Meanwhile they are in again,
+/// are told to reload, and are removed once more: what lies before that would come late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_in_again_before_hearing_of_a_removal_hears_nothing_late() {
+    let _turn = my_turn().await;
+    let hub = Hub::embedded().await;
+    let bases = std::slice::from_ref(&hub.base);
+    let ann = Person::sign_up(bases, "ann").await;
+    let bob = Person::sign_up(bases, "bob").await;
+    let room = ann.group("come and go", &[&bob]).await;
+    let before = ann.say(&room, "before").await["position"].clone();
+    // The store has it, or it would be waited for.
+    ann.view(&room).await;
+    let mut looking = ann.socket().await;
+
+    let lock = Lock::on(&hub);
+    ann.say(&room, "missed").await;
+    let place = format!("/rooms/{room}/members/{}", bob.id);
+    let change = |is_member: bool| {
+        let (admin, place) = (ann.clone(), place.clone());
+        tokio::spawn(async move {
+            match is_member {
+                true => admin.put(&place, json!({"role": "member"})).await,
+                false => admin.delete(&place).await,
+            }
+        })
+    };
+    let removing = change(false);
+    looking.expect("member_removed").await;
+    let mut back = bob.resume(known(&room, &before)).await;
+    let adding = change(true);
+    looking.expect("member_added").await;
+    back.expect("reset").await;
+    ann.say(&room, "again").await;
+    let removing_again = change(false);
+    looking.expect("member_removed").await;
+    back.expect("member_removed").await;
+    lock.give_back();
+
+    for change in [removing, adding, removing_again] {
+        assert!([201, 204, 504].contains(&change.await.expect("an answer").status));
+    }
+    let meeting = ann.group("meeting", &[&bob]).await;
+    ann.say(&meeting, "hello").await;
+    back.expect_message("hello").await;
+    // Past the next try at what could not be told.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    back.settle().await;
+    assert_eq!(told(&back, &room), ["reset", "again", "member_removed"]);
+}
+
 /// Somebody's last command is still at work, since the store is slow, when they close their socket:
 /// they are not shown online any more, and what they asked for is done.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -40,9 +40,10 @@ pub struct Listener {
     pub from: Position,
 }
 
-/// A socket joins: it gets what it missed since a position, then all that follows.
+/// A socket joins: it gets what it missed since a position, then all that follows. `false`: this
+/// actor is about to sleep; ask the one that takes its place.
 #[derive(Message, Clone)]
-#[rtype(result = "()")]
+#[rtype(result = "bool")]
 pub struct Join {
     pub session: SessionHandle,
     pub since: Position,
@@ -74,9 +75,13 @@ pub struct Watch {
 impl RoomActor {
     pub(super) fn join(&mut self, join: Join, ctx: &mut Context<Self>) {
         let Join { session, since } = join;
-        self.parting.retain(|other| other.id != session.id);
+        self.await_no_more(session.id);
         if !self.is_member(session.user) {
-            return self.tell_of_parting(session, since, ctx);
+            // One who was in meanwhile has heard how that ended.
+            if !session.greeted().has_joined(self.id) {
+                self.tell_of_parting(session, since, ctx);
+            }
+            return;
         }
         if let Some(from) = self.listens_from(&session) {
             return self.come_in_again(session, since, from);
@@ -126,6 +131,7 @@ impl RoomActor {
     }
 
     pub(super) fn reset(&mut self, session: SessionHandle) {
+        self.await_no_more(session.id);
         session.outbound.push(text_frame(&wire::reset(self.id, self.room.position)));
         self.listeners.retain(|listener| listener.session != session.id);
         self.listen(session, Position(0));
@@ -138,7 +144,7 @@ impl RoomActor {
         since: Position,
         ctx: &mut Context<Self>,
     ) {
-        self.parting.push(session.clone());
+        self.parting.push(Join { session: session.clone(), since });
         let hub = self.hub.clone();
         let (room, partition, position) = (self.id, self.partition, self.room.position);
         let user = session.user;
@@ -149,21 +155,41 @@ impl RoomActor {
             (is_stored, parting_frames(&hub, room, partition, user, since).await)
         };
         let told = told.into_actor(self).map(move |(is_stored, frames), actor, ctx| match frames {
-            _ if actor.retired => actor.forward(Join { session, since }),
-            // Back meanwhile: if told so, what lies before it would come late.
+            // In again meanwhile, and told to reload: what lies before it would come late, even if
+            // they are gone once more.
+            _ if !actor.is_still_parting(&session, since) => {}
             _ if actor.is_member(user) => actor.join(Join { session, since }, ctx),
             Ok(frames) if is_stored => {
-                actor.parting.retain(|other| other.id != session.id);
+                actor.await_no_more(session.id);
                 for frame in frames {
                     session.outbound.push(frame);
                 }
             }
             told => {
                 tracing::warn!(%room, error = ?told.err(), "cannot tell of a removal yet");
-                actix_rt::spawn(join_again(actor.hub.clone(), room, Join { session, since }));
+                ctx.run_later(AGAIN, move |actor, ctx| {
+                    if actor.is_still_parting(&session, since) {
+                        actor.join(Join { session, since }, ctx);
+                    }
+                });
             }
         });
         ctx.spawn(told);
+    }
+
+    fn is_parting(&self, session: SessionId) -> bool {
+        self.parting.iter().any(|join| join.session.id == session)
+    }
+
+    /// Whether it has not been told anything else since.
+    fn is_still_parting(&self, session: &SessionHandle, since: Position) -> bool {
+        self.parting.iter().any(|join| (join.session.id, join.since) == (session.id, since))
+    }
+
+    /// What was still on its way for this socket is not to be told any more.
+    fn await_no_more(&mut self, session: SessionId) {
+        self.parting.retain(|join| join.session.id != session);
+        self.refill.give_up(session);
     }
 
     pub(super) fn is_member(&self, user: UserId) -> bool {
@@ -173,9 +199,11 @@ impl RoomActor {
     /// The one door: members alone, each socket once, and never where the next actor of this room
     /// would not know of them.
     fn listen(&mut self, session: SessionHandle, from: Position) {
-        let SessionHandle { id, user, dialect, outbound, .. } = session;
-        let is_here = self.listeners.iter().any(|listener| listener.session == id);
-        if outbound.is_open() && !is_here && !self.retired && self.is_member(user) {
+        let is_here = self.listens_from(&session).is_some();
+        let may_listen = !self.retired && self.is_member(session.user);
+        if session.outbound.is_open() && !is_here && may_listen {
+            session.greeted().joined(self.id);
+            let SessionHandle { id, user, dialect, outbound, .. } = session;
             self.listeners.push(Listener { session: id, user, dialect, outbound, from });
         }
     }
@@ -201,7 +229,7 @@ impl RoomActor {
 
     /// What a socket is told of its person's coming in by the record at this position.
     fn tells(&self, session: &SessionHandle, position: Position) -> Tells {
-        match self.parting.iter().any(|other| other.id == session.id) {
+        match self.is_parting(session.id) || self.refill.is_for(session.id) {
             true => Tells::Reload,
             false => session.greeted().tells(self.id, position),
         }
@@ -230,16 +258,6 @@ impl RoomActor {
     pub(super) fn tell_presence(&self, user: UserId, is_member: bool) {
         if let Some(presence) = self.hub.presence() {
             presence.do_send(Membership { room: self.id, user, is_member });
-        }
-    }
-}
-
-/// Begins anew with somebody who could not be told what became of them: they may be back by then.
-async fn join_again(hub: Arc<Hub>, room: RoomId, join: Join) {
-    while join.session.outbound.is_open() {
-        tokio::time::sleep(AGAIN).await;
-        if hub.rooms.wake(&hub, room).send(join.clone()).await.is_ok() {
-            return;
         }
     }
 }
@@ -276,14 +294,14 @@ fn frames_for(viewer: UserId, room: RoomId, events: &[(Position, Event)]) -> Vec
 }
 
 impl Handler<Join> for RoomActor {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, join: Join, ctx: &mut Self::Context) {
-        if self.retired {
-            return self.forward(join);
+    fn handle(&mut self, join: Join, ctx: &mut Self::Context) -> bool {
+        if !self.retired {
+            self.used_at = Instant::now();
+            self.join(join, ctx);
         }
-        self.used_at = Instant::now();
-        self.join(join, ctx);
+        !self.retired
     }
 }
 

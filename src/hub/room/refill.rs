@@ -5,6 +5,7 @@ use actix::prelude::*;
 
 use super::RoomActor;
 use super::listeners::Join;
+use crate::core::follow::SessionId;
 use crate::core::types::Position;
 use crate::store::{Replay, StoreError};
 
@@ -20,6 +21,16 @@ pub struct Refill {
 impl Refill {
     pub fn is_under_way(&self) -> bool {
         self.under_way
+    }
+
+    /// Whether this socket waits for it.
+    pub fn is_for(&self, session: SessionId) -> bool {
+        self.waiting.iter().any(|join| join.session.id == session)
+    }
+
+    /// This socket does not wait for it any more.
+    pub fn give_up(&mut self, session: SessionId) {
+        self.waiting.retain(|join| join.session.id != session);
     }
 }
 
