@@ -4,6 +4,7 @@
 //! and at last what every instance and the store have. [`check`] is a pure function of it: no hub, no
 //! socket, no clock. What it finds is a [`Verdict`], a table with a line for each promise.
 
+pub mod beats;
 pub mod dice;
 pub mod history;
 mod lines;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use rookery::guarantees::beats::Beats;
 use rookery::guarantees::history::{End, History, Millis, Outcome};
 use rookery::guarantees::recoveries;
 use serde::{Deserialize, Serialize};
@@ -33,13 +34,23 @@ pub struct Figures {
     pub calm_p99: Millis,
     pub fault_p50: Millis,
     pub fault_p99: Millis,
+    /// Of a record that Kafka took and gave back past the hubs at the same times.
+    #[serde(default)]
+    pub kafka_calm_p99: Millis,
+    #[serde(default)]
+    pub kafka_fault_p99: Millis,
 }
 
 /// When the calm began, when something was broken, and when it was mended.
 pub type Times = (Millis, Millis, Millis);
 
 impl Figures {
-    pub fn of(history: &History, tally: &Tally, (calm, broken, mended): Times) -> Figures {
+    pub fn of(
+        history: &History,
+        tally: &Tally,
+        kafka: &Beats,
+        (calm, broken, mended): Times,
+    ) -> Figures {
         let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
         let (before, during) =
             (latencies(history, calm, broken), latencies(history, broken, mended));
@@ -62,6 +73,8 @@ impl Figures {
             calm_p99: percentile(&before, 99),
             fault_p50: percentile(&during, 50),
             fault_p99: percentile(&during, 99),
+            kafka_calm_p99: percentile(&kafka.at_each(calm, broken), 99),
+            kafka_fault_p99: percentile(&kafka.at_each(broken, mended), 99),
             ..Figures::default()
         };
         for one in history.sends.iter().flat_map(|send| &send.tries) {

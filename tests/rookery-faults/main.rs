@@ -37,9 +37,12 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use futures_util::FutureExt;
 use report::{Report, Told};
-use rookery::guarantees::History;
 use rows::Row;
+use run::Ran;
 use world::World;
+
+/// Of one run: the longest takes a quarter of it.
+const LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// Breaks things on purpose, and checks that the hub keeps its promises all the same.
 #[derive(Debug, Parser)]
@@ -121,17 +124,22 @@ async fn play(arguments: &Arguments, rows: &[Row]) -> Report {
                 Some(world) => world,
                 None => row.world().await,
             };
-            let ran = AssertUnwindSafe(run::run(row, there, seed, quiet)).catch_unwind().await;
-            let told = match ran {
-                Ok((ran, mut there)) => {
-                    if let (Some(folder), true) = (&arguments.dump, ran.verdict.violations() > 0) {
-                        dump(folder, row, seed, &ran.history, there.logs());
+            let run = AssertUnwindSafe(run::run(row, there, seed, quiet)).catch_unwind();
+            let told = match tokio::time::timeout(LIMIT, run).await {
+                Ok(Ok((ran, mut there))) => {
+                    let told = Told::of(row, seed, &ran);
+                    if let (Some(folder), true) = (&arguments.dump, told.has_failed()) {
+                        dump(folder, row, seed, &ran, there.logs());
                     }
                     world = Some(there);
-                    Told::of(row, seed, ran)
+                    told
                 }
                 // It said why.
-                Err(_) => Told::broken_off(row, seed),
+                Ok(Err(_)) => Told::broken_off(row, seed),
+                Err(_) => {
+                    println!("   given up after {LIMIT:?}");
+                    Told::broken_off(row, seed)
+                }
             };
             println!("{told}   ({} s)", started.elapsed().as_secs());
             if let Some(file) = &arguments.out {
@@ -143,9 +151,10 @@ async fn play(arguments: &Arguments, rows: &[Row]) -> Report {
     report
 }
 
-fn dump(folder: &Path, row: &Row, seed: u64, history: &History, logs: Vec<String>) {
+fn dump(folder: &Path, row: &Row, seed: u64, ran: &Ran, logs: Vec<String>) {
     let file = folder.join(format!("{}-{seed}.txt", row.name.replace([' ', ','], "-")));
-    std::fs::write(&file, format!("{history:#?}")).expect("the folder of --dump");
+    std::fs::write(&file, format!("{:#?}\n{:#?}", ran.history, ran.kafka))
+        .expect("the folder of --dump");
     std::fs::write(file.with_extension("log"), logs.join("\n")).expect("the folder of --dump");
     println!("   what was seen: {}", file.display());
 }

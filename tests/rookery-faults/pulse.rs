@@ -1,5 +1,5 @@
 //! What Kafka itself takes for a record, there and back, past the hubs: nobody's presence can be
-//! told any sooner.
+//! told any sooner, and no message can be acknowledged sooner.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,29 +13,23 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord};
 use rdkafka::{Offset, TopicPartitionList};
-use rookery::guarantees::history::Millis;
+use rookery::guarantees::beats::Beats;
 
 use crate::recording::Clock;
 use crate::support::unique;
 
-const EVERY: Duration = Duration::from_millis(200);
-/// A record that takes longer than this is no pulse of a healthy broker.
-const SLOW: Duration = Duration::from_millis(300);
 /// A client that hears nothing for so long may have lost its broker, and is replaced.
 const LOST_AFTER: Duration = Duration::from_secs(3);
-
-/// Stretches of time.
-pub type Stretches = Vec<(Millis, Millis)>;
 
 pub struct Pulse {
     stop: Arc<AtomicBool>,
     beats: Arc<AtomicU64>,
-    feeling: Option<JoinHandle<Stretches>>,
+    feeling: Option<JoinHandle<Beats>>,
 }
 
 impl Pulse {
-    /// Feels it from now on, in a topic of its own.
-    pub async fn of(brokers: &str, clock: Clock) -> Pulse {
+    /// Feels it from now on, in a topic of its own, with so long a pause between two records.
+    pub async fn of(brokers: &str, clock: Clock, pause: Duration) -> Pulse {
         let topic = format!("pulse-{}", unique());
         let admin: AdminClient<DefaultClientContext> =
             config(brokers).create().expect("an admin client");
@@ -44,7 +38,8 @@ impl Pulse {
         made.expect("an answer").pop().expect("one topic").expect("a topic");
         let (stop, beats) = (Arc::<AtomicBool>::default(), Arc::<AtomicU64>::default());
         let (stopped, counted, brokers) = (stop.clone(), beats.clone(), brokers.to_owned());
-        let feeling = thread::spawn(move || feel(&brokers, &topic, clock, &stopped, &counted));
+        let feeling =
+            thread::spawn(move || feel(&brokers, &topic, clock, pause, &stopped, &counted));
         Pulse { stop, beats, feeling: Some(feeling) }
     }
 
@@ -53,10 +48,9 @@ impl Pulse {
         self.beats.load(Ordering::SeqCst)
     }
 
-    /// The stretches in which it was slow.
-    pub fn stop(mut self) -> Stretches {
+    pub fn stop(mut self) -> Beats {
         self.stop.store(true, Ordering::SeqCst);
-        self.feeling.take().map_or_else(Vec::new, |feeling| feeling.join().expect("no panic"))
+        self.feeling.take().map_or_else(Beats::default, |feeling| feeling.join().expect("no panic"))
     }
 }
 
@@ -70,22 +64,21 @@ fn feel(
     brokers: &str,
     topic: &str,
     clock: Clock,
+    pause: Duration,
     stopped: &AtomicBool,
-    beats: &AtomicU64,
-) -> Stretches {
-    let (mut slow, mut hand) = (Stretches::new(), Hand::on(brokers, topic));
+    counted: &AtomicU64,
+) -> Beats {
+    let (mut beats, mut hand) = (Beats::default(), Hand::on(brokers, topic));
     while !stopped.load(Ordering::SeqCst) {
-        let (from, sent_at) = (clock.now(), Instant::now());
+        let sent_at = clock.now();
         while !hand.beat(LOST_AFTER, stopped) && !stopped.load(Ordering::SeqCst) {
             hand = Hand::on(brokers, topic);
         }
-        beats.fetch_add(1, Ordering::SeqCst);
-        if sent_at.elapsed() > SLOW {
-            slow.push((from, clock.now()));
-        }
-        thread::sleep(EVERY);
+        counted.fetch_add(1, Ordering::SeqCst);
+        beats.0.push((sent_at, clock.now()));
+        thread::sleep(pause);
     }
-    slow
+    beats
 }
 
 struct Hand<'a> {

@@ -35,11 +35,13 @@ pub struct Told {
 }
 
 impl Told {
-    pub fn of(row: &Row, seed: u64, ran: Ran) -> Told {
+    pub fn of(row: &Row, seed: u64, ran: &Ran) -> Told {
         let disorder = if row.is_orderly { ran.figures.broken } else { 0 };
-        let (promises, figures) = (promises(&ran.verdict), ran.figures);
-        let calm = figures.calm_p99.max(NOISE);
-        let held_up = row.has_bystanders && figures.fault_p99 > 2 * calm;
+        let (promises, figures) = (promises(&ran.verdict), ran.figures.clone());
+        // Kafka, too, has its moments; what it took longer by is not the hub's.
+        let kafka = figures.kafka_fault_p99.saturating_sub(figures.kafka_calm_p99);
+        let most = 2 * figures.calm_p99.max(NOISE) + kafka;
+        let held_up = row.has_bystanders && figures.fault_p99 > most;
         Told { promises, figures, disorder, held_up, ..Told::new(row, seed) }
     }
 
@@ -60,7 +62,7 @@ impl Told {
         }
     }
 
-    fn has_failed(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         self.broken_off
             || self.disorder > 0
             || self.held_up
@@ -102,13 +104,15 @@ impl fmt::Display for Told {
         let Figures { resets, recovery, ghost, ghost_of_crash, broken, thrown_out, .. } =
             &self.figures;
         let Figures { base, peak, calm_p50, calm_p99, fault_p50, fault_p99, .. } = &self.figures;
+        let Figures { kafka_calm_p99, kafka_fault_p99, .. } = &self.figures;
         write!(
             f,
             "   {cases} cases; {tries} tries: {acknowledged} acknowledged, {refused} refused, \
              {unknown} unknown; {connections} connections, {broken} broken, {thrown_out} thrown \
              out, {resets} resets; works again after {recovery} ms; ghosts {ghost} ms, of crashes \
              {ghost_of_crash} ms; memory {} to {} MiB; p50/p99 {calm_p50}/{calm_p99} ms, under \
-             the fault {fault_p50}/{fault_p99} ms",
+             the fault {fault_p50}/{fault_p99} ms; Kafka itself: p99 {kafka_calm_p99} and \
+             {kafka_fault_p99} ms",
             base >> 20,
             peak >> 20,
         )

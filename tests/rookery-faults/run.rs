@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use rookery::guarantees::beats::Beats;
 use rookery::guarantees::history::{End, History, Line, Millis};
 use rookery::guarantees::{Verdict, check};
 use tokio::sync::watch;
@@ -26,6 +27,8 @@ use crate::world::World;
 
 /// Before the fault.
 const CALM: Duration = Duration::from_secs(3);
+/// Before one beside which everybody's p99 is judged: as long as that lasts.
+const LONG_CALM: Duration = Duration::from_secs(12);
 /// After the last instance works again.
 const AFTER: Duration = Duration::from_secs(2);
 /// Until everything has an answer, and until everybody has heard everything.
@@ -39,11 +42,12 @@ pub struct Ran {
     pub verdict: Verdict,
     pub figures: Figures,
     pub history: History,
+    pub kafka: Beats,
 }
 
 /// Plays a row once. Panics only where the run itself cannot be done.
 pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, World) {
-    let mut stage = Stage::set(world, seed).await;
+    let mut stage = Stage::set(world, row, seed).await;
     let mut crowd = Crowd::start(&mut stage, row);
     wait_for("everybody to come in", SETTLED_WITHIN, async || crowd.is_here()).await;
     let (memory, times) = break_and_mend(row, &mut stage).await;
@@ -59,13 +63,14 @@ pub async fn run(row: &Row, world: World, seed: u64, quiet: Duration) -> (Ran, W
     merge(&mut history, memory.stop().await);
     history.faults.extend(stage.faults);
     history.cut_off.extend(stage.cut_off);
-    let slow = stage.pulse.take().map(Pulse::stop).unwrap_or_default().into_iter();
-    history.cut_off.extend(slow.map(|(from, to)| (from, to + history.bounds.ghost)));
+    let kafka = stage.pulse.take().map(Pulse::stop).unwrap_or_default();
+    let ghost = history.bounds.ghost;
+    history.cut_off.extend(kafka.slow().map(|(from, to)| (from, to + ghost)));
     match_up(&mut history, &answers);
     end_with_their_instance(&mut history, &stage.kills);
     let verdict = check(&history);
-    let figures = Figures::of(&history, &crowd.tally, times);
-    (Ran { verdict, figures, history }, stage.world)
+    let figures = Figures::of(&history, &crowd.tally, &kafka, times);
+    (Ran { verdict, figures, history, kafka }, stage.world)
 }
 
 /// A client behind a balancer does not know whom it said goodbye to. If somebody was killed in that
@@ -83,7 +88,7 @@ fn end_with_their_instance(history: &mut History, kills: &[Millis]) {
 
 async fn break_and_mend(row: &Row, stage: &mut Stage) -> (MemoryWatch, Times) {
     let calm = stage.clock.now();
-    tokio::time::sleep(CALM).await;
+    tokio::time::sleep(if row.has_bystanders { LONG_CALM } else { CALM }).await;
     let (asking, places) = (stage.asking.clone(), stage.cast.places.clone());
     let memory = MemoryWatch::start(asking, places, stage.processes.clone(), row.memory);
     let broken = stage.clock.now();

@@ -11,6 +11,7 @@ use crate::cast::Cast;
 use crate::memory::Processes;
 use crate::pulse::Pulse;
 use crate::recording::Clock;
+use crate::rows::Row;
 use crate::run::until;
 use crate::world::World;
 
@@ -18,6 +19,10 @@ use crate::world::World;
 /// than until it works again.
 const RIGHT_AGAIN_WITHIN: Millis = 10_000;
 const READY_WITHIN: Duration = Duration::from_secs(40);
+/// Between two records that show what Kafka itself takes.
+const PULSE: Duration = Duration::from_millis(200);
+/// Where everybody's p99 is judged.
+const QUICK_PULSE: Duration = Duration::from_millis(20);
 const STOPPED_WITHIN: Duration = Duration::from_secs(10);
 
 /// A world with everybody in it, in which something is about to break.
@@ -38,15 +43,16 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub async fn set(mut world: World, seed: u64) -> Stage {
+    pub async fn set(mut world: World, row: &Row, seed: u64) -> Stage {
         let (clock, mut dice) = (Clock::start(), Dice::new(seed));
         let cast = Cast::gather(&mut world, &mut dice).await;
         let processes = world.hubs().iter_mut().map(|hub| hub.is_running().then(|| hub.pid()));
         let processes = Arc::new(Mutex::new(processes.collect()));
         let (faults, cut_off, kills) = (Vec::new(), Vec::new(), Vec::new());
         let asking = Asking::new();
+        let pause = if row.has_bystanders { QUICK_PULSE } else { PULSE };
         let pulse = match &world {
-            World::Cluster(site) => Some(Pulse::of(&site.services().brokers, clock).await),
+            World::Cluster(site) => Some(Pulse::of(&site.services().brokers, clock, pause).await),
             World::Embedded(..) => None,
         };
         Stage { world, clock, dice, asking, cast, processes, faults, cut_off, kills, pulse }
