@@ -4,7 +4,7 @@
 //! knows it. Meanwhile people come into rooms, and rooms that wake tell of it late: each such record
 //! is either new to the client and told to it, or on its list, or known to it already.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::types::{Position, RoomId};
 
@@ -21,15 +21,23 @@ pub enum Tells {
     Reload,
 }
 
+/// What a socket was told of the rooms that it is in.
 #[derive(Debug, Default)]
-pub enum Greeted {
+pub struct Greeted {
+    stage: Stage,
+    /// Rooms that it has heard its person leave, and where: what lies before is no news to it.
+    left: Known,
+}
+
+#[derive(Debug, Default)]
+enum Stage {
     /// It has not said hello; then its rooms will be on the list.
     #[default]
     NotYet,
     /// The list is being made: what came meanwhile may be on it, or not.
     Listing { named: Known, came: Known },
     /// The rooms are being joined, from what is known of them.
-    Joining { known: Known, joined: HashSet<RoomId> },
+    Joining { known: Known },
     /// Whatever comes now is new.
     Whole,
 }
@@ -37,37 +45,39 @@ pub enum Greeted {
 impl Greeted {
     /// A hello that names what its client knows. One that failed may be said again.
     pub fn hear(&mut self, named: Known) {
-        let came = match std::mem::take(self) {
-            Greeted::Listing { came, .. } => came,
+        let came = match std::mem::take(&mut self.stage) {
+            Stage::Listing { came, .. } => came,
             _ => Known::new(),
         };
-        *self = Greeted::Listing { named, came };
+        self.stage = Stage::Listing { named, came };
     }
 
     /// Its person came into a room by the record at this position: what it is to be told now.
     /// What is not told now is on the list, or is told when the socket joins the room.
     pub fn tells(&mut self, room: RoomId, position: Position) -> Tells {
-        match self {
-            Greeted::NotYet => Tells::Nothing,
-            Greeted::Listing { named, came } => {
+        match (&mut self.stage, self.left.get(&room)) {
+            (Stage::NotYet, _) => Tells::Nothing,
+            (Stage::Listing { named, came }, _) => {
                 if named.get(&room).is_none_or(|known| *known < position) {
                     came.entry(room).or_insert(position);
                 }
                 Tells::Nothing
             }
-            Greeted::Joining { known, .. } => match known.get(&room) {
+            (_, Some(left)) if *left >= position => Tells::Nothing,
+            // Whatever the list says: it has heard all up to there since.
+            (_, Some(_)) | (Stage::Whole, None) => Tells::TheRecord,
+            (Stage::Joining { known }, None) => match known.get(&room) {
                 Some(known) if *known >= position => Tells::Nothing,
                 Some(known) if known.0 < position.0 - 1 => Tells::Reload,
                 _ => Tells::TheRecord,
             },
-            Greeted::Whole => Tells::TheRecord,
         }
     }
 
     /// The list is made, of rooms and where each is. Returns those to join and from where: all of
     /// the list, and those that came meanwhile and are not on it.
     pub fn list(&mut self, listed: &[(RoomId, Position)]) -> Vec<(RoomId, Position)> {
-        let Greeted::Listing { mut named, mut came } = std::mem::take(self) else {
+        let Stage::Listing { mut named, mut came } = std::mem::take(&mut self.stage) else {
             return Vec::new();
         };
         let mut to_join = Vec::with_capacity(listed.len());
@@ -82,26 +92,24 @@ impl Greeted {
             to_join.push((room, named.remove(&room).unwrap_or(before)));
         }
         named.extend(to_join.iter().copied());
-        *self = Greeted::Joining { known: named, joined: HashSet::new() };
+        self.stage = Stage::Joining { known: named };
         to_join
-    }
-
-    /// The socket hears what happens in this room from now on, until its person is removed.
-    pub fn joined(&mut self, room: RoomId) {
-        if let Greeted::Joining { joined, .. } = self {
-            joined.insert(room);
-        }
-    }
-
-    /// Whether it has heard this room since its list was made: all that there was to be told of
-    /// the time before.
-    pub fn has_joined(&self, room: RoomId) -> bool {
-        matches!(self, Greeted::Joining { joined, .. } if joined.contains(&room))
     }
 
     /// Every room was joined.
     pub fn end(&mut self) {
-        *self = Greeted::Whole;
+        self.stage = Stage::Whole;
+    }
+
+    /// It was told of the removal of its person from a room, or of the room's end.
+    pub fn leave(&mut self, room: RoomId, position: Position) {
+        let left = self.left.entry(room).or_insert(position);
+        *left = position.max(*left);
+    }
+
+    /// Where a socket comes in that joins a room late: not before it was told last that it is out.
+    pub fn since(&self, room: RoomId, since: Position) -> Position {
+        self.left.get(&room).map_or(since, |left| since.max(*left))
     }
 }
 
@@ -150,15 +158,21 @@ mod tests {
     }
 
     #[test]
-    fn a_room_that_was_joined_is_known_until_all_are() {
-        let mut greeted = listing(&[(FENS, 4)]);
-        greeted.joined(FENS);
-        assert!(!greeted.has_joined(FENS), "the list may have it yet");
+    fn who_heard_of_a_removal_is_not_told_of_what_lies_before() {
+        let mut greeted = listing(&[(FENS, 50)]);
         greeted.list(&[(FENS, Position(9))]);
-        greeted.joined(FENS);
-        assert!(greeted.has_joined(FENS) && !greeted.has_joined(REEDS));
+        assert_eq!(greeted.since(FENS, Position(50)), Position(50));
+        greeted.leave(FENS, Position(12));
+        assert_eq!(greeted.tells(FENS, Position(11)), Tells::Nothing);
+        let back = greeted.tells(FENS, Position(20));
+        assert_eq!(back, Tells::TheRecord, "what the client named was of nowhere");
+        greeted.leave(FENS, Position(22));
+        greeted.leave(FENS, Position(12));
+        assert_eq!(greeted.since(FENS, Position(9)), Position(22));
         greeted.end();
-        assert!(!greeted.has_joined(FENS), "nothing from before is on its way");
+        assert_eq!(greeted.tells(FENS, Position(20)), Tells::Nothing);
+        assert_eq!(greeted.tells(FENS, Position(23)), Tells::TheRecord);
+        assert_eq!(greeted.tells(REEDS, Position(3)), Tells::TheRecord);
     }
 
     #[test]

@@ -116,8 +116,10 @@ pub struct RoomActor {
     pending: HashMap<Uuid, Pending>,
     said: Said,
     held_up: HeldUp,
-    /// The first offset that this actor's state does not have.
+    /// The first offset that this actor's state does not have, and that which it had not when it
+    /// woke.
     next: i64,
+    woken_at: i64,
     used_at: Instant,
     /// Off the registry; what still comes goes to the actor that took its place.
     retired: bool,
@@ -141,6 +143,7 @@ impl RoomActor {
             said: Said::default(),
             held_up: HeldUp::default(),
             next: 0,
+            woken_at: i64::MAX,
             used_at: Instant::now(),
             retired: false,
             hub,
@@ -286,7 +289,7 @@ impl Actor for RoomActor {
         let started = start.into_actor(self).map(|woken, actor, ctx| match woken {
             Some(woken) => {
                 actor.room = woken.room;
-                actor.next = woken.from;
+                (actor.next, actor.woken_at) = (woken.from, woken.from);
                 actor.kept.begin(woken.from);
                 actor.fold_all(&woken.tail);
             }

@@ -166,13 +166,53 @@ async fn who_is_in_again_before_hearing_of_a_removal_hears_nothing_late() {
     for change in [removing, adding, removing_again] {
         assert!([201, 204, 504].contains(&change.await.expect("an answer").status));
     }
-    let meeting = ann.group("meeting", &[&bob]).await;
-    ann.say(&meeting, "hello").await;
-    back.expect_message("hello").await;
-    // Past the next try at what could not be told.
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    back.settle().await;
+    hears_no_more(&ann, &bob, &mut back).await;
     assert_eq!(told(&back, &room), ["reset", "again", "member_removed"]);
+}
+
+/// All that was on its way has come, and what is tried again was.
+async fn hears_no_more(ann: &Person, bob: &Person, socket: &mut Socket) {
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let meeting = ann.group("meeting", &[bob]).await;
+    ann.say(&meeting, "hello").await;
+    socket.expect_message("hello").await;
+}
+
+/// A room is over before the store has heard of it, and falls asleep here. Whoever asks for it then
+/// wakes it, and has it read the same of the log again; who was in it heard that the first time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_room_that_was_over_before_the_store_knew_is_told_of_once() {
+    let _turn = my_turn().await;
+    let hub = Hub::embedded().await;
+    let bases = std::slice::from_ref(&hub.base);
+    let ann = Person::sign_up(bases, "ann").await;
+    let bob = Person::sign_up(bases, "bob").await;
+    let room = ann.group("brief", &[]).await;
+    // The store has it, or it would be waited for.
+    ann.view(&room).await;
+    let mut socket = bob.socket().await;
+
+    let lock = Lock::on(&hub);
+    let (admin, place) = (ann.clone(), format!("/rooms/{room}/members/{}", bob.id));
+    let adding = tokio::spawn(async move { admin.put(&place, json!({"role": "member"})).await });
+    socket.expect("member_added").await;
+    let delete = || {
+        let (admin, place) = (ann.clone(), format!("/rooms/{room}"));
+        tokio::spawn(async move { admin.delete(&place).await })
+    };
+    let deleting = delete();
+    socket.expect("room_deleted").await;
+    // Longer than a room that is over stays awake.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let again = delete();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    lock.give_back();
+
+    for change in [adding, deleting, again] {
+        assert!([201, 204, 404, 504].contains(&change.await.expect("an answer").status));
+    }
+    hears_no_more(&ann, &bob, &mut socket).await;
+    assert_eq!(told(&socket, &room), ["member_added", "room_deleted"]);
 }
 
 /// Somebody's last command is still at work, since the store is slow, when they close their socket:

@@ -73,8 +73,9 @@ impl RoomActor {
             Event::RoomCreated { members, .. } => {
                 for user in members.iter().map(|member| member.person.id) {
                     let frame = text_frame(&wire::event_for(user, self.id, position, event));
-                    self.listen_all_of(user, position);
+                    let reloading = self.listen_all_of(user, position);
                     self.tell_only(user, &frame);
+                    reloading.into_iter().for_each(|session| self.reset(session));
                     self.tell_presence(user, true);
                 }
                 return;
@@ -99,14 +100,14 @@ impl RoomActor {
         reloading.into_iter().for_each(|session| self.reset(session));
         match &**event {
             // The frame that tells of the removal is the last one of this room.
-            Event::MemberRemoved { member, .. } => self.stop_listening(member.person.id),
+            Event::MemberRemoved { member, .. } => self.stop_listening(member.person.id, position),
             Event::Deleted { message, .. } => self.kept.redact(message),
             Event::RoomDeleted { .. } => {
                 if let Some(presence) = self.hub.presence() {
                     presence.do_send(RoomGone(self.id));
                 }
                 self.end_simple_sockets(Ending::RoomDeleted, |_| true);
-                self.listeners.clear();
+                self.let_go(|_| true, position);
                 self.kept.forget_messages();
             }
             _ => {}

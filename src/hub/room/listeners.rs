@@ -75,13 +75,10 @@ pub struct Watch {
 impl RoomActor {
     pub(super) fn join(&mut self, join: Join, ctx: &mut Context<Self>) {
         let Join { session, since } = join;
+        let since = session.greeted().since(self.id, since);
         self.await_no_more(session.id);
         if !self.is_member(session.user) {
-            // One who was in meanwhile has heard how that ended.
-            if !session.greeted().has_joined(self.id) {
-                self.tell_of_parting(session, since, ctx);
-            }
-            return;
+            return self.tell_of_parting(session, since, ctx);
         }
         if let Some(from) = self.listens_from(&session) {
             return self.come_in_again(session, since, from);
@@ -159,9 +156,15 @@ impl RoomActor {
             // they are gone once more.
             _ if !actor.is_still_parting(&session, since) => {}
             _ if actor.is_member(user) => actor.join(Join { session, since }, ctx),
-            Ok(frames) if is_stored => {
+            Ok(mut frames) if is_stored => {
                 actor.await_no_more(session.id);
-                for frame in frames {
+                // The store may be ahead of what this instance has read, which will be told as it
+                // happens.
+                frames.retain(|(position, _)| *position <= actor.room.position);
+                if let Some((last, _)) = frames.last() {
+                    session.greeted().leave(room, *last);
+                }
+                for (_, frame) in frames {
                     session.outbound.push(frame);
                 }
             }
@@ -202,7 +205,6 @@ impl RoomActor {
         let is_here = self.listens_from(&session).is_some();
         let may_listen = !self.retired && self.is_member(session.user);
         if session.outbound.is_open() && !is_here && may_listen {
-            session.greeted().joined(self.id);
             let SessionHandle { id, user, dialect, outbound, .. } = session;
             self.listeners.push(Listener { session: id, user, dialect, outbound, from });
         }
@@ -229,16 +231,31 @@ impl RoomActor {
 
     /// What a socket is told of its person's coming in by the record at this position.
     fn tells(&self, session: &SessionHandle, position: Position) -> Tells {
-        match self.is_parting(session.id) || self.refill.is_for(session.id) {
-            true => Tells::Reload,
-            false => session.greeted().tells(self.id, position),
+        let is_awaited = self.is_parting(session.id) || self.refill.is_for(session.id);
+        match session.greeted().tells(self.id, position) {
+            Tells::TheRecord if is_awaited => Tells::Reload,
+            tells => tells,
         }
     }
 
-    pub(super) fn stop_listening(&mut self, user: UserId) {
+    /// They were told of the end of their stay, at this position.
+    pub(super) fn stop_listening(&mut self, user: UserId, position: Position) {
         self.end_simple_sockets(Ending::Removed, |listener| listener.user == user);
-        self.listeners.retain(|listener| listener.user != user);
+        self.let_go(|listener| listener.user == user, position);
         self.tell_presence(user, false);
+    }
+
+    /// These listeners hear nothing any more, and know why.
+    pub(super) fn let_go(&mut self, which: impl Fn(&Listener) -> bool, position: Position) {
+        let gone: Vec<Listener> =
+            self.listeners.extract_if(.., |listener| which(listener)).collect();
+        let users: HashSet<UserId> = gone.iter().map(|listener| listener.user).collect();
+        let gone: HashSet<SessionId> = gone.iter().map(|listener| listener.session).collect();
+        for session in users.into_iter().flat_map(|user| self.hub.sessions.of(user)) {
+            if gone.contains(&session.id) {
+                session.greeted().leave(self.id, position);
+            }
+        }
     }
 
     /// A socket that has no other room ends with its place in this one.
@@ -269,7 +286,7 @@ async fn parting_frames(
     partition: u16,
     user: UserId,
     since: Position,
-) -> Result<Vec<Bytes>, StoreError> {
+) -> Result<Vec<(Position, Bytes)>, StoreError> {
     let Some(parting) = hub.store.parting(room, user, since).await? else {
         return Ok(Vec::new());
     };
@@ -278,7 +295,7 @@ async fn parting_frames(
     let all_there = replay.events.last().is_some_and(|(last, _)| *last >= parting.until);
     replay.events.retain(|(position, _)| *position <= parting.until);
     let frames = frames_for(user, room, &replay.events);
-    if all_there && frames.iter().map(Bytes::len).sum::<usize>() <= REPLAY_BYTES {
+    if all_there && frames.iter().map(|(_, frame)| frame.len()).sum::<usize>() <= REPLAY_BYTES {
         return Ok(frames);
     }
     let before = Position(parting.until.0 - 1);
@@ -286,9 +303,13 @@ async fn parting_frames(
     Ok(frames_for(user, room, &replay.events))
 }
 
-fn frames_for(viewer: UserId, room: RoomId, events: &[(Position, Event)]) -> Vec<Bytes> {
+fn frames_for(
+    viewer: UserId,
+    room: RoomId,
+    events: &[(Position, Event)],
+) -> Vec<(Position, Bytes)> {
     let frame = |(position, event): &(Position, Event)| {
-        text_frame(&wire::event_for(viewer, room, *position, event))
+        (*position, text_frame(&wire::event_for(viewer, room, *position, event)))
     };
     events.iter().map(frame).collect()
 }
@@ -329,10 +350,15 @@ impl Handler<Welcome> for RoomActor {
             return self.forward(welcome);
         }
         self.used_at = Instant::now();
-        let since = Position(welcome.position.0 - 1);
-        for user in welcome.users {
+        // What was folded since this actor woke was told as it was.
+        let Welcome { users, position } = welcome;
+        if position.epoch() == self.hub.epoch && position.offset() >= self.woken_at {
+            return;
+        }
+        let since = Position(position.0 - 1);
+        for user in users {
             for session in self.hub.sessions.of(user) {
-                match self.tells(&session, welcome.position) {
+                match self.tells(&session, position) {
                     Tells::Nothing => {}
                     Tells::TheRecord => self.join(Join { session, since }, ctx),
                     Tells::Reload if self.is_member(user) => self.reset(session),
