@@ -16,8 +16,10 @@ use rdkafka::{Offset, TopicPartitionList};
 use rookery::guarantees::beats::Beats;
 
 use crate::recording::Clock;
+use crate::run::until;
 use crate::support::unique;
 
+const FIRST_WITHIN: Duration = Duration::from_secs(10);
 /// A client that hears nothing for so long may have lost its broker, and is replaced.
 const LOST_AFTER: Duration = Duration::from_secs(3);
 
@@ -40,7 +42,10 @@ impl Pulse {
         let (stopped, counted, brokers) = (stop.clone(), beats.clone(), brokers.to_owned());
         let feeling =
             thread::spawn(move || feel(&brokers, &topic, clock, pause, &stopped, &counted));
-        Pulse { stop, beats, feeling: Some(feeling) }
+        let pulse = Pulse { stop, beats, feeling: Some(feeling) };
+        // The first takes what it takes to connect.
+        until(FIRST_WITHIN, async || pulse.beats() > 0).await;
+        pulse
     }
 
     /// How many records have come back so far.
