@@ -11,6 +11,9 @@ use super::types::{Position, RoomId};
 /// Rooms, and up to where a client knows them.
 pub type Known = HashMap<RoomId, Position>;
 
+/// Rooms that a socket remembers to have left; past it, it forgets the one that it left first.
+const ROOMS_LEFT: usize = 1_000;
+
 /// What a socket is told of its person's coming into a room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tells {
@@ -101,8 +104,13 @@ impl Greeted {
         self.stage = Stage::Whole;
     }
 
-    /// It was told of the removal of its person from a room, or of the room's end.
+    /// It was told of the removal of its person from a room, or of the room's end, or knew of it.
     pub fn leave(&mut self, room: RoomId, position: Position) {
+        if self.left.len() >= ROOMS_LEFT && !self.left.contains_key(&room) {
+            let longest_ago = self.left.iter().min_by_key(|(_, left)| **left);
+            let longest_ago = longest_ago.map(|(room, _)| *room);
+            longest_ago.map(|room| self.left.remove(&room));
+        }
         let left = self.left.entry(room).or_insert(position);
         *left = position.max(*left);
     }

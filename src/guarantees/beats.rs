@@ -16,15 +16,16 @@ impl Beats {
         self.0.iter().copied().filter(|(from, to)| to - from > SLOW)
     }
 
-    /// What a record would have taken that was sent in each millisecond of this stretch, the
+    /// What a record would have taken that was sent in each millisecond of these stretches, the
     /// shortest first. Only one is under way at a time: those that were not sent while it was late
     /// would have waited for as long.
-    pub fn at_each(&self, from: Millis, to: Millis) -> Vec<Millis> {
+    pub fn at_each(&self, stretches: &[(Millis, Millis)]) -> Vec<Millis> {
         let took = |at: Millis| {
             let next = self.0.partition_point(|(_, back)| *back <= at);
             self.0.get(next).map(|(sent, back)| back - at.max(*sent))
         };
-        let mut took: Vec<Millis> = (from..to).filter_map(took).collect();
+        let mut took: Vec<Millis> =
+            stretches.iter().flat_map(|(from, to)| *from..*to).filter_map(took).collect();
         took.sort_unstable();
         took
     }
@@ -38,7 +39,7 @@ mod tests {
     fn one_that_is_late_counts_for_those_that_were_not_sent() {
         let beats = Beats(vec![(0, 2), (20, 120), (140, 142)]);
         assert_eq!(beats.slow().count(), 0);
-        let took = beats.at_each(0, 140);
+        let took = beats.at_each(&[(0, 100), (100, 140)]);
         assert_eq!((took.len(), took[139]), (140, 100));
         // While the second was under way, and before it was sent.
         assert_eq!(took.iter().filter(|took| **took > 50).count(), 50 + 18);

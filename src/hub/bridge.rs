@@ -123,35 +123,45 @@ impl Bridge {
 
     /// Wakes a sleeping room that a person with a socket here has just come into.
     fn welcome_newcomers(&self, entry: &Entry) {
-        if Record::looks_like_message(&entry.value) {
-            return;
-        }
-        let Ok(record) = Record::decode(&entry.key, &entry.value) else { return };
-        let newcomers: Vec<UserId> = match &record.action {
-            Action::MemberSet { member, .. } => vec![member.id],
-            Action::RoomCreated(founding) => {
-                founding.members.iter().map(|seat| seat.person.id).collect()
-            }
-            _ => return,
-        };
-        let here: Vec<UserId> =
-            newcomers.into_iter().filter(|user| self.hub.sessions.is_here(*user)).collect();
-        let Ok(room) = entry.key.parse::<RoomId>() else { return };
-        if !here.is_empty() {
-            let position = self.hub.place(entry.partition, entry.offset).position();
-            actix_rt::spawn(welcome(self.hub.clone(), room, Welcome { users: here, position }));
+        let newcomers = newcomers(&self.hub, entry);
+        if let (Some(newcomers), Ok(room)) = (newcomers, entry.key.parse::<RoomId>()) {
+            actix_rt::spawn(welcome(self.hub.clone(), room, newcomers));
         }
     }
 }
 
+/// Who came into a room by this record, if it is one of those, and has a socket here.
+pub fn newcomers(hub: &Hub, entry: &Entry) -> Option<Welcome> {
+    if Record::looks_like_message(&entry.value) {
+        return None;
+    }
+    let mut users: Vec<UserId> = match Record::decode(&entry.key, &entry.value).ok()?.action {
+        Action::MemberSet { member, .. } => vec![member.id],
+        Action::RoomCreated(founding) => {
+            founding.members.iter().map(|seat| seat.person.id).collect()
+        }
+        _ => return None,
+    };
+    users.retain(|user| hub.sessions.is_here(*user));
+    let position = hub.place(entry.partition, entry.offset).position();
+    (!users.is_empty()).then_some(Welcome { users, position })
+}
+
 /// Tries until the room can be woken: who is in a room and not told of it would hear nothing of it.
-async fn welcome(hub: Arc<Hub>, room: RoomId, welcome: Welcome) {
-    while hub.rooms.wake(&hub, room).send(welcome.clone()).await.is_err() {
+pub async fn welcome(hub: Arc<Hub>, room: RoomId, welcome: Welcome) {
+    loop {
+        match hub.rooms.wake(&hub, room).send(welcome.clone()).await {
+            Ok(true) => return,
+            // About to sleep: another one takes its place.
+            Ok(false) => tokio::task::yield_now().await,
+            Err(_) => {
+                tracing::warn!(%room, "a room cannot be woken to welcome somebody; trying again");
+                tokio::time::sleep(WELCOME_EVERY).await;
+            }
+        }
         if hub.is_draining() || !welcome.users.iter().any(|user| hub.sessions.is_here(*user)) {
             return;
         }
-        tracing::warn!(%room, "a room cannot be woken to welcome somebody; trying again");
-        tokio::time::sleep(WELCOME_EVERY).await;
     }
 }
 

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use actix::prelude::*;
 use uuid::Uuid;
 
-use super::bridge::{Attach as AttachToLog, Detach, Publish};
+use super::bridge::{self, Attach as AttachToLog, Detach, Publish};
 use super::outbound::text_frame;
 use super::registry::Dialect;
 use super::reply::{Outcome, Reply, Trouble};
@@ -357,7 +357,14 @@ impl Handler<Propose> for RoomActor {
 impl Handler<Fed> for RoomActor {
     type Result = ();
 
-    fn handle(&mut self, Fed(entries): Fed, _: &mut Self::Context) {
+    fn handle(&mut self, Fed(entries): Fed, ctx: &mut Self::Context) {
+        // The store was ahead when this actor woke: whoever came in meanwhile is a member already,
+        // and has not been told.
+        for entry in entries.iter().take_while(|entry| entry.offset < self.woken_at) {
+            if let Some(newcomers) = bridge::newcomers(&self.hub, entry) {
+                ctx.notify(newcomers);
+            }
+        }
         self.fold_all(&entries);
     }
 }

@@ -69,6 +69,29 @@ async fn an_instance_that_is_cut_off_has_no_way_around_and_is_not_asked() {
     }
 }
 
+/// A room wakes on an instance that has yet to read how it was founded, since its founder speaks there
+/// already: those who are in it hear of it there all the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_instance_that_is_late_welcomes_those_who_came_before_it_knew() {
+    let _turn = my_turn().await;
+    let links = Links::up().await;
+    let cluster = cluster_on(&links).await;
+    let ann = Person::sign_up(&cluster.bases(), "ann").await;
+    let bob = Person::sign_up(&cluster.bases(), "bob").await;
+    let mut socket = bob.at(0).socket().await;
+    links.kafka[0].weather(Weather::Slow(Duration::from_millis(300)));
+    // In several partitions, since the late one may be the one that writes the store.
+    for name in ["hall", "attic", "cellar", "garden", "loft", "porch"] {
+        let room = ann.at(1).group(name, &[&bob]).await;
+        ann.at(0).say(&room, name).await;
+        socket.expect_where(name, |event| event["room"] == room.as_str()).await;
+        socket.expect_message(name).await;
+        let heard = socket.of_room(&room);
+        let kinds: Vec<_> = heard.iter().map(|event| event["type"].clone()).collect();
+        assert_eq!(kinds, ["room_created", "message"]);
+    }
+}
+
 /// Who was let into a room by one instance is no stranger to another one that has yet to hear of it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_instance_that_is_late_refuses_nobody_for_what_it_has_not_read() {

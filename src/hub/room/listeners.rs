@@ -18,6 +18,7 @@ use crate::core::room::{Event, Refusal, Standing};
 use crate::core::types::{Position, RoomId, UserId};
 use crate::core::wire;
 use crate::hub::Hub;
+use crate::hub::bridge;
 use crate::hub::outbound::{Ending, Outbound, text_frame};
 use crate::hub::presence::{Follow, Membership};
 use crate::hub::registry::{Dialect, SessionHandle};
@@ -55,9 +56,10 @@ pub struct Join {
 #[rtype(result = "Option<Result<(), Refusal>>")]
 pub struct Subscribe(pub SessionHandle);
 
-/// People with sockets here came into the room by the record at this position.
+/// People with sockets here came into the room by the record at this position. `false`: this actor
+/// is about to sleep; ask the one that takes its place.
 #[derive(Message, Clone)]
-#[rtype(result = "()")]
+#[rtype(result = "bool")]
 pub struct Welcome {
     pub users: Vec<UserId>,
     pub position: Position,
@@ -161,8 +163,10 @@ impl RoomActor {
                 // The store may be ahead of what this instance has read, which will be told as it
                 // happens.
                 frames.retain(|(position, _)| *position <= actor.room.position);
-                if let Some((last, _)) = frames.last() {
-                    session.greeted().leave(room, *last);
+                let last = frames.last().map_or(since, |(position, _)| *position);
+                // A position of nowhere is no knowledge.
+                if last <= actor.room.position {
+                    session.greeted().leave(room, last);
                 }
                 for (_, frame) in frames {
                     session.outbound.push(frame);
@@ -216,7 +220,9 @@ impl RoomActor {
         let sessions = self.hub.sessions.of(user);
         let mut reloading = Vec::new();
         if self.retired && !sessions.is_empty() {
-            self.forward(Welcome { users: vec![user], position });
+            // What this actor tells them, the next one would not know of.
+            let welcome = Welcome { users: vec![user], position };
+            actix_rt::spawn(bridge::welcome(self.hub.clone(), self.id, welcome));
             return reloading;
         }
         for session in sessions {
@@ -343,17 +349,16 @@ impl Handler<Subscribe> for RoomActor {
 }
 
 impl Handler<Welcome> for RoomActor {
-    type Result = ();
+    type Result = bool;
 
-    fn handle(&mut self, welcome: Welcome, ctx: &mut Self::Context) {
+    fn handle(&mut self, Welcome { users, position }: Welcome, ctx: &mut Self::Context) -> bool {
         if self.retired {
-            return self.forward(welcome);
+            return false;
         }
         self.used_at = Instant::now();
         // What was folded since this actor woke was told as it was.
-        let Welcome { users, position } = welcome;
         if position.epoch() == self.hub.epoch && position.offset() >= self.woken_at {
-            return;
+            return true;
         }
         let since = Position(position.0 - 1);
         for user in users {
@@ -367,6 +372,7 @@ impl Handler<Welcome> for RoomActor {
                 }
             }
         }
+        true
     }
 }
 

@@ -193,6 +193,10 @@ impl Greeting {
         for (room, since) in former {
             match self.hub.store.parting(room, self.session.user, since).await {
                 Ok(Some(_)) => self.to_join.push((room, since)),
+                // It knows all that there is to know, unless its position is of nowhere.
+                Ok(None) if ahead(&self.hub, room, since).is_none() => {
+                    self.session.greeted().leave(room, since);
+                }
                 Ok(None) => {}
                 Err(_) => unsaid.push((room, since)),
             }
