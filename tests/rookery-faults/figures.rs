@@ -41,19 +41,23 @@ pub struct Figures {
     pub kafka_fault_p99: Millis,
 }
 
-/// When the calm began, when something was broken, and when it was mended.
-pub type Times = (Millis, Millis, Millis);
+pub type Stretches = Vec<(Millis, Millis)>;
+
+/// When it was calm, and when something was broken.
+pub struct Times {
+    pub calm: Stretches,
+    pub fault: Stretches,
+}
 
 impl Figures {
     pub fn of(
         history: &History,
         tally: &Tally,
         kafka: &Beats,
-        (calm, broken, mended): Times,
+        Times { calm, fault }: Times,
     ) -> Figures {
         let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
-        let (before, during) =
-            (latencies(history, calm, broken), latencies(history, broken, mended));
+        let (in_calm, during) = (latencies(history, &calm), latencies(history, &fault));
         let mut figures = Figures {
             messages: history.sends.len(),
             connections: count(&tally.connections),
@@ -69,12 +73,12 @@ impl Figures {
             ghost_of_crash: ghost(history, End::Crash),
             base: history.memory.iter().map(|memory| memory.base).max().unwrap_or(0),
             peak: history.memory.iter().map(|memory| memory.resident).max().unwrap_or(0),
-            calm_p50: percentile(&before, 50),
-            calm_p99: percentile(&before, 99),
+            calm_p50: percentile(&in_calm, 50),
+            calm_p99: percentile(&in_calm, 99),
             fault_p50: percentile(&during, 50),
             fault_p99: percentile(&during, 99),
-            kafka_calm_p99: percentile(&kafka.at_each(calm, broken), 99),
-            kafka_fault_p99: percentile(&kafka.at_each(broken, mended), 99),
+            kafka_calm_p99: percentile(&kafka.at_each(&calm), 99),
+            kafka_fault_p99: percentile(&kafka.at_each(&fault), 99),
             ..Figures::default()
         };
         for one in history.sends.iter().flat_map(|send| &send.tries) {

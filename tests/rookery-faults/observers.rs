@@ -151,11 +151,11 @@ impl Watch {
 }
 
 /// How long messages took to be acknowledged, in milliseconds, of those sent in a stretch of time.
-pub fn latencies(history: &History, from: Millis, to: Millis) -> Vec<Millis> {
+pub fn latencies(history: &History, stretches: &[(Millis, Millis)]) -> Vec<Millis> {
     let tries = history.sends.iter().flat_map(|send| &send.tries);
     let acknowledged = tries.filter(|one| matches!(one.outcome, Outcome::Acknowledged(_)));
     let mut took: Vec<Millis> = acknowledged
-        .filter(|one| (from..to).contains(&one.at))
+        .filter(|one| stretches.iter().any(|(from, to)| (*from..*to).contains(&one.at)))
         .map(|one| one.answered_at - one.at)
         .collect();
     took.sort_unstable();

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::client::Phase;
 use crate::crowd::Crowd;
-use crate::figures::{Figures, Times};
+use crate::figures::{Figures, Stretches, Times};
 use crate::finale::look_at_everything;
 use crate::members::{Answers, match_up};
 use crate::memory::MemoryWatch;
@@ -27,8 +27,9 @@ use crate::world::World;
 
 /// Before the fault.
 const CALM: Duration = Duration::from_secs(3);
-/// Before one beside which everybody's p99 is judged: as long as that lasts.
-const LONG_CALM: Duration = Duration::from_secs(12);
+/// Before and after one beside which everybody's p99 is judged: together as long as that lasts, and
+/// on both sides since there is more and more to read.
+const LONG_CALM: Duration = Duration::from_secs(18);
 /// After the last instance works again.
 const AFTER: Duration = Duration::from_secs(2);
 /// Until everything has an answer, and until everybody has heard everything.
@@ -87,8 +88,8 @@ fn end_with_their_instance(history: &mut History, kills: &[Millis]) {
 }
 
 async fn break_and_mend(row: &Row, stage: &mut Stage) -> (MemoryWatch, Times) {
-    let calm = stage.clock.now();
-    tokio::time::sleep(if row.has_bystanders { LONG_CALM } else { CALM }).await;
+    let mut calm = Stretches::new();
+    calm.push(stage.waits(if row.has_bystanders { LONG_CALM } else { CALM }).await);
     let (asking, places) = (stage.asking.clone(), stage.cast.places.clone());
     let memory = MemoryWatch::start(asking, places, stage.processes.clone(), row.memory);
     let broken = stage.clock.now();
@@ -99,7 +100,10 @@ async fn break_and_mend(row: &Row, stage: &mut Stage) -> (MemoryWatch, Times) {
     let right_again = stage.cut_off.iter().map(|(_, to)| *to).max().unwrap_or_default();
     let until_then = right_again.saturating_sub(stage.clock.now());
     tokio::time::sleep(AFTER.max(Duration::from_millis(until_then))).await;
-    (memory, (calm, broken, mended))
+    if row.has_bystanders {
+        calm.push(stage.waits(LONG_CALM).await);
+    }
+    (memory, Times { calm, fault: vec![(broken, mended)] })
 }
 
 /// Nothing new is begun; waits until everything has an answer, or too long: what is never settled

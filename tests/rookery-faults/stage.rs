@@ -90,6 +90,13 @@ impl Stage {
         tokio::time::sleep(Duration::from_millis(time)).await;
     }
 
+    /// Waits for so long, and says when that was.
+    pub async fn waits(&self, time: Duration) -> (Millis, Millis) {
+        let from = self.clock.now();
+        tokio::time::sleep(time).await;
+        (from, self.clock.now())
+    }
+
     fn is_process(&mut self, instance: usize) {
         let hub = self.world.hub(instance);
         let process = hub.is_running().then(|| hub.pid());
