@@ -150,9 +150,8 @@ impl Store {
 
     /// How the stay of somebody ended who knows a room up to a position and is not in it now.
     ///
-    /// Only what happened during the stay to which `since` belongs is theirs to know, or which
-    /// began right after it. Who was not in the room at `since` hears of the last removal alone, and
-    /// a stranger of nothing.
+    /// Only what happened during the stay to which `since` belongs is theirs to know. Who was not
+    /// in the room at `since` hears of the last removal alone, and a stranger of nothing.
     pub async fn parting(
         &self,
         room: RoomId,
@@ -163,36 +162,31 @@ impl Store {
              WHERE room_id = ? AND subject = ? AND position > ?
                  AND type IN ('member_added', 'member_removed')
              ORDER BY position LIMIT 1";
-        let removals = "SELECT position FROM events
+        let last = "SELECT position FROM events
              WHERE room_id = ? AND subject = ? AND position > ? AND type = 'member_removed'
-             ORDER BY position";
-        let (first, last) = (format!("{removals} LIMIT 1"), format!("{removals} DESC LIMIT 1"));
+             ORDER BY position DESC LIMIT 1";
         let deleted = "SELECT position, data FROM events
              WHERE room_id = ? AND position > ? AND type = 'room_deleted' LIMIT 1";
         let rows = self.db.read(vec![
             Statement::new(next, values![room, user, since]),
             Statement::new(last, values![room, user, since]),
-            Statement::new(first, values![room, user, since]),
             Statement::new(deleted, values![room, since]),
         ]);
         let rows = rows.await?;
-        if let Some(row) = rows[3].first() {
+        if let Some(row) = rows[2].first() {
             let was_in_it = match event(row.text(1)?)? {
                 Event::RoomDeleted { members, .. } => members.contains(&user),
                 _ => false,
             };
             return Ok(was_in_it.then_some(Parting::alone(row.position(0)?)));
         }
-        let (Some(next), Some(last), Some(first)) =
-            (rows[0].first(), rows[1].first(), rows[2].first())
-        else {
-            return Ok(None);
-        };
-        let was_in_it = next.text(1)? == "member_removed";
-        if was_in_it || next.position(0)?.0 == since.0 + 1 {
-            return Ok(Some(Parting { after: since, until: first.position(0)? }));
+        match (rows[0].first(), rows[1].first()) {
+            (Some(next), _) if next.text(1)? == "member_removed" => {
+                Ok(Some(Parting { after: since, until: next.position(0)? }))
+            }
+            (_, Some(last)) => Ok(Some(Parting::alone(last.position(0)?))),
+            _ => Ok(None),
         }
-        Ok(Some(Parting::alone(last.position(0)?)))
     }
 }
 

@@ -177,8 +177,6 @@ pub async fn a_removal_is_where_a_replay_ends(place: &Place) {
     assert_eq!(parting(&world, &bob, start).await, Some(Parting { after: start, until: removed }));
     assert_eq!(parting(&world, &bob, removed).await, just(left));
     assert_eq!(parting(&world, &bob, back).await, Some(Parting { after: back, until: left }));
-    let before = Position(back.0 - 1);
-    assert_eq!(parting(&world, &bob, before).await, Some(Parting { after: before, until: left }));
     assert_eq!(parting(&world, &bob, left).await, None);
     assert_eq!(parting(&world, &bob, banned).await, None);
     assert_eq!(parting(&world, &ann, start).await, None);
