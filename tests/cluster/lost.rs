@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::support::{Person, World, until};
+use crate::support::{Cluster, Person, until};
 
 /// Silence is noticed after three seconds, and may have begun just after a sign of life.
 const UNCERTAIN: u128 = 4_000;
@@ -21,16 +21,18 @@ fn now() -> u128 {
 
 #[tokio::test]
 async fn who_was_lost_was_last_seen_about_then() {
-    let world = World::cluster().await;
-    let mut doomed = world.with(&[]).await;
-    let [alice, bob] = world.people(["alice", "bob"]).await;
-    let [carol] = doomed.people(["carol"]).await;
+    // Of its own: two of the living write it down, and elsewhere stories end with their instances.
+    let mut cluster = Cluster::start(3).await;
+    let (living, doomed) = (cluster.bases()[..2].to_vec(), cluster.bases()[2..].to_vec());
+    let alice = Person::sign_up(&living, "alice").await;
+    let bob = Person::sign_up(&living, "bob").await;
+    let carol = Person::sign_up(&doomed, "carol").await;
     let mut watcher = alice.socket().await;
     watcher.ok("presence", json!({"users": [bob.id, carol.id]})).await;
     let carols = carol.socket().await;
     let came = now();
     let phone = bob.socket().await;
-    let laptop = bob.among(doomed.bases()).socket().await;
+    let laptop = bob.among(doomed).socket().await;
     let status = async |person: &Person| {
         let user = alice.get(&format!("/users/{}", person.id)).await.expect(200)["user"].clone();
         (user["status"].as_str().expect("a status").to_owned(), user["last_seen"].clone())
@@ -43,7 +45,7 @@ async fn who_was_lost_was_last_seen_about_then() {
 
     // Her coming was noted, too: let that be another time.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    doomed.hub().kill9();
+    cluster.hubs[2].kill9();
     let died = now();
     drop((carols, laptop));
     let of_carol = |event: &Value| {
