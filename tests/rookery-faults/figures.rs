@@ -41,12 +41,10 @@ pub struct Figures {
     pub kafka_fault_p99: Millis,
 }
 
-pub type Stretches = Vec<(Millis, Millis)>;
-
 /// When it was calm, and when something was broken.
 pub struct Times {
-    pub calm: Stretches,
-    pub fault: Stretches,
+    pub calm: Vec<(Millis, Millis)>,
+    pub fault: (Millis, Millis),
 }
 
 impl Figures {
@@ -57,7 +55,7 @@ impl Figures {
         Times { calm, fault }: Times,
     ) -> Figures {
         let count = |counter: &AtomicUsize| counter.load(Ordering::SeqCst);
-        let (in_calm, during) = (latencies(history, &calm), latencies(history, &fault));
+        let (in_calm, during) = (latencies(history, &calm), latencies(history, &[fault]));
         let mut figures = Figures {
             messages: history.sends.len(),
             connections: count(&tally.connections),
@@ -78,7 +76,7 @@ impl Figures {
             fault_p50: percentile(&during, 50),
             fault_p99: percentile(&during, 99),
             kafka_calm_p99: percentile(&kafka.at_each(&calm), 99),
-            kafka_fault_p99: percentile(&kafka.at_each(&fault), 99),
+            kafka_fault_p99: percentile(&kafka.at_each(&[fault]), 99),
             ..Figures::default()
         };
         for one in history.sends.iter().flat_map(|send| &send.tries) {

@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::client::Phase;
 use crate::crowd::Crowd;
-use crate::figures::{Figures, Stretches, Times};
+use crate::figures::{Figures, Times};
 use crate::finale::look_at_everything;
 use crate::members::{Answers, match_up};
 use crate::memory::MemoryWatch;
@@ -88,8 +88,8 @@ fn end_with_their_instance(history: &mut History, kills: &[Millis]) {
 }
 
 async fn break_and_mend(row: &Row, stage: &mut Stage) -> (MemoryWatch, Times) {
-    let mut calm = Stretches::new();
-    calm.push(stage.waits(if row.has_bystanders { LONG_CALM } else { CALM }).await);
+    let before = stage.waits(if row.has_bystanders { LONG_CALM } else { CALM }).await;
+    let mut calm = vec![before];
     let (asking, places) = (stage.asking.clone(), stage.cast.places.clone());
     let memory = MemoryWatch::start(asking, places, stage.processes.clone(), row.memory);
     let broken = stage.clock.now();
@@ -103,7 +103,7 @@ async fn break_and_mend(row: &Row, stage: &mut Stage) -> (MemoryWatch, Times) {
     if row.has_bystanders {
         calm.push(stage.waits(LONG_CALM).await);
     }
-    (memory, Times { calm, fault: vec![(broken, mended)] })
+    (memory, Times { calm, fault: (broken, mended) })
 }
 
 /// Nothing new is begun; waits until everything has an answer, or too long: what is never settled
