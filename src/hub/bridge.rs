@@ -149,19 +149,12 @@ pub fn newcomers(hub: &Hub, entry: &Entry) -> Option<Welcome> {
 
 /// Tries until the room can be woken: who is in a room and not told of it would hear nothing of it.
 pub async fn welcome(hub: Arc<Hub>, room: RoomId, welcome: Welcome) {
-    loop {
-        match hub.rooms.wake(&hub, room).send(welcome.clone()).await {
-            Ok(true) => return,
-            // About to sleep: another one takes its place.
-            Ok(false) => tokio::task::yield_now().await,
-            Err(_) => {
-                tracing::warn!(%room, "a room cannot be woken to welcome somebody; trying again");
-                tokio::time::sleep(WELCOME_EVERY).await;
-            }
-        }
+    while hub.rooms.tell(&hub, room, welcome.clone()).await.is_err() {
         if hub.is_draining() || !welcome.users.iter().any(|user| hub.sessions.is_here(*user)) {
             return;
         }
+        tracing::warn!(%room, "a room cannot be woken to welcome somebody; trying again");
+        tokio::time::sleep(WELCOME_EVERY).await;
     }
 }
 

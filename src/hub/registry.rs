@@ -52,6 +52,28 @@ impl Rooms {
         }
     }
 
+    /// Tells the room's actor something that one about to sleep does not take, which says `false`:
+    /// then the one in its place is told.
+    ///
+    /// # Errors
+    ///
+    /// The room cannot be woken.
+    pub async fn tell<M>(
+        &self,
+        hub: &Arc<Hub>,
+        room: RoomId,
+        message: M,
+    ) -> Result<(), MailboxError>
+    where
+        M: Message<Result = bool> + Clone + Send + 'static,
+        RoomActor: Handler<M>,
+    {
+        while !self.wake(hub, room).send(message.clone()).await? {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
     fn start(&self, hub: &Arc<Hub>, room: RoomId) -> RoomAddr {
         let arbiters = self.arbiters.get().map(Vec::as_slice).unwrap_or_default();
         let actor = RoomActor::new(hub.clone(), room);

@@ -213,14 +213,7 @@ async fn join(hub: &Arc<Hub>, session: &SessionHandle, room: RoomId, since: Posi
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     let join = Join { session: session.clone(), since };
-    while outbound.is_open() {
-        match hub.rooms.wake(hub, room).send(join.clone()).await {
-            // About to sleep: another one takes its place.
-            Ok(false) => tokio::task::yield_now().await,
-            answer => return answer.is_ok(),
-        }
-    }
-    true
+    !outbound.is_open() || hub.rooms.tell(hub, room, join).await.is_ok()
 }
 
 /// The partition of a room of which this is ahead of what the instance has read: the client was on
