@@ -88,8 +88,11 @@ fn end_with_their_instance(history: &mut History, kills: &[Millis]) {
 }
 
 async fn break_and_mend(row: &Row, stage: &mut Stage) -> (MemoryWatch, Times) {
-    let before = stage.waits(if row.has_bystanders { LONG_CALM } else { CALM }).await;
-    let mut calm = vec![before];
+    let mut calm = vec![stage.waits(CALM).await];
+    if row.has_bystanders {
+        // The first seconds, in which rooms wake, are slow: they would excuse a slow fault.
+        calm = vec![stage.waits(LONG_CALM).await];
+    }
     let (asking, places) = (stage.asking.clone(), stage.cast.places.clone());
     let memory = MemoryWatch::start(asking, places, stage.processes.clone(), row.memory);
     let broken = stage.clock.now();
