@@ -44,6 +44,8 @@ const FINISH_REQUESTS_WITHIN: u64 = 3;
 const SLOW_REQUEST_HEAD: Duration = Duration::from_secs(10);
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4_096;
+/// Connections of one worker.
+const MOST_CONNECTIONS: usize = 1 << 20;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// Without a byte of an answer for so long, a connection ends, whatever its client sends.
 const QUIET_CONNECTION: Duration = Duration::from_secs(90);
@@ -257,6 +259,8 @@ fn serve_on(
     };
     let server = Server::build()
         .workers(hub.config.server.workers)
+        // Files are what limits them; of a worker's own limit nobody would know.
+        .max_concurrent_connections(MOST_CONNECTIONS)
         .shutdown_timeout(FINISH_REQUESTS_WITHIN)
         .disable_signals()
         .listen("rookery", listener, service)?;

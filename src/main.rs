@@ -1,4 +1,4 @@
-//! The commands: `serve` (the default), `migrate`, `check-config`, `user`.
+//! The commands: `serve` (the default), `migrate`, `check-config`, `user`, `bench`.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,6 +10,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rookery::app;
 use rookery::auth::passwords;
 use rookery::auth::source::Source;
+use rookery::bench::Bench;
 use rookery::config::{Config, LogFormat};
 use rookery::core::text;
 use rookery::core::types::Person;
@@ -42,6 +43,8 @@ enum Command {
     /// Manage accounts.
     #[command(subcommand)]
     User(UserCommand),
+    /// Measure a hub: one that runs, or one that is started for it.
+    Bench(Bench),
 }
 
 #[derive(Subcommand)]
@@ -104,6 +107,10 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         }
         Command::CheckConfig => print(&config.masked())?,
         Command::User(command) => system.block_on(user(&config, command))?,
+        Command::Bench(bench) => {
+            let file = arguments.config.as_deref();
+            print(&system.block_on(bench.run(&config, file))?)?;
+        }
     }
     Ok(())
 }

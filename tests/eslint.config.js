@@ -1,4 +1,4 @@
-// Run from the top of the repository: `eslint --config tests/eslint.config.js static tests`.
+// Run from the top of the repository: `eslint --config tests/eslint.config.js static tests bench`.
 import js from "@eslint/js";
 import globals from "globals";
 
@@ -16,6 +16,7 @@ export default [
     },
   },
   { files: ["static/**/*.js"], languageOptions: { globals: globals.browser } },
+  { files: ["bench/**/*.mjs"], languageOptions: { globals: globals.node } },
   // Parts of a browser test run inside the page.
   {
     files: ["tests/**/*.{js,mjs}"],
