@@ -1,6 +1,6 @@
 //! Who wants to know of whom: the sockets that follow everyone, a room, or a list of people.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::presence::Change;
 use super::types::{RoomId, UserId};
@@ -11,19 +11,30 @@ pub const MAX_FOLLOWED: usize = 10_000;
 /// One live socket on this instance.
 pub type SessionId = u64;
 
+/// A room that somebody follows.
 #[derive(Debug, Default)]
 struct RoomFollowed {
     members: HashSet<UserId>,
     sessions: HashSet<SessionId>,
 }
 
+/// What one session follows, to take it back when it ends.
+#[derive(Debug, Default)]
+struct Followed {
+    people: HashSet<UserId>,
+    rooms: Vec<RoomId>,
+}
+
+/// Everything is found from the person that changed or the session that ended; nothing looks at all
+/// that there is.
 #[derive(Debug, Default)]
 pub struct Follows {
     everyone: HashSet<SessionId>,
     rooms: HashMap<RoomId, RoomFollowed>,
+    /// The followed rooms that somebody is in.
+    rooms_of: HashMap<UserId, Vec<RoomId>>,
     people: HashMap<UserId, HashSet<SessionId>>,
-    /// What each session follows by name, to take it back when the session ends.
-    by_session: HashMap<SessionId, HashSet<UserId>>,
+    by_session: HashMap<SessionId, Followed>,
 }
 
 /// The same changes for several sockets, so that they are encoded once.
@@ -40,13 +51,19 @@ impl Follows {
 
     pub fn room(&mut self, session: SessionId, room: RoomId, members: &[UserId]) {
         let followed = self.rooms.entry(room).or_default();
-        followed.sessions.insert(session);
-        followed.members.extend(members);
+        if followed.sessions.insert(session) {
+            self.by_session.entry(session).or_default().rooms.push(room);
+        }
+        for user in members {
+            if followed.members.insert(*user) {
+                self.rooms_of.entry(*user).or_default().push(room);
+            }
+        }
     }
 
     /// Returns false, and follows nobody new, where the session would follow too many.
     pub fn people(&mut self, session: SessionId, users: &[UserId]) -> bool {
-        let followed = self.by_session.entry(session).or_default();
+        let followed = &mut self.by_session.entry(session).or_default().people;
         let new: HashSet<_> = users.iter().filter(|user| !followed.contains(user)).collect();
         if followed.len() + new.len() > MAX_FOLLOWED {
             return false;
@@ -60,29 +77,33 @@ impl Follows {
 
     /// Keeps a followed room's members true.
     pub fn membership(&mut self, room: RoomId, user: UserId, is_member: bool) {
-        if let Some(followed) = self.rooms.get_mut(&room) {
-            match is_member {
-                true => followed.members.insert(user),
-                false => followed.members.remove(&user),
-            };
+        let Some(followed) = self.rooms.get_mut(&room) else { return };
+        match is_member {
+            true if followed.members.insert(user) => {
+                self.rooms_of.entry(user).or_default().push(room);
+            }
+            false if followed.members.remove(&user) => forget_one(&mut self.rooms_of, user, room),
+            _ => {}
         }
     }
 
     /// A session that is no longer in the room hears no more of it.
     pub fn leave_room(&mut self, session: SessionId, room: RoomId) {
-        if let Some(followed) = self.rooms.get_mut(&room) {
-            followed.sessions.remove(&session);
+        if let Some(followed) = self.by_session.get_mut(&session) {
+            followed.rooms.retain(|other| *other != room);
         }
-        self.rooms.retain(|_, followed| !followed.sessions.is_empty());
+        self.stop_following(session, room);
     }
 
     pub fn forget_room(&mut self, room: RoomId) {
-        self.rooms.remove(&room);
+        let sessions = self.rooms.get(&room).map(|followed| followed.sessions.clone());
+        sessions.into_iter().flatten().for_each(|session| self.leave_room(session, room));
     }
 
     pub fn end(&mut self, session: SessionId) {
         self.everyone.remove(&session);
-        for user in self.by_session.remove(&session).unwrap_or_default() {
+        let Followed { people, rooms } = self.by_session.remove(&session).unwrap_or_default();
+        for user in people {
             if let Some(sessions) = self.people.get_mut(&user) {
                 sessions.remove(&session);
                 if sessions.is_empty() {
@@ -90,18 +111,31 @@ impl Follows {
                 }
             }
         }
-        self.rooms.values_mut().for_each(|followed| {
-            followed.sessions.remove(&session);
-        });
-        self.rooms.retain(|_, followed| !followed.sessions.is_empty());
+        rooms.into_iter().for_each(|room| self.stop_following(session, room));
+    }
+
+    /// A room that nobody follows any more is forgotten.
+    fn stop_following(&mut self, session: SessionId, room: RoomId) {
+        let Some(followed) = self.rooms.get_mut(&room) else { return };
+        followed.sessions.remove(&session);
+        if followed.sessions.is_empty()
+            && let Some(followed) = self.rooms.remove(&room)
+        {
+            followed.members.iter().for_each(|user| forget_one(&mut self.rooms_of, *user, room));
+        }
+    }
+
+    /// The followed rooms that somebody is in.
+    fn rooms_of(&self, user: UserId) -> impl Iterator<Item = (RoomId, &RoomFollowed)> {
+        let rooms = self.rooms_of.get(&user).into_iter().flatten();
+        rooms.filter_map(|room| Some((*room, self.rooms.get(room)?)))
     }
 
     /// The sockets that follow this person in one way or another.
     pub fn followers(&self, user: UserId) -> HashSet<SessionId> {
-        let rooms = self.rooms.values().filter(|followed| followed.members.contains(&user));
-        let sessions = rooms.flat_map(|followed| &followed.sessions);
+        let by_room = self.rooms_of(user).flat_map(|(_, followed)| &followed.sessions);
         let by_name = self.people.get(&user).into_iter().flatten();
-        self.everyone.iter().chain(sessions).chain(by_name).copied().collect()
+        self.everyone.iter().chain(by_room).chain(by_name).copied().collect()
     }
 
     /// Who is to hear of which changes. A socket that follows everyone hears each change once.
@@ -119,18 +153,28 @@ impl Follows {
         let apart = |sessions: &HashSet<SessionId>| {
             sessions.difference(&self.everyone).copied().collect::<Vec<_>>()
         };
-        for followed in self.rooms.values() {
-            let here = changes.iter().filter(|change| followed.members.contains(&change.user));
-            add(apart(&followed.sessions), here.copied().collect());
-        }
+        let mut by_room: BTreeMap<RoomId, (&RoomFollowed, Vec<Change>)> = BTreeMap::new();
         let mut by_session: HashMap<SessionId, Vec<Change>> = HashMap::new();
         for change in changes {
+            for (room, followed) in self.rooms_of(change.user) {
+                by_room.entry(room).or_insert((followed, Vec::new())).1.push(*change);
+            }
             for session in self.people.get(&change.user).map(apart).unwrap_or_default() {
                 by_session.entry(session).or_default().push(*change);
             }
         }
+        by_room.into_values().for_each(|(followed, here)| add(apart(&followed.sessions), here));
         by_session.into_iter().for_each(|(session, changes)| add(vec![session], changes));
         notices
+    }
+}
+
+fn forget_one(rooms_of: &mut HashMap<UserId, Vec<RoomId>>, user: UserId, room: RoomId) {
+    if let Some(rooms) = rooms_of.get_mut(&user) {
+        rooms.retain(|other| *other != room);
+        if rooms.is_empty() {
+            rooms_of.remove(&user);
+        }
     }
 }
 
@@ -138,6 +182,14 @@ impl Follows {
 mod tests {
     use super::super::presence::Status;
     use super::*;
+
+    impl Follows {
+        fn is_empty(&self) -> bool {
+            let Follows { everyone, rooms, rooms_of, people, by_session } = self;
+            let by_room = rooms.is_empty() && rooms_of.is_empty();
+            by_room && everyone.is_empty() && people.is_empty() && by_session.is_empty()
+        }
+    }
 
     fn came(user: i64) -> Change {
         Change { user: UserId(user), status: Status::Online, lost: false }
@@ -165,6 +217,23 @@ mod tests {
 
         [1, 2, 3].into_iter().for_each(|session| follows.end(session));
         assert_eq!(follows.notices(&[came(7), came(8), came(9)]), []);
+        assert!(follows.is_empty());
+    }
+
+    #[test]
+    fn whoever_leaves_or_ends_a_room_leaves_nothing_behind() {
+        let (mut follows, one, two) = (Follows::default(), RoomId::Group(1), RoomId::Group(2));
+        for room in [one, two, one] {
+            follows.room(1, room, &[UserId(7)]);
+            follows.room(2, room, &[UserId(7), UserId(8)]);
+        }
+        follows.leave_room(1, one);
+        assert_eq!(follows.followers(UserId(7)), HashSet::from([1, 2]));
+        follows.forget_room(two);
+        assert_eq!(follows.followers(UserId(7)), HashSet::from([2]));
+        follows.end(2);
+        follows.end(1);
+        assert!(follows.is_empty());
     }
 
     #[test]

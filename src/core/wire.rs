@@ -148,17 +148,25 @@ fn encode(value: &impl Serialize) -> Vec<u8> {
 }
 
 /// `{"type":"ok","ref":…}` with the fields of `fields`, an object.
-pub fn ok(reference: &Ref, fields: Value) -> Vec<u8> {
+pub fn ok(reference: &Ref, fields: impl Serialize) -> Vec<u8> {
     #[derive(Serialize)]
-    struct Ok<'a> {
+    struct Ok<'a, F> {
         r#type: &'static str,
         #[serde(rename = "ref", skip_serializing_if = "Option::is_none")]
         reference: &'a Ref,
         #[serde(flatten)]
-        fields: Value,
+        fields: F,
     }
-    let fields = if fields.is_null() { json!({}) } else { fields };
     encode(&Ok { r#type: "ok", reference, fields })
+}
+
+/// As [`ok`], about a message.
+pub fn ok_message(reference: &Ref, message: &Message) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Fields<'a> {
+        message: &'a Message,
+    }
+    ok(reference, Fields { message })
 }
 
 /// `{"type":"error",…}`: a command that was refused, or whose outcome is unknown.
@@ -202,12 +210,17 @@ impl<'a> Error<'a> {
 /// An event of a room, as everyone in it gets it.
 pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
     #[derive(Serialize)]
-    struct Framed {
+    struct Framed<F> {
         r#type: &'static str,
         room: RoomId,
         position: Position,
         #[serde(flatten)]
-        fields: Value,
+        fields: F,
+    }
+    // By far the most are messages: they are written as they are.
+    if let Event::Message { message, mentions } = event {
+        let fields = Called::by(message, mentions);
+        return encode(&Framed { r#type: "message", room, position, fields });
     }
     let (r#type, fields) = describe(event);
     encode(&Framed { r#type, room, position, fields })
@@ -216,8 +229,8 @@ pub fn event(room: RoomId, position: Position, event: &Event) -> Vec<u8> {
 /// The type of an event, and its own fields.
 pub fn describe(event: &Event) -> (&'static str, Value) {
     match event {
-        Event::Message { message, mentions } => ("message", with_mentions(message, mentions)),
-        Event::Edited { message, mentions } => ("edited", with_mentions(message, mentions)),
+        Event::Message { message, mentions } => ("message", json!(Called::by(message, mentions))),
+        Event::Edited { message, mentions } => ("edited", json!(Called::by(message, mentions))),
         Event::Deleted { message, by } => ("deleted", json!({"message": message, "by": by})),
         Event::Reaction { message, emoji, user, on, count, .. } => {
             let fields = json!({
@@ -258,15 +271,19 @@ pub fn describe(event: &Event) -> (&'static str, Value) {
 }
 
 /// A message and, where there are any, those whom it calls.
-fn with_mentions(message: &Message, mentions: &Mentions) -> Value {
-    let mut fields = json!({"message": message});
-    if !mentions.users.is_empty() {
-        fields["mentions"] = json!(mentions.users);
+#[derive(Serialize)]
+struct Called<'a> {
+    message: &'a Message,
+    #[serde(skip_serializing_if = "<[UserId]>::is_empty")]
+    mentions: &'a [UserId],
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    mentions_all: bool,
+}
+
+impl<'a> Called<'a> {
+    fn by(message: &'a Message, mentions: &'a Mentions) -> Called<'a> {
+        Called { message, mentions: &mentions.users, mentions_all: mentions.all }
     }
-    if mentions.all {
-        fields["mentions_all"] = json!(true);
-    }
-    fields
 }
 
 /// What somebody did, and its fields, as the audit has it: there a mute is not just a change.
@@ -462,7 +479,7 @@ mod tests {
     #[test]
     fn answers_carry_the_ref_and_events_the_room() {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        assert_eq!(text(ok(&Some(json!(1)), Value::Null)), r#"{"type":"ok","ref":1}"#);
+        assert_eq!(text(ok(&Some(json!(1)), json!({}))), r#"{"type":"ok","ref":1}"#);
         assert_eq!(text(ok(&None, json!({"a": 1}))), r#"{"type":"ok","a":1}"#);
         assert_eq!(
             text(error(&Some(json!("x")), "forbidden", "no", false)),

@@ -1,22 +1,104 @@
 //! The frames that come in on one connection.
 
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
 use actix_http::ws::{Codec, Frame, ProtocolError};
 use bytes::BytesMut;
+use futures_util::Stream;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::tcp::OwnedReadHalf;
 use tokio_util::codec::Decoder;
 
 /// A header has no more bytes than this (RFC 6455, section 5.2).
 const HEADER: usize = 14;
+/// Bytes that are read at once.
+const AT_ONCE: usize = 16 * 1024;
+
+thread_local! {
+    /// What all connections of a thread are read into.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; AT_ONCE]);
+}
+
+/// The frames of a connection. Between two of them it keeps no buffer.
+pub struct Frames<R = OwnedReadHalf> {
+    reader: R,
+    limited: Limited,
+    /// Read, and not heard yet.
+    part: BytesMut,
+    /// What follows is not heard, but read: a peer that is still sending would have a close frame
+    /// taken away by the reset that unread bytes are answered with.
+    is_broken: bool,
+    has_ended: bool,
+}
+
+impl<R> Frames<R> {
+    /// Of what was read already, and what follows, with payloads of at most so many bytes.
+    pub fn of(reader: R, begun: BytesMut, most: usize) -> Frames<R> {
+        let part = if begun.is_empty() { BytesMut::new() } else { begun };
+        Frames { reader, limited: Limited::to(most), part, is_broken: false, has_ended: false }
+    }
+}
+
+impl<R: AsyncRead + Unpin> Stream for Frames<R> {
+    type Item = Result<Frame, ProtocolError>;
+
+    /// An error is the last item; the end comes with that of the connection all the same.
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context) -> Poll<Option<Self::Item>> {
+        let Frames { reader, limited, part, is_broken, has_ended } = &mut *self;
+        while !*has_ended {
+            if *is_broken {
+                *part = BytesMut::new();
+            } else if !part.is_empty()
+                && let Some(item) = limited.decode(part).transpose()
+            {
+                *is_broken = item.is_err();
+                if part.is_empty() {
+                    *part = BytesMut::new();
+                }
+                return Poll::Ready(Some(item));
+            }
+            match ready!(read(reader, part, cx)) {
+                Ok(0) => *has_ended = true,
+                Ok(_) => {}
+                Err(error) => {
+                    *has_ended = true;
+                    if *is_broken {
+                        break;
+                    }
+                    return Poll::Ready(Some(Err(error.into())));
+                }
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+fn read(
+    reader: &mut (impl AsyncRead + Unpin),
+    part: &mut BytesMut,
+    cx: &mut Context,
+) -> Poll<io::Result<usize>> {
+    BUFFER.with_borrow_mut(|buffer| {
+        let mut read = ReadBuf::new(buffer);
+        ready!(Pin::new(reader).poll_read(cx, &mut read))?;
+        part.extend_from_slice(read.filled());
+        Poll::Ready(Ok(read.filled().len()))
+    })
+}
 
 /// Frames with payloads up to a size. A larger one is refused as soon as it is known to be larger;
 /// the codec itself would wait for its end, however far away that is.
-pub struct Limited {
+struct Limited {
     codec: Codec,
     most: usize,
 }
 
 impl Limited {
     /// Payloads of at most so many bytes.
-    pub fn to(most: usize) -> Limited {
+    fn to(most: usize) -> Limited {
         Limited { codec: Codec::new().max_size(most), most }
     }
 }
@@ -38,6 +120,8 @@ impl Decoder for Limited {
 #[cfg(test)]
 mod tests {
     use actix_http::ws::{OpCode, Parser};
+    use futures_util::StreamExt;
+    use tokio::io::AsyncWriteExt;
 
     use super::*;
 
@@ -59,6 +143,39 @@ mod tests {
             }
         }
         Ok(frames)
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_comes_first_and_nothing_is_kept_in_between() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut frames = Frames::of(server, masked("first"), MOST);
+        let text = |frame| match frame {
+            Some(Ok(Frame::Text(text))) => text,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(text(frames.next().await), "first");
+        let second = masked(&"x".repeat(300));
+        tokio::join!(async { client.write_all(&second).await.unwrap() }, async {
+            assert_eq!(text(frames.next().await).len(), 300);
+        });
+        assert_eq!(frames.part.capacity(), 0);
+        drop(client);
+        assert!(frames.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn after_an_error_all_is_read_and_nothing_heard() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut frames = Frames::of(server, BytesMut::new(), MOST);
+        let talks = async move {
+            client.write_all(&masked(&"x".repeat(MOST + 1))).await.unwrap();
+            client.write_all(&masked("x")).await.unwrap();
+        };
+        tokio::join!(talks, async {
+            assert!(matches!(frames.next().await, Some(Err(ProtocolError::Overflow))));
+            assert!(frames.next().await.is_none());
+        });
+        assert_eq!(frames.part.capacity(), 0);
     }
 
     #[test]

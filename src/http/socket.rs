@@ -17,22 +17,21 @@ use actix_http::ws::{self, HandshakeError};
 use actix_http::{HttpMessage, Method, Request, Response};
 use actix_web::{HttpResponse, web};
 use futures_util::SinkExt;
-use tokio::io::AsyncReadExt;
-use tokio_util::codec::FramedRead;
 
 use super::Edge;
 use super::connection::Connection;
 use super::errors::{Answer, Problem};
 use super::extract::login_of;
-use super::frames::Limited;
+use super::frames::Frames;
 use super::origin;
 use crate::auth;
 use crate::core::wire::PROTOCOL;
 use crate::hub::Hub;
 use crate::hub::arrivals::{Held, Later};
-use crate::hub::outbound::{self, Ending, Outbound};
+use crate::hub::outbound::{Ending, Outbound};
 use crate::hub::registry::{Dialect, SessionHandle};
 use crate::hub::session::{Gate, Session, simple};
+use crate::hub::writer::Writer;
 use crate::store::{Account, ActiveLogin, LoginId};
 
 /// What the kernel may hold of unread bytes for one socket, so that a reader that does not read
@@ -222,7 +221,7 @@ async fn refuse(framed: &mut Framed<Connection, h1::Codec>, response: Response<B
     let _ = framed.send(h1::Message::Chunk(None)).await;
 }
 
-/// Starts the session's actor and its writer on this thread.
+/// Starts the session's actor on this thread, and lets the thread's writer write to it.
 fn begin(hub: Arc<Hub>, (handle, place): Arrival, framed: Framed<Connection, h1::Codec>) {
     // The stop may have begun, and told all sockets, since this one was admitted.
     if hub.is_draining() {
@@ -236,9 +235,8 @@ fn begin(hub: Arc<Hub>, (handle, place): Arrival, framed: Framed<Connection, h1:
     let _ = socket.set_send_buffer_size(SEND_BUFFER);
     let (reader, writer) = stream.into_split();
     // What the client sent right behind its request was read already.
-    let reader = std::io::Cursor::new(parts.read_buf).chain(reader);
-    let frames = FramedRead::new(reader, Limited::to(hub.config.limits.body_bytes));
-    actix_rt::spawn(outbound::drive(handle.outbound.clone(), writer));
+    let frames = Frames::of(reader, parts.read_buf, hub.config.limits.body_bytes);
+    handle.outbound.connect(writer, Writer::here());
     metrics::counter!("rookery_sockets_opened_total").increment(1);
     Session::create(|ctx| {
         let gate = Rc::new(Gate::default());

@@ -1,8 +1,8 @@
 //! The actors: each takes a message, asks the core, carries out the effects.
 //!
 //! Follow a line of chat by reading `session`, `room`, `bridge`, then `room` again and
-//! `outbound`; `persister` writes it down meanwhile, and `presence` and `signals` carry what is
-//! not worth keeping.
+//! `outbound` and `writer`; `persister` writes it down meanwhile, and `presence` and `signals` carry
+//! what is not worth keeping.
 
 pub mod activity;
 pub mod arrivals;
@@ -24,6 +24,7 @@ pub mod room;
 pub mod session;
 pub mod signals;
 pub mod watermarks;
+pub mod writer;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -43,8 +44,8 @@ use watermarks::Watermarks;
 
 /// How long an answer waits for the store or the log to catch up before it says `unavailable`.
 pub const PATIENCE: Duration = Duration::from_secs(5);
-/// Bytes of frames that all rooms together keep for those who come back; what is parsed of them takes
-/// about as much again.
+/// Bytes of frames that all rooms together keep for those who come back; what is parsed of them
+/// takes about as much again.
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
 /// What every part of one instance shares.

@@ -1,27 +1,22 @@
-//! The outbound queue of one socket, and the task that writes it.
+//! The outbound queue of one socket.
 //!
-//! Rooms push ready frames, the same bytes to everyone; the writer sends what has gathered in one
-//! go. The queue is capped in bytes: a socket that does not read is cut off with 4408, and what
-//! waited for it is given back at once. It resumes from its position when it comes again.
+//! Rooms push ready frames, the same bytes to everyone; the writer of the socket's thread sends
+//! what has gathered in one go (`writer.rs`). The queue is capped in bytes: a socket that does not
+//! read is cut off with 4408, and what waited for it is given back at once. It resumes from its
+//! position when it comes again.
 
 use std::collections::VecDeque;
-use std::io::IoSlice;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use actix_http::ws::{CloseCode, CloseReason, OpCode, Parser};
 use bytes::{Bytes, BytesMut};
-use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
-use tokio::time::timeout;
 
-/// A reader that takes longer than this for what was written is gone.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a close frame may take to leave, and the peer to answer it.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+use super::writer::Writer;
+
 /// Frames in one write at the most.
-const FRAMES_A_WRITE: usize = 64;
+pub const FRAMES_A_WRITE: usize = 64;
 
 /// Why the server ends a socket. 4400-4499: come back and resume; 4500-4599: do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +43,8 @@ pub enum Ending {
 }
 
 impl Ending {
-    fn reason(self) -> CloseReason {
+    /// As it stands in the close frame.
+    pub fn reason(self) -> CloseReason {
         let (code, description) = match self {
             Ending::Normal => (1000, ""),
             Ending::ProtocolError => (1002, "protocol error"),
@@ -78,34 +74,80 @@ pub fn ping_frame() -> Bytes {
     frame(b"", OpCode::Ping)
 }
 
-pub fn pong_frame(payload: &[u8]) -> Bytes {
-    frame(payload, OpCode::Pong)
-}
-
 fn frame(payload: &[u8], kind: OpCode) -> Bytes {
     let mut bytes = BytesMut::with_capacity(payload.len() + 10);
     Parser::write_message(&mut bytes, payload, kind, true, false);
     bytes.freeze()
 }
 
+/// Who has the connection.
+#[derive(Debug, Default)]
+enum Turn {
+    /// Nobody: there is none yet.
+    #[default]
+    Unconnected,
+    /// It lies here, since nothing waits.
+    Resting(OwnedWriteHalf),
+    /// The writer, or a task of its own.
+    Writing,
+    /// Nobody any more: nothing can be said.
+    Gone,
+}
+
 #[derive(Debug, Default)]
 struct State {
     frames: VecDeque<Bytes>,
-    bytes: usize,
     /// Answers that need not wait for the cork.
     early: VecDeque<Bytes>,
+    /// The answer to the newest ping, which is the only one that is owed (RFC 6455, section 5.5.3).
+    pong: Option<Bytes>,
+    /// What that weighs which is being written.
+    taken: usize,
+    /// What all that waits weighs, with what is being written.
+    weight: usize,
     /// Events wait until `hello` has been answered.
     corked: bool,
     ending: Option<Ending>,
-    /// The writer has gone; nothing can be said any more.
-    gone: bool,
+    turn: Turn,
+}
+
+impl State {
+    fn is_open(&self) -> bool {
+        self.ending.is_none() && !matches!(self.turn, Turn::Gone)
+    }
+
+    fn has_work(&self) -> bool {
+        let has_frames = !self.corked && !self.frames.is_empty();
+        has_frames || !self.early.is_empty() || self.pong.is_some() || self.ending.is_some()
+    }
+
+    /// Takes the connection, if it lies here, to write to it.
+    fn take_connection(&mut self) -> Option<OwnedWriteHalf> {
+        match std::mem::take(&mut self.turn) {
+            Turn::Resting(connection) => {
+                self.turn = Turn::Writing;
+                Some(connection)
+            }
+            other => {
+                self.turn = other;
+                None
+            }
+        }
+    }
+
+    fn forget_what_waits(&mut self) {
+        (self.frames, self.early, self.pong) = Default::default();
+        self.weight = self.taken;
+    }
 }
 
 /// Shared by everyone who has something to say to one socket.
 #[derive(Debug)]
 pub struct Outbound {
     state: Mutex<State>,
-    changed: Notify,
+    writer: OnceLock<Arc<Writer>>,
+    /// It was found too slow.
+    cut_off: Notify,
     /// The other side closed, or its connection ended.
     heard_close: Notify,
     max_bytes: usize,
@@ -115,7 +157,8 @@ impl Outbound {
     pub fn new(max_bytes: usize) -> Arc<Outbound> {
         Arc::new(Outbound {
             state: Mutex::new(State { corked: true, ..State::default() }),
-            changed: Notify::new(),
+            writer: OnceLock::new(),
+            cut_off: Notify::new(),
             heard_close: Notify::new(),
             max_bytes,
         })
@@ -126,69 +169,98 @@ impl Outbound {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues a frame. Past the cap the socket ends with 4408. Returns whether it is still open.
-    pub fn push(&self, frame: Bytes) -> bool {
+    /// There is a connection: what waits is written to it by this writer.
+    pub fn connect(self: &Arc<Self>, connection: OwnedWriteHalf, writer: Arc<Writer>) {
+        let _ = self.writer.set(writer);
         let mut state = self.state();
-        if state.gone || state.ending.is_some() {
-            return false;
-        }
-        // Checked before adding: one answer larger than the cap may still go out alone.
-        if state.bytes > self.max_bytes {
-            state.ending = Some(Ending::TooSlow);
-            state.frames = VecDeque::new();
-            metrics::counter!("rookery_sockets_too_slow_total").increment(1);
-        } else {
-            state.bytes += frame.len();
-            state.frames.push_back(frame);
-        }
-        let open = state.ending.is_none();
-        drop(state);
-        self.changed.notify_one();
-        open
+        state.turn = Turn::Resting(connection);
+        self.call_writer(state);
+    }
+
+    /// Queues a frame, or several as one. Past the cap the socket ends with 4408. Returns whether
+    /// it is still open.
+    pub fn push(self: &Arc<Self>, frame: Bytes) -> bool {
+        self.queue(frame, |state| &mut state.frames)
     }
 
     /// Queues an answer that goes out before the events that wait for `hello`.
-    pub fn push_early(&self, frame: Bytes) {
+    pub fn push_early(self: &Arc<Self>, frame: Bytes) {
+        self.queue(frame, |state| &mut state.early);
+    }
+
+    fn queue(self: &Arc<Self>, frame: Bytes, to: fn(&mut State) -> &mut VecDeque<Bytes>) -> bool {
         let mut state = self.state();
-        if state.ending.is_none() && state.early.len() < FRAMES_A_WRITE {
-            state.bytes += frame.len();
-            state.early.push_back(frame);
+        if !state.is_open() || frame.is_empty() {
+            return state.is_open();
         }
-        drop(state);
-        self.changed.notify_one();
+        let has_room = state.weight <= self.max_bytes;
+        if has_room {
+            state.weight += self.weigh(&frame);
+            to(&mut state).push_back(frame);
+        } else {
+            state.ending = Some(Ending::TooSlow);
+            state.forget_what_waits();
+            self.cut_off.notify_one();
+            metrics::counter!("rookery_sockets_too_slow_total").increment(1);
+        }
+        self.call_writer(state);
+        has_room
+    }
+
+    /// Answers a ping, instead of those before it that were not answered yet.
+    pub fn pong(self: &Arc<Self>, payload: &[u8]) {
+        let mut state = self.state();
+        if state.is_open() {
+            state.pong = Some(frame(payload, OpCode::Pong));
+        }
+        self.call_writer(state);
     }
 
     /// Puts the answer to `hello` before the events that came meanwhile, and lets all out.
-    pub fn uncork(&self, first: Bytes) {
+    pub fn uncork(self: &Arc<Self>, first: Bytes) {
         self.push_early(first);
         self.let_out();
     }
 
     /// Lets out what waits, and all that follows.
-    pub fn let_out(&self) {
-        self.state().corked = false;
-        self.changed.notify_one();
+    pub fn let_out(self: &Arc<Self>) {
+        let mut state = self.state();
+        state.corked = false;
+        self.call_writer(state);
     }
 
     /// Ends the socket after what is queued, which stays in order before the close frame.
-    pub fn end(&self, ending: Ending) {
+    pub fn end(self: &Arc<Self>, ending: Ending) {
         let mut state = self.state();
         if state.ending.is_none() {
             state.ending = Some(ending);
         }
         state.corked = false;
-        drop(state);
-        self.changed.notify_one();
+        self.call_writer(state);
+    }
+
+    /// Gives the writer the connection, if there is something to be written and nobody has it.
+    fn call_writer(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        let Some(writer) = self.writer.get().filter(|_| state.has_work()) else { return };
+        if let Some(connection) = state.take_connection() {
+            drop(state);
+            writer.call(Due { outbound: self.clone(), connection });
+        }
     }
 
     pub fn is_open(&self) -> bool {
-        let state = self.state();
-        state.ending.is_none() && !state.gone
+        self.state().is_open()
     }
 
-    /// Bytes that wait to be written.
+    /// In bytes, but no more than three quarters of the cap: a large answer to somebody who reads
+    /// leaves room for the events that follow it.
+    fn weigh(&self, frame: &Bytes) -> usize {
+        frame.len().min(self.max_bytes / 4 * 3)
+    }
+
+    /// Bytes that wait to be written, nearly.
     pub fn waiting(&self) -> usize {
-        self.state().bytes
+        self.state().weight
     }
 
     pub fn max_bytes(&self) -> usize {
@@ -196,107 +268,65 @@ impl Outbound {
     }
 
     /// The reader saw the other side close.
-    pub fn peer_closed(&self) {
+    pub fn peer_closed(self: &Arc<Self>) {
         self.end(Ending::Normal);
         self.heard_close.notify_one();
     }
 
-    fn take(&self, into: &mut Vec<Bytes>) -> Option<Ending> {
-        let mut state = self.state();
-        into.extend(state.early.drain(..));
-        if !state.corked {
-            let count = state.frames.len().min(FRAMES_A_WRITE);
-            into.extend(state.frames.drain(..count));
-        }
-        match into.is_empty() {
-            true => state.ending,
-            false => None,
+    /// Until the other side has closed.
+    pub async fn until_peer_closed(&self) {
+        self.heard_close.notified().await;
+    }
+
+    /// Until it is found too slow.
+    pub async fn until_cut_off(&self) {
+        while self.state().ending != Some(Ending::TooSlow) {
+            self.cut_off.notified().await;
         }
     }
 
-    fn written(&self, bytes: usize) {
+    /// Takes what is to be written next; where there is nothing, returns whether and how the socket
+    /// ends.
+    pub fn take(&self, into: &mut Vec<Bytes>) -> Option<Ending> {
         let mut state = self.state();
-        state.bytes = state.bytes.saturating_sub(bytes);
+        let State { early, frames, corked, .. } = &mut *state;
+        into.extend(early.drain(..early.len().min(FRAMES_A_WRITE)));
+        if !*corked && early.is_empty() {
+            into.extend(frames.drain(..frames.len().min(FRAMES_A_WRITE - into.len())));
+        }
+        state.taken = into.iter().map(|frame| self.weigh(frame)).sum();
+        if into.len() < FRAMES_A_WRITE {
+            into.extend(state.pong.take());
+        }
+        state.ending.filter(|_| into.is_empty())
+    }
+
+    /// What was taken is written: gives the connection back, for what waits by now.
+    pub fn written(self: &Arc<Self>, connection: OwnedWriteHalf) {
+        let mut state = self.state();
+        state.weight = state.weight.saturating_sub(std::mem::take(&mut state.taken));
+        state.turn = Turn::Resting(connection);
+        // An idle connection keeps no buffer.
         if state.frames.is_empty() {
-            // An idle connection keeps no buffer.
             state.frames = VecDeque::new();
+        }
+        if state.early.is_empty() {
             state.early = VecDeque::new();
         }
+        self.call_writer(state);
     }
 
-    async fn too_slow(&self) {
-        loop {
-            let changed = self.changed.notified();
-            if self.state().ending == Some(Ending::TooSlow) {
-                return;
-            }
-            changed.await;
-        }
+    /// Nothing can be said any more.
+    pub fn set_gone(&self) {
+        let mut state = self.state();
+        state.turn = Turn::Gone;
+        state.forget_what_waits();
     }
 }
 
-/// Writes the queue to the socket until it ends, then closes the connection both ways.
-pub async fn drive(queue: Arc<Outbound>, mut socket: OwnedWriteHalf) {
-    let ending = write_until_end(&queue, &mut socket).await;
-    if let Some(ending) = ending {
-        let mut close = BytesMut::new();
-        Parser::write_close(&mut close, Some(ending.reason()), false);
-        let sent = timeout(CLOSE_TIMEOUT, socket.write_all(&close)).await;
-        if matches!(sent, Ok(Ok(()))) {
-            let _ = timeout(CLOSE_TIMEOUT, queue.heard_close.notified()).await;
-        }
-    }
-    let mut state = queue.state();
-    state.gone = true;
-    state.frames = VecDeque::new();
-    drop(state);
-    let socket = socket2::SockRef::from(socket.as_ref());
-    if ending.is_none() || ending == Some(Ending::TooSlow) {
-        // The kernel drops what it still holds for a reader that does not read.
-        let _ = socket.set_linger(Some(Duration::ZERO));
-    }
-    let _ = socket.shutdown(std::net::Shutdown::Both);
-}
-
-/// Returns why it ended, or `None` where the connection is broken or a frame half written, so
-/// that no close frame can follow.
-async fn write_until_end(queue: &Outbound, socket: &mut OwnedWriteHalf) -> Option<Ending> {
-    let mut frames = Vec::new();
-    loop {
-        let changed = queue.changed.notified();
-        if let Some(ending) = queue.take(&mut frames) {
-            return Some(ending);
-        }
-        if frames.is_empty() {
-            changed.await;
-            continue;
-        }
-        let bytes = frames.iter().map(Bytes::len).sum();
-        let written = {
-            let write = timeout(WRITE_TIMEOUT, write_all(socket, &mut frames));
-            tokio::pin!(write);
-            tokio::select! {
-                written = &mut write => written,
-                // It may be about to catch up, and a close frame can only follow a whole frame.
-                () = queue.too_slow() => timeout(CLOSE_TIMEOUT, write).await.ok()?,
-            }
-        };
-        match written {
-            Ok(Ok(())) => queue.written(bytes),
-            Ok(Err(_)) | Err(_) => return None,
-        }
-        frames.clear();
-    }
-}
-
-async fn write_all(socket: &mut OwnedWriteHalf, frames: &mut [Bytes]) -> std::io::Result<()> {
-    let mut slices: Vec<IoSlice> = frames.iter().map(|frame| IoSlice::new(frame)).collect();
-    let mut left = &mut slices[..];
-    while !left.is_empty() {
-        match socket.write_vectored(left).await? {
-            0 => return Err(std::io::ErrorKind::WriteZero.into()),
-            written => IoSlice::advance_slices(&mut left, written),
-        }
-    }
-    Ok(())
+/// A socket that something waits for, and its connection.
+#[derive(Debug)]
+pub struct Due {
+    pub outbound: Arc<Outbound>,
+    pub connection: OwnedWriteHalf,
 }

@@ -410,9 +410,9 @@ impl Handler<Membership> for PresenceActor {
         let Membership { room, user, is_member } = membership;
         self.follows.membership(room, user, is_member);
         if !is_member {
-            let own = self.sockets.iter().filter(|(_, socket)| socket.user == user);
-            let own: Vec<SessionId> = own.map(|(session, _)| *session).collect();
-            own.into_iter().for_each(|session| self.follows.leave_room(session, room));
+            // What one follows that has left is forgotten with it.
+            let own = self.hub.sessions.of(user);
+            own.iter().for_each(|session| self.follows.leave_room(session.id, room));
         }
     }
 }

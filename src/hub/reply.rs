@@ -164,11 +164,11 @@ fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
     match outcome {
         Outcome::Accepted { position, event } => match &**event {
             Event::Message { message, .. } | Event::Edited { message, .. } => {
-                wire::ok(reference, json!({"message": message}))
+                wire::ok_message(reference, message)
             }
             _ => wire::ok(reference, json!({"position": position})),
         },
-        Outcome::Repeated(message) => wire::ok(reference, json!({"message": message})),
+        Outcome::Repeated(message) => wire::ok_message(reference, message),
         // Who wanted it so has it so.
         Outcome::Done | Outcome::Refused(Refusal::Unchanged) => wire::ok(reference, json!({})),
         Outcome::Refused(refusal) => wire::refusal(reference, *refusal, &explain(*refusal)),

@@ -3,22 +3,21 @@
 //! It wakes from the store's snapshot, goes on with the log's tail, and sleeps again when nobody
 //! has listened or asked for a while. What may happen in a room is for `core::room` to decide.
 
+mod announce;
 mod held_up;
 mod listeners;
 mod receipts;
 mod refill;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::prelude::*;
-use bytes::Bytes;
 use uuid::Uuid;
 
 use super::bridge::{self, Attach as AttachToLog, Detach, Publish};
-use super::outbound::{Ending, text_frame};
-use super::presence::RoomGone;
+use super::outbound::text_frame;
 use super::registry::Dialect;
 use super::reply::{Outcome, Reply, Trouble};
 use super::signals::Signal;
@@ -27,11 +26,11 @@ use crate::core::kept::Kept;
 use crate::core::page::Events;
 use crate::core::recent::First;
 use crate::core::record::{Action, Record};
-use crate::core::room::{Doer, Event, Refusal, Room, Status};
-use crate::core::simple;
-use crate::core::types::{Person, Position, RoomId, UserId};
+use crate::core::room::{Doer, Refusal, Room, Status};
+use crate::core::types::{Person, RoomId, UserId};
 use crate::core::wire;
 use crate::log::{AppendError, Entry};
+use announce::Said;
 use held_up::HeldUp;
 use listeners::Listener;
 pub use listeners::{Join, Subscribe, Watch, Welcome};
@@ -115,6 +114,7 @@ pub struct RoomActor {
     parting: Vec<Join>,
     /// Published, not read back yet.
     pending: HashMap<Uuid, Pending>,
+    said: Said,
     held_up: HeldUp,
     /// The first offset that this actor's state does not have, and that which it had not when it
     /// woke.
@@ -140,6 +140,7 @@ impl RoomActor {
             told: Told::default(),
             parting: Vec::new(),
             pending: HashMap::new(),
+            said: Said::default(),
             held_up: HeldUp::default(),
             next: 0,
             woken_at: i64::MAX,
@@ -163,7 +164,14 @@ impl RoomActor {
         }
     }
 
-    /// Folds in an entry that came back from the log, and tells everyone what it did.
+    /// Folds in entries that came back from the log, and tells everyone what they did: each
+    /// listener once, however many they are.
+    fn fold_all(&mut self, entries: &[Arc<Entry>]) {
+        entries.iter().for_each(|entry| self.fold(entry));
+        self.tell_what_was_said();
+    }
+
+    /// Folds in one entry.
     fn fold(&mut self, entry: &Entry) {
         // The snapshot may have been ahead of what this instance had read of the log.
         if entry.offset < self.next {
@@ -174,7 +182,8 @@ impl RoomActor {
         let record = match Record::decode(&entry.key, &entry.value) {
             Ok(record) => record,
             Err(error) => {
-                tracing::warn!(room = %self.id, offset = entry.offset, %error, "an unreadable record");
+                let (room, offset) = (self.id, entry.offset);
+                tracing::warn!(%room, offset, %error, "an unreadable record");
                 return;
             }
         };
@@ -183,83 +192,16 @@ impl RoomActor {
             Ok(event) => {
                 let (position, event) = (place.position(), Arc::new(event));
                 self.announce(position, &event);
-                if let Some(pending) = pending {
-                    metrics::histogram!("rookery_accept_seconds").record(pending.since.elapsed());
-                    pending.reply.answer(Outcome::Accepted { position, event });
-                }
+                self.said.answers.extend(pending.map(|pending| (pending, position, event)));
             }
             Err(refusal) => {
                 if let Some(pending) = pending {
+                    // A repeat is not told of what others have yet to hear.
+                    self.tell_what_was_said();
                     self.refuse(refusal, pending.reply);
                 }
             }
         }
-    }
-
-    /// Encodes once; the same bytes go to every listener.
-    fn announce(&mut self, position: Position, event: &Arc<Event>) {
-        let frame = self.kept.push(position, event.clone());
-        let mut reloading = Vec::new();
-        match &**event {
-            Event::RoomCreated { members, .. } => {
-                for user in members.iter().map(|member| member.person.id) {
-                    let frame = text_frame(&wire::event_for(user, self.id, position, event));
-                    let reloading = self.listen_all_of(user, position);
-                    self.tell_only(user, &frame);
-                    reloading.into_iter().for_each(|session| self.reset(session));
-                    self.tell_presence(user, true);
-                }
-                return;
-            }
-            Event::MemberAdded { member, .. } => {
-                reloading = self.listen_all_of(member.person.id, position);
-                self.tell_presence(member.person.id, true);
-            }
-            _ => {}
-        }
-        let told = self.listeners.len() as u64;
-        let apart = self.frames_apart(position, event);
-        let simple = self.simple_frame(event);
-        self.listeners.retain(|listener| match (listener.dialect, &simple) {
-            (Dialect::Rookery, _) => {
-                listener.outbound.push(apart.get(&listener.user).unwrap_or(&frame).clone())
-            }
-            (Dialect::Simple(_), Some(frame)) => listener.outbound.push(frame.clone()),
-            (Dialect::Simple(_), None) => listener.outbound.is_open(),
-        });
-        metrics::counter!("rookery_deliveries_total").increment(told);
-        reloading.into_iter().for_each(|session| self.reset(session));
-        match &**event {
-            // The frame that tells of the removal is the last one of this room.
-            Event::MemberRemoved { member, .. } => self.stop_listening(member.person.id, position),
-            Event::Deleted { message, .. } => self.kept.redact(message),
-            Event::RoomDeleted { .. } => {
-                if let Some(presence) = self.hub.presence() {
-                    presence.do_send(RoomGone(self.id));
-                }
-                self.end_simple_sockets(Ending::RoomDeleted, |_| true);
-                self.let_go(|_| true, position);
-                self.kept.forget_messages();
-            }
-            _ => {}
-        }
-    }
-
-    /// The frames for those listeners who get an event in a form of their own.
-    fn frames_apart(&self, position: Position, event: &Event) -> HashMap<UserId, Bytes> {
-        let apart: HashSet<UserId> = wire::viewers_apart(event).into_iter().collect();
-        if apart.is_empty() {
-            return HashMap::new();
-        }
-        let here: HashSet<UserId> = self.listeners.iter().map(|listener| listener.user).collect();
-        let own = |user| text_frame(&wire::event_for(user, self.id, position, event));
-        apart.intersection(&here).map(|user| (*user, own(*user))).collect()
-    }
-
-    /// The frame for sockets of the simple API, if there are any here and it tells them something.
-    fn simple_frame(&self, event: &Event) -> Option<Bytes> {
-        let any = self.listeners.iter().any(|other| other.dialect != Dialect::Rookery);
-        any.then(|| simple::event(event)).flatten().map(|line| text_frame(&line))
     }
 
     fn refuse(&self, refusal: Refusal, reply: Reply) {
@@ -349,7 +291,7 @@ impl Actor for RoomActor {
                 actor.room = woken.room;
                 (actor.next, actor.woken_at) = (woken.from, woken.from);
                 actor.kept.begin(woken.from);
-                woken.tail.iter().for_each(|entry| actor.fold(entry));
+                actor.fold_all(&woken.tail);
             }
             None => {
                 actor.hub.rooms.retire(actor.id, &ctx.address());
@@ -416,16 +358,14 @@ impl Handler<Fed> for RoomActor {
     type Result = ();
 
     fn handle(&mut self, Fed(entries): Fed, ctx: &mut Self::Context) {
-        for entry in &entries {
-            // The store was ahead when this actor woke: whoever came in meanwhile is a member
-            // already, and has not been told.
-            if entry.offset < self.woken_at
-                && let Some(newcomers) = bridge::newcomers(&self.hub, entry)
-            {
+        // The store was ahead when this actor woke: whoever came in meanwhile is a member already,
+        // and has not been told.
+        for entry in entries.iter().take_while(|entry| entry.offset < self.woken_at) {
+            if let Some(newcomers) = bridge::newcomers(&self.hub, entry) {
                 ctx.notify(newcomers);
             }
-            self.fold(entry);
         }
+        self.fold_all(&entries);
     }
 }
 

@@ -31,7 +31,7 @@ use super::Hub;
 use super::activity::Activity;
 use super::arrivals::{Held, Later};
 use super::messages::{self, NoQuote, deleted, edited, quote, reacted};
-use super::outbound::{Ending, Outbound, ping_frame, pong_frame, text_frame};
+use super::outbound::{Ending, Outbound, ping_frame, text_frame};
 use super::presence::{Active, Connect};
 use super::registry::{Dialect, SessionHandle};
 use super::reply::{Reply, Trouble, explain};
@@ -112,7 +112,7 @@ impl Session {
         self.handle.user
     }
 
-    fn outbound(&self) -> &Outbound {
+    fn outbound(&self) -> &Arc<Outbound> {
         &self.handle.outbound
     }
 
@@ -415,7 +415,7 @@ impl Session {
             Frame::Binary(_) => self.outbound().end(Ending::Unsupported),
             Frame::Continuation(item) => self.fragment(item, ctx),
             Frame::Ping(payload) => {
-                self.outbound().push(pong_frame(&payload));
+                self.outbound().pong(&payload);
             }
             Frame::Pong(_) => {}
             Frame::Close(_) => self.leave(ctx),

@@ -125,9 +125,7 @@ impl RoomActor {
         if frames.len() > self.hub.config.limits.resume_events || bytes > REPLAY_BYTES {
             return self.reset(session);
         }
-        for frame in frames.into_iter() {
-            session.outbound.push(frame);
-        }
+        session.outbound.push(frames.concat().into());
         self.listen(session, since);
     }
 
