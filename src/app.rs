@@ -166,9 +166,9 @@ pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<
     let hub = Hub::new(config, incarnation, (log, bus, store), epoch, stored);
     let arbiters: Vec<Arbiter> = (0..workers).map(|_| Arbiter::new()).collect();
     hub.rooms.run_on(arbiters.iter().map(Arbiter::handle).collect());
-    let own_thread = Arbiter::new();
+    // Among the rooms, which it hands what it reads.
     let bridge = Bridge::new(hub.clone(), feed, ends);
-    let bridge = Bridge::start_in_arbiter(&own_thread.handle(), |_| bridge);
+    let bridge = Bridge::start_in_arbiter(&arbiters[0].handle(), |_| bridge);
     let presence = PresenceActor::new(hub.clone(), presence);
     hub.introduce(bridge, presence.start());
     Signals::new(hub.clone(), signals).start();

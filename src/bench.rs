@@ -98,10 +98,14 @@ impl Bench {
     }
 
     async fn figures(&self, config: &Config, file: Option<&Path>) -> Result<Figures, Failure> {
-        if let What::Fanout(fanout) = &self.what
-            && fanout.speech != Speech::Rookery
-        {
-            return fanout.run(&Site::peer(&self.options)?).await;
+        match &self.what {
+            What::Fanout(fanout) if fanout.speech != Speech::Rookery => {
+                return fanout.run(&Site::peer(&self.options)?).await;
+            }
+            What::Idle(idle) if idle.speech != Speech::Rookery => {
+                return idle.run(&Site::peer(&self.options)?).await;
+            }
+            _ => {}
         }
         let ground = Ground::lay(config, file, &self.options).await?;
         match &self.what {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
@@ -89,7 +90,8 @@ pub struct Store {
     pub connections: usize,
     /// Entries of the log in one transaction at the most.
     pub batch_size: usize,
-    /// How long the first entry of a batch waits for company, in milliseconds.
+    /// How long the first entry of a batch waits for company, in milliseconds; 0 is as
+    /// [`Config::batch_age`] chooses.
     pub batch_age_ms: u64,
 }
 
@@ -204,7 +206,7 @@ impl Default for Store {
             url: String::new(),
             connections: 16,
             batch_size: 1_000,
-            batch_age_ms: 3,
+            batch_age_ms: 0,
         }
     }
 }
@@ -333,6 +335,17 @@ impl Config {
             );
         }
         Ok(())
+    }
+
+    /// How long the first entry of a batch for the store waits for company. Where there is one
+    /// instance, everybody who waits for the store is there, and a batch is hurried for them.
+    pub fn batch_age(&self) -> Duration {
+        let chosen = match (self.store.batch_age_ms, self.log.kind) {
+            (0, LogKind::Local) => 100,
+            (0, LogKind::Kafka) => 20,
+            (chosen, _) => chosen,
+        };
+        Duration::from_millis(chosen)
     }
 
     /// Every setting as TOML, with secrets masked.

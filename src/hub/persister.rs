@@ -28,6 +28,8 @@ const RETRY_EVERY: Duration = Duration::from_millis(250);
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The same, while somebody waits for it.
 const LOOK_OFTEN: Duration = Duration::from_millis(5);
+/// For how long a batch gathers while somebody here waits for the store.
+const HURRY: Duration = Duration::from_millis(3);
 /// A persister that has written nothing of what there is for so long is stood in for.
 const SILENT_AFTER: Duration = Duration::from_secs(1);
 
@@ -195,16 +197,21 @@ impl Writer {
     }
 
     async fn run(&mut self, mut share: mpsc::Receiver<Share>) {
-        let (most, age) = (self.hub.config.store.batch_size, self.hub.config.store.batch_age_ms);
-        let age = Duration::from_millis(age);
+        let (most, age) = (self.hub.config.store.batch_size, self.hub.config.batch_age());
         while let Some(first) = share.recv().await {
             let mut gathered = self.take_in(first).await;
-            let until = tokio::time::Instant::now() + age;
-            // By size or by age: the first entry waits a moment for company.
+            let began = tokio::time::Instant::now();
+            // By size or by age: the first entry waits for company, and less where somebody waits
+            // for it.
             while gathered.is_ok() && self.gathered() > 0 && !self.is_full(most) {
-                match tokio::time::timeout_at(until, share.recv()).await {
-                    Ok(Some(more)) => gathered = self.take_in(more).await,
-                    Ok(None) | Err(_) => break,
+                let hurry = async {
+                    self.hub.stored.wanted().await;
+                    tokio::time::sleep_until(began + age.min(HURRY)).await;
+                };
+                tokio::select! {
+                    Some(more) = share.recv() => gathered = self.take_in(more).await,
+                    () = tokio::time::sleep_until(began + age) => break,
+                    () = hurry => break,
                 }
             }
             let written = match gathered {

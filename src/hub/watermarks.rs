@@ -1,18 +1,16 @@
 //! How far something has come in each partition of the log, and who waits for it.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::timeout;
 
 /// The next offset of each partition, as read here (followed) or as written there (stored).
 #[derive(Debug)]
 pub struct Watermarks {
     next: watch::Sender<Vec<i64>>,
-    waiting: AtomicUsize,
-    /// Wakes whoever advances it: somebody waits.
-    wanted: Notify,
+    /// How many wait.
+    waiting: watch::Sender<usize>,
 }
 
 /// It did not come that far in time.
@@ -22,7 +20,7 @@ pub struct TooLate;
 impl Watermarks {
     pub fn new(next: Vec<i64>) -> Watermarks {
         let (next, _) = watch::channel(next);
-        Watermarks { next, waiting: AtomicUsize::new(0), wanted: Notify::new() }
+        Watermarks { next, waiting: watch::Sender::new(0) }
     }
 
     /// Only ever moves forward.
@@ -74,11 +72,13 @@ impl Watermarks {
     }
 
     pub fn is_wanted(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) > 0
+        *self.waiting.borrow() > 0
     }
 
+    /// Until somebody waits.
     pub async fn wanted(&self) {
-        self.wanted.notified().await;
+        // The sender lives as long as this.
+        let _ = self.waiting.subscribe().wait_for(|waiting| *waiting > 0).await;
     }
 }
 
@@ -87,15 +87,14 @@ struct Waiting<'a>(&'a Watermarks);
 
 impl<'a> Waiting<'a> {
     fn new(of: &'a Watermarks) -> Self {
-        of.waiting.fetch_add(1, Ordering::Relaxed);
-        of.wanted.notify_one();
+        of.waiting.send_modify(|waiting| *waiting += 1);
         Waiting(of)
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+        self.0.waiting.send_modify(|waiting| *waiting -= 1);
     }
 }
 

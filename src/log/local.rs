@@ -28,6 +28,7 @@ use super::{
 pub use bus::LocalBus;
 use queue::{Job, Queue};
 use reader::{Committed, Reader};
+use writer::BITE;
 
 /// Entries that are kept for clients that resume, after the store has them.
 const KEEP: i64 = 100_000;
@@ -165,8 +166,11 @@ impl Log for LocalLog {
     }
 
     fn stored(&self, _partition: u16, next: i64) {
-        self.shared.stored.fetch_max(next, Ordering::SeqCst);
-        self.shared.queue.nudge();
+        let before = self.shared.stored.fetch_max(next, Ordering::SeqCst);
+        // The writer trims a bite at a time.
+        if before / BITE < next / BITE {
+            self.shared.queue.nudge();
+        }
     }
 
     fn quarantine(&self, entry: &Entry, reason: &str) {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode};
 
@@ -11,9 +12,12 @@ use super::{Shared, extent};
 use crate::log::{AppendError, Entry, count};
 
 /// Entries that one commit of trimming removes, so that appends need not wait for long.
-const BITE: i64 = 1_000;
+pub(super) const BITE: i64 = 1_000;
 /// Unreadable entries that are kept, the newest.
 const QUARANTINED: i64 = 1_000;
+/// From one commit to the next at the least: what comes meanwhile shares it, and everything that
+/// follows from it.
+const PACE: Duration = Duration::from_millis(2);
 /// How often a file that could not be written is tried again while nobody appends.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 
@@ -38,12 +42,16 @@ impl Writer {
         self.try_again();
         loop {
             match self.shared.queue.take(TRY_AGAIN) {
-                Turn::Write(jobs) => self.write(jobs),
+                Turn::Write(jobs) => {
+                    let began = Instant::now();
+                    self.write(jobs);
+                    self.trim();
+                    thread::sleep(PACE.saturating_sub(began.elapsed()));
+                }
                 Turn::Idle if !self.shared.is_up.load(Ordering::SeqCst) => self.try_again(),
-                Turn::Idle => {}
+                Turn::Idle => self.trim(),
                 Turn::Over => break,
             }
-            self.trim();
         }
         self.shared.committed.close();
     }
