@@ -41,6 +41,8 @@ const CLOSE_SOCKETS_WITHIN: Duration = Duration::from_secs(3);
 const SOCKETS_A_STEP: usize = 50;
 /// Requests that are being answered may take this long to finish, in seconds.
 const FINISH_REQUESTS_WITHIN: u64 = 3;
+/// For how long a stop waits for the store to have what was accepted.
+const STORED_WITHIN: Duration = Duration::from_secs(1);
 const SLOW_REQUEST_HEAD: Duration = Duration::from_secs(10);
 /// Connections that the kernel holds until they are accepted.
 const BACKLOG: i32 = 4_096;
@@ -290,6 +292,9 @@ async fn stop(hub: &Arc<Hub>, requests: &Requests, server: &ServerHandle) {
     }
     hub.bus.flush().await;
     hub.log.close().await;
+    // A batch for the store may be waiting for company. What is not written now is with the next
+    // start, or by another instance.
+    let _ = tokio::time::timeout(STORED_WITHIN, hub.store_up_to_date()).await;
 }
 
 async fn close_sockets(hub: &Arc<Hub>) {

@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::core::text::TextLimits;
 
+/// Past a second, other instances take it that nobody writes.
+const LONGEST_BATCH_AGE_MS: u64 = 500;
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -302,6 +305,9 @@ impl Config {
         }
         if store.connections < 2 {
             return wrong("store.connections: should be at least 2");
+        }
+        if store.batch_age_ms > LONGEST_BATCH_AGE_MS {
+            return wrong("store.batch_age_ms: should be at most 500");
         }
         let url = &self.server.public_url;
         if !url.is_empty() && crate::http::origin::Origin::parse(url).is_none() {

@@ -17,6 +17,8 @@ use super::writer::Writer;
 
 /// Frames in one write at the most.
 pub const FRAMES_A_WRITE: usize = 64;
+/// Bytes in one write, but for its last frame: a slow reader has some time for each write.
+const BYTES_A_WRITE: usize = 64 * 1024;
 
 /// Why the server ends a socket. 4400-4499: come back and resume; 4500-4599: do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -290,9 +292,14 @@ impl Outbound {
     pub fn take(&self, into: &mut Vec<Bytes>) -> Option<Ending> {
         let mut state = self.state();
         let State { early, frames, corked, .. } = &mut *state;
-        into.extend(early.drain(..early.len().min(FRAMES_A_WRITE)));
-        if !*corked && early.is_empty() {
-            into.extend(frames.drain(..frames.len().min(FRAMES_A_WRITE - into.len())));
+        let mut bytes = 0;
+        while into.len() < FRAMES_A_WRITE
+            && bytes < BYTES_A_WRITE
+            && let Some(frame) =
+                early.pop_front().or_else(|| if *corked { None } else { frames.pop_front() })
+        {
+            bytes += frame.len();
+            into.push(frame);
         }
         state.taken = into.iter().map(|frame| self.weigh(frame)).sum();
         if into.len() < FRAMES_A_WRITE {

@@ -209,7 +209,10 @@ impl Writer {
                     tokio::time::sleep_until(began + age.min(HURRY)).await;
                 };
                 tokio::select! {
-                    Some(more) = share.recv() => gathered = self.take_in(more).await,
+                    more = share.recv() => match more {
+                        Some(more) => gathered = self.take_in(more).await,
+                        None => break,
+                    },
                     () = tokio::time::sleep_until(began + age) => break,
                     () = hurry => break,
                 }

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::my_turn;
-use crate::support::{Hub, SOON, unique};
+use crate::support::{Hub, Person, SOON, unique};
 
 /// A connection that is kept open from request to request.
 struct Kept(BufStream<TcpStream>);
@@ -111,4 +111,23 @@ async fn a_request_that_never_ends_is_cut_off() {
     println!("| SIGTERM, a request hangs | stopped in {} ms |", asked.elapsed().as_millis());
     assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}", asked.elapsed());
     begun.ended().await;
+}
+
+#[tokio::test]
+async fn what_was_accepted_right_before_a_stop_is_stored() {
+    let _turn = my_turn().await;
+    // Longer than a stop takes that waits for nothing.
+    let mut hub = Hub::embedded_with(&[("ROOKERY_STORE__BATCH_AGE_MS", "500")]).await;
+    let ann = Person::sign_up(std::slice::from_ref(&hub.base), "ann").await;
+    let room = ann.group("Rooks", &[]).await;
+    ann.view(&room).await;
+    for _ in 0..10 {
+        ann.say(&room, "the tide is low").await;
+    }
+    assert_eq!(hub.terminate().await.code(), Some(0), "{}", hub.log());
+    let store = rusqlite::Connection::open(hub.dir().join("data/rookery.db")).expect("the store");
+    let count: i64 = store
+        .query_row("SELECT COUNT(*) FROM messages", [], |row| row.get(0))
+        .expect("the messages");
+    assert_eq!(count, 10);
 }

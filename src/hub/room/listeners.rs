@@ -125,7 +125,9 @@ impl RoomActor {
         if frames.len() > self.hub.config.limits.resume_events || bytes > REPLAY_BYTES {
             return self.reset(session);
         }
-        session.outbound.push(frames.concat().into());
+        for frame in frames {
+            session.outbound.push(frame);
+        }
         self.listen(session, since);
     }
 

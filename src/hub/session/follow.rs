@@ -80,7 +80,11 @@ async fn people_in(
         Scope::People => hub.store.users(&users).await?,
         Scope::Everyone => hub.store.directory("", None, EVERYONE).await?,
         Scope::Room(room) => {
-            if !hub.store.is_member(*room, viewer).await? {
+            let is_member = async || hub.store.is_member(*room, viewer).await;
+            // Who has just come in may ask sooner than the store knows.
+            if !is_member().await?
+                && (hub.store_up_to_date().await.is_err() || !is_member().await?)
+            {
                 return Ok(Err(refusal_of_outsider(hub, *room, viewer).await?));
             }
             hub.store.users(&hub.store.member_ids(*room).await?).await?

@@ -48,8 +48,12 @@ impl Writer {
                     self.trim();
                     thread::sleep(PACE.saturating_sub(began.elapsed()));
                 }
-                Turn::Idle if !self.shared.is_up.load(Ordering::SeqCst) => self.try_again(),
-                Turn::Idle => self.trim(),
+                Turn::Idle => {
+                    if !self.shared.is_up.load(Ordering::SeqCst) {
+                        self.try_again();
+                    }
+                    self.trim();
+                }
                 Turn::Over => break,
             }
         }
