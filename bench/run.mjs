@@ -279,10 +279,9 @@ const PARTS = {
       const said = (count) =>
         bench(EMBEDDED, "fanout", "--rooms=1", `--members=${count}`, `--rate=${rate}`);
       const [one, all] = [await said(1), await said(members)];
-      const seconds = 10;
       const taken = ({ cpu_us_per_delivery_hub, deliveries_per_second }) =>
-        cpu_us_per_delivery_hub * deliveries_per_second * seconds;
-      const more = (all.deliveries_per_second - one.deliveries_per_second) * seconds;
+        cpu_us_per_delivery_hub * deliveries_per_second;
+      const more = all.deliveries_per_second - one.deliveries_per_second;
       const each = (taken(all) - taken(one)) / more;
       note(`one room of ${members}`, "Rookery", { ...all, cpu_us_per_delivery: each });
     }

@@ -39,7 +39,7 @@ function cell(figures) {
 export function goals(rounds) {
   const numbers = [...new Set(rounds.map(({ round }) => round))];
   const measured = (goal, round) => {
-    const of = (what, who) =>
+    const of = (what, who = "Rookery") =>
       rounds.find((one) => one.round === round && one.what === what && one.who === who).figures;
     try {
       return [goal(of)].filter(Number.isFinite);

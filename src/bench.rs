@@ -14,7 +14,7 @@ mod history;
 mod idle;
 mod latency;
 mod presence;
-mod processes;
+pub mod processes;
 mod prose;
 mod speech;
 mod stored;

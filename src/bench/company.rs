@@ -62,7 +62,8 @@ pub struct Company {
     /// Who was sent away, and when they come again.
     sent_away: Vec<(Instant, usize)>,
     coming: usize,
-    /// Why the server has ended or refused a socket for good.
+    /// Why this cannot go on: the server has ended or refused a socket for good, or refuses what
+    /// was said.
     lost: Option<String>,
 }
 
@@ -161,7 +162,7 @@ impl Company {
     ///
     /// # Errors
     ///
-    /// Where the server has ended or refused a socket for good.
+    /// Where the server has ended or refused a socket for good, or refuses what was said.
     pub fn turn(
         &mut self,
         wait: Duration,
@@ -188,13 +189,17 @@ impl Company {
                 Told::Next(text) => return Some(text),
                 Told::Ready => turned.push((socket, Turned::To(State::Ready))),
                 Told::SentAway(wait) => turned.push((socket, Turned::To(State::SentAway(wait)))),
+                Told::Refused(frame) => {
+                    let frame = String::from_utf8_lossy(frame);
+                    turned.push((socket, Turned::Lost(format!("the hub refuses: {frame}"))));
+                }
                 told => hear((socket, seats[socket].room), told),
             }
             None
         })?;
         turned.into_iter().for_each(|(socket, turned)| self.note(socket, turned));
         match &self.lost {
-            Some(why) => Err(format!("a socket was lost: {why}").into()),
+            Some(why) => Err(why.clone().into()),
             None => Ok(()),
         }
     }
@@ -205,7 +210,9 @@ impl Company {
             (Turned::Later(wait), _) | (Turned::Ended(_), State::SentAway(wait)) => {
                 (State::Gone, Some(wait))
             }
-            (Turned::Ended(code), _) => return self.lost = Some(format!("close code {code:?}")),
+            (Turned::Ended(code), _) => {
+                return self.lost = Some(format!("a socket was lost: close code {code:?}"));
+            }
             (Turned::Lost(why), _) => return self.lost = Some(why),
         };
         self.turn_to(socket, state);
@@ -248,7 +255,7 @@ impl Turned {
         let mut lines = head.lines();
         let status = lines.next().unwrap_or_default();
         if !status.contains(" 503 ") {
-            return Turned::Lost(status.to_owned());
+            return Turned::Lost(format!("a socket was lost: {status}"));
         }
         let retry_after = |line: &str| {
             let (name, value) = line.split_once(':')?;

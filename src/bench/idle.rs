@@ -70,15 +70,11 @@ pub(super) fn follow(company: &mut Company, sockets: Range<usize>) -> Result<(),
             company.follow(socket);
             asking += 1;
         }
-        let mut refused = None;
-        company.turn(TURN, |_, told| match told {
-            Told::Follows => (asking, following) = (asking - 1, following + 1),
-            Told::Refused(frame) => refused = Some(String::from_utf8_lossy(frame).into_owned()),
-            _ => {}
+        company.turn(TURN, |_, told| {
+            if told == Told::Follows {
+                (asking, following) = (asking - 1, following + 1);
+            }
         })?;
-        if let Some(frame) = refused {
-            return Err(format!("the hub does not tell who is there: {frame}").into());
-        }
         if began.elapsed() > FOLLOW_WITHIN {
             return Err(format!("{following} sockets follow their room, no more").into());
         }

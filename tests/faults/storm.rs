@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::SinkExt;
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use rookery::bench::processes::Process;
 use serde_json::{Map, Value, json};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -116,12 +117,7 @@ impl World {
 
     /// Processor time of the hub so far.
     fn cpu(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.hub.pid())).expect("stat");
-        let fields = stat.rsplit(')').next().expect("fields").split_whitespace();
-        let ticks: u64 =
-            fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
-        // The clock of /proc ticks a hundred times a second on every Linux.
-        Duration::from_millis(ticks * 10)
+        Process { name: "hub".into(), pid: self.hub.pid() }.cpu().expect("a process")
     }
 }
 

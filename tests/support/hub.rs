@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use rookery::bench::processes::Process;
 use tempfile::TempDir;
 
 use super::unique;
@@ -234,10 +235,7 @@ pub fn previous() -> PathBuf {
 
 /// The resident memory of a process, in bytes; `None` where there is none.
 pub fn resident(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes * 1024)
+    Process { name: String::new(), pid: process }.resident().ok()
 }
 
 impl Drop for Hub {

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::{Pending, RoomActor};
 use crate::core::room::Event;
@@ -23,42 +23,11 @@ const TOLD_TOGETHER: usize = 16 * 1024;
 /// hear that theirs was accepted.
 #[derive(Default)]
 pub(super) struct Said {
-    frames: Together,
+    frames: Vec<Bytes>,
+    bytes: usize,
     /// As sockets of the simple API are told it.
-    simple: Together,
+    simple: Vec<Bytes>,
     pub(super) answers: Vec<(Pending, Position, Arc<Event>)>,
-}
-
-/// Frames that follow each other, for one queue or a thousand: one is passed on as it is, and
-/// several as one.
-#[derive(Default)]
-struct Together {
-    first: Bytes,
-    all: BytesMut,
-    count: u64,
-}
-
-impl Together {
-    fn push(&mut self, frame: Bytes) {
-        match self.count {
-            0 => self.first = frame,
-            _ => {
-                if self.count == 1 {
-                    self.all.extend_from_slice(&self.first);
-                }
-                self.all.extend_from_slice(&frame);
-            }
-        }
-        self.count += 1;
-    }
-
-    fn len(&self) -> usize {
-        self.first.len().max(self.all.len())
-    }
-
-    fn bytes(self) -> Bytes {
-        if self.count > 1 { self.all.freeze() } else { self.first }
-    }
 }
 
 impl RoomActor {
@@ -66,11 +35,10 @@ impl RoomActor {
     pub(super) fn announce(&mut self, position: Position, event: &Arc<Event>) {
         let frame = self.kept.push(position, event.clone());
         if matches!(**event, Event::Message { .. }) {
+            self.said.bytes += frame.len();
             self.said.frames.push(frame);
-            if let Some(frame) = self.simple_frame(event) {
-                self.said.simple.push(frame);
-            }
-            if self.said.frames.len() >= TOLD_TOGETHER {
+            self.said.simple.extend(self.simple_frame(event));
+            if self.said.bytes >= TOLD_TOGETHER {
                 self.tell_what_was_said();
             }
             return;
@@ -83,10 +51,10 @@ impl RoomActor {
     /// senders have their answers then.
     pub(super) fn tell_what_was_said(&mut self) {
         let Said { frames, simple, answers, .. } = std::mem::take(&mut self.said);
-        if frames.count > 0 {
-            let told = frames.count * self.listeners.len() as u64;
+        if !frames.is_empty() {
+            let told = (frames.len() * self.listeners.len()) as u64;
             metrics::counter!("rookery_deliveries_total").increment(told);
-            let (frames, simple) = (frames.bytes(), simple.bytes());
+            let (frames, simple) = (joined(&frames), joined(&simple));
             self.listeners.retain(|listener| match listener.dialect {
                 Dialect::Rookery => listener.outbound.push(frames.clone()),
                 Dialect::Simple(_) => listener.outbound.push(simple.clone()),
@@ -161,5 +129,13 @@ impl RoomActor {
     fn simple_frame(&self, event: &Event) -> Option<Bytes> {
         let any = self.listeners.iter().any(|other| other.dialect != Dialect::Rookery);
         any.then(|| simple::event(event)).flatten().map(|line| text_frame(&line))
+    }
+}
+
+/// Frames that follow each other as one, for a thousand queues. One alone is not copied.
+fn joined(frames: &[Bytes]) -> Bytes {
+    match frames {
+        [one] => one.clone(),
+        several => several.concat().into(),
     }
 }
