@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use actix::prelude::*;
 use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt};
 use tokio::sync::mpsc;
 
 use super::Hub;
@@ -20,7 +21,7 @@ use crate::core::batch::Batch;
 use crate::core::gather::{Gathering, OutOfStep};
 use crate::core::record::Record;
 use crate::log::{BATCH_BYTES, Entry, LogError, Share, StoredOffsets};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Numbering, Store, StoreError};
 
 /// Between tries while the store does not take a batch.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
@@ -37,6 +38,12 @@ const SILENT_AFTER: Duration = Duration::from_secs(1);
 const BURY_EVERY: Duration = Duration::from_millis(50);
 const LOOK_FOR_BURIALS: Duration = Duration::from_secs(2);
 
+/// Partitions whose batches are written at once, each over a connection of its own.
+const PARTITIONS_TOGETHER: usize = 4;
+/// Between two parts of numbering what an earlier version wrote.
+const NUMBER_EVERY: Duration = Duration::from_millis(50);
+/// Until all of it is looked at once more, if there was any.
+const NUMBER_AGAIN: Duration = Duration::from_secs(600);
 /// Older messages whose words are added in one transaction, and the pauses between these.
 const INDEX_AT_ONCE: usize = 500;
 const INDEX_EVERY: Duration = Duration::from_millis(100);
@@ -72,6 +79,7 @@ impl Actor for Persister {
         ctx.spawn(watch_the_store(hub.clone()).into_actor(self));
         ctx.spawn(stand_in(hub.clone(), owned.clone()).into_actor(self));
         ctx.spawn(index_older(hub.clone()).into_actor(self));
+        ctx.spawn(number_older(hub.clone()).into_actor(self));
         ctx.spawn(bury(hub.clone()).into_actor(self));
     }
 }
@@ -142,6 +150,31 @@ async fn index_older(hub: Arc<Hub>) {
                 tokio::time::sleep(INDEX_AGAIN).await;
             }
         }
+    }
+}
+
+/// After an upgrade: numbers what was there before, without any hurry, and then what instances of
+/// that version may have written meanwhile.
+async fn number_older(hub: Arc<Hub>) {
+    let (mut numbering, mut found) = (Numbering::default(), false);
+    while !hub.is_draining() {
+        let pause = match hub.store.number_some(numbering.clone()).await {
+            Ok((Numbering::Done, _)) if !found => return,
+            Ok((Numbering::Done, _)) => {
+                (numbering, found) = (Numbering::default(), false);
+                NUMBER_AGAIN
+            }
+            Ok((next, count)) => {
+                numbering = next;
+                found |= count > 0;
+                NUMBER_EVERY
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot number older messages now");
+                INDEX_AGAIN
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -232,8 +265,10 @@ impl Writer {
         self.partitions.values().map(|partition| partition.batch().len()).sum()
     }
 
+    /// Of one partition there is enough for a transaction, or of all as much as is held.
     fn is_full(&self, most: usize) -> bool {
-        self.gathered() >= most || self.bytes >= BATCH_BYTES
+        self.bytes >= BATCH_BYTES
+            || self.partitions.values().any(|partition| partition.batch().len() >= most)
     }
 
     async fn take_in(&mut self, share: Share) -> Result<(), OutOfStep> {
@@ -301,37 +336,37 @@ impl Writer {
 
     /// Writes what was gathered. While the store is away it waits here, and the log holds the rest.
     async fn write(&mut self) -> Result<(), OutOfStep> {
-        let hub = &self.hub;
         self.bytes = 0;
-        for (&index, partition) in &mut self.partitions {
-            let batch = partition.batch();
-            if batch.is_empty() {
-                continue;
-            }
-            let started = Instant::now();
-            let next = match write_batch(hub, batch).await {
-                Ok(()) => {
-                    metrics::histogram!("rookery_store_write_seconds").record(started.elapsed());
-                    metrics::counter!("rookery_stored_total").increment(batch.changes.len() as u64);
-                    // Only now: of several who fold an entry, one writes it, and copies it once.
-                    for (entry, reason) in partition.unreadable() {
-                        metrics::counter!("rookery_quarantined_total").increment(1);
-                        hub.log.quarantine(entry, reason);
-                    }
-                    batch.next
-                }
-                // Another instance wrote. Where it wrote all of this batch, or more, there is
-                // nothing to make up for: go on from there.
-                Err(OutOfStep) => {
-                    retry(hub, "read its offset", || hub.store.next_offset(index)).await?
-                }
-            };
-            partition.stored(next)?;
-            hub.stored.advance(index, next);
-            hub.log.stored(index, next);
-        }
-        Ok(())
+        let hub = &self.hub;
+        let gathered = self.partitions.values_mut().filter(|it| !it.batch().is_empty());
+        let writes = stream::iter(gathered).map(|partition| write_partition(hub, partition));
+        let written: Vec<_> = writes.buffer_unordered(PARTITIONS_TOGETHER).collect().await;
+        written.into_iter().collect()
     }
+}
+
+async fn write_partition(hub: &Hub, partition: &mut Gathering) -> Result<(), OutOfStep> {
+    let (batch, started) = (partition.batch(), Instant::now());
+    let index = batch.partition;
+    let next = match write_batch(hub, batch).await {
+        Ok(()) => {
+            metrics::histogram!("rookery_store_write_seconds").record(started.elapsed());
+            metrics::counter!("rookery_stored_total").increment(batch.changes.len() as u64);
+            // Only now: of several who fold an entry, one writes it, and copies it once.
+            for (entry, reason) in partition.unreadable() {
+                metrics::counter!("rookery_quarantined_total").increment(1);
+                hub.log.quarantine(entry, reason);
+            }
+            batch.next
+        }
+        // Another instance wrote. Where it wrote all of this batch, or more, there is nothing to
+        // make up for: go on from there.
+        Err(OutOfStep) => retry(hub, "read its offset", || hub.store.next_offset(index)).await?,
+    };
+    partition.stored(next)?;
+    hub.stored.advance(index, next);
+    hub.log.stored(index, next);
+    Ok(())
 }
 
 /// Writes a batch, in one transaction unless that takes the store too long: what it gives up it

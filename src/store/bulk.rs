@@ -5,6 +5,8 @@ use super::database::{Statement, Value};
 
 /// Most rows or list items in one statement; more are split.
 const MOST_ROWS: usize = 128;
+/// Most rows that get a value each in one statement.
+const MOST_CASES: usize = 64;
 /// Most bytes in one statement, so that the server's `max_allowed_packet` is never reached.
 const MOST_BYTES: usize = 1 << 20;
 
@@ -46,6 +48,35 @@ where
     })
 }
 
+/// A value for each of some rows, for one statement about all of them.
+pub struct Cases {
+    /// `CASE id WHEN ? THEN ? … END`, with these parameters.
+    pub case: String,
+    pub cases: Vec<Value>,
+    /// The list of `id IN (…)`, with these.
+    pub list: String,
+    pub ids: Vec<Value>,
+}
+
+/// Splits values by row into parts for one statement each. They are small: each row is held against
+/// half of the cases. Each is filled up to a power of two by repeating its last, as in `in_lists`.
+pub fn in_cases<K, V>(values: &[(K, V)]) -> impl Iterator<Item = Cases>
+where
+    K: Copy + Into<Value>,
+    V: Copy + Into<Value>,
+{
+    values.chunks(MOST_CASES).map(|part| {
+        let filled = part.len().next_power_of_two();
+        let rows = part.iter().chain(std::iter::repeat(&part[part.len() - 1])).take(filled);
+        Cases {
+            case: format!("CASE id{} END", " WHEN ? THEN ?".repeat(filled)),
+            cases: rows.clone().flat_map(|(id, value)| [(*id).into(), (*value).into()]).collect(),
+            list: placeholders(filled),
+            ids: rows.map(|(id, _)| (*id).into()).collect(),
+        }
+    })
+}
+
 fn placeholders(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
@@ -82,5 +113,16 @@ mod tests {
         let lists: Vec<_> = in_lists(&[UserId(1), UserId(2), UserId(3)]).collect();
         assert_eq!(lists, [("?, ?, ?, ?".to_owned(), values![1, 2, 3, 3])]);
         assert_eq!(in_lists::<UserId>(&[]).count(), 0);
+    }
+
+    #[test]
+    fn values_by_row_are_filled_up_with_the_last() {
+        let all: Vec<_> = in_cases(&[(UserId(1), 10), (UserId(2), 20), (UserId(3), 30)]).collect();
+        let [Cases { case, cases, list, ids }] = &all[..] else { panic!("{} parts", all.len()) };
+        assert_eq!(case, &format!("CASE id{} END", " WHEN ? THEN ?".repeat(4)));
+        assert_eq!(cases, &values![1, 10, 2, 20, 3, 30, 3, 30]);
+        assert_eq!((list.as_str(), ids), ("?, ?, ?, ?", &values![1, 2, 3, 3]));
+        let many: Vec<_> = (0..65).map(|id| (UserId(id), 1)).collect();
+        assert_eq!(in_cases(&many).map(|part| part.ids.len()).collect::<Vec<_>>(), [64, 1]);
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::bulk::in_lists;
 use super::database::{Row, Statement, values};
+use super::unread::{Marked, NUMBER_AT};
 use super::{Result, Store};
 use crate::core::types::{Position, RoomId, UserId};
 
@@ -72,21 +73,38 @@ impl Store {
                 let version = mark.version.unwrap_or(i64::MAX);
                 together.entry((mark.room, position, version)).or_default().push(mark.user);
             }
-            let mut updates = Vec::new();
+            let (mut updates, mut uncounted) = (Vec::new(), Vec::new());
             for ((room, position, version), mut users) in together {
                 users.sort();
+                let is_end = ends.get(&room) == Some(&position);
+                if !is_end && version > 0 {
+                    uncounted.push((room, users.clone()));
+                }
                 updates.extend(in_lists(&users).map(|(list, users)| {
+                    let params = values![i64::from(is_end), room, position, position, position];
+                    let params = [params, values![room, position, version], users].concat();
+                    // None of a member's own messages follow the end, nor a marker that was never
+                    // set back; those that follow another are counted once nothing is locked. In
+                    // MySQL an assignment sees what those before it assigned: the position comes
+                    // last.
                     let sql = format!(
-                        "UPDATE members SET read_position = ?
+                        "UPDATE members SET
+                             read_number = CASE WHEN read_version = 0 OR ? = 1 THEN {NUMBER_AT} END,
+                             own_after = 0, read_number_at = ?,
+                             read_number_version = read_version, read_position = ?
                          WHERE room_id = ? AND read_position < ? AND read_version <= ?
                            AND user_id IN ({list})"
                     );
-                    let params = [values![position, room, position, version], users].concat();
                     Statement::new(sql, params)
                 }));
             }
             if !updates.is_empty() {
                 self.db.write(updates).await?;
+            }
+            for (room, users) in uncounted {
+                if let Err(error) = self.reckon_missing(room, &users).await {
+                    tracing::debug!(%error, "what is unread after these markers is counted for now");
+                }
             }
         }
         Ok(early)
@@ -106,12 +124,19 @@ impl Store {
         // In MySQL an assignment sees what those before it assigned: the position comes last.
         let sql = format!(
             "UPDATE members SET read_version = read_version + 1, seen_position = {seen},
+                 read_number = NULL,
                  read_position = CASE WHEN read_position > ? THEN ? ELSE read_position END
              WHERE room_id = ? AND user_id = ?"
         );
         let update = Statement::new(sql, values![before, before, room, user]);
         let done = self.db.write(vec![update, select_marker(room, user)]).await?;
-        done[1].rows.first().map(marker).transpose()
+        let marker = done[1].rows.first().map(marker).transpose()?;
+        if let Some(Marker { version, position, .. }) = marker
+            && let Err(error) = self.reckon(&[Marked { room, user, position, version }]).await
+        {
+            tracing::debug!(%error, "what is unread after this marker is counted for now");
+        }
+        Ok(marker)
     }
 
     /// How far the members of a room have read who let others know; nobody's where the room has
