@@ -132,6 +132,7 @@ pub struct PresenceActor {
     /// whenever they come or go, fall idle or are back, so that even a crash of the only instance
     /// leaves a time that means something.
     seen_at: BTreeMap<UserId, Timestamp>,
+    is_writing: bool,
     said_farewell: bool,
 }
 
@@ -146,6 +147,7 @@ impl PresenceActor {
             live: false,
             beat_at: None,
             seen_at: BTreeMap::new(),
+            is_writing: false,
             said_farewell: false,
         }
     }
@@ -255,21 +257,24 @@ impl PresenceActor {
     }
 
     fn write_last_seen(&mut self, ctx: &mut Context<Self>) {
-        if self.seen_at.is_empty() {
+        if self.seen_at.is_empty() || std::mem::replace(&mut self.is_writing, true) {
             return;
         }
         let seen_at: Vec<(UserId, Timestamp)> =
             self.seen_at.iter().map(|(user, at)| (*user, *at)).collect();
         let store = self.hub.store.clone();
         let write = async move { store.set_last_seen(&seen_at).await.map(|()| seen_at) };
-        ctx.spawn(write.into_actor(self).map(|written, actor, _| match written {
-            Ok(written) => written.iter().for_each(|(user, at)| {
-                // Unless something became of them meanwhile.
-                if actor.seen_at.get(user) == Some(at) {
-                    actor.seen_at.remove(user);
-                }
-            }),
-            Err(error) => tracing::warn!(%error, "cannot write when people were last seen"),
+        ctx.spawn(write.into_actor(self).map(|written, actor, _| {
+            actor.is_writing = false;
+            match written {
+                Ok(written) => written.iter().for_each(|(user, at)| {
+                    // Unless something became of them meanwhile.
+                    if actor.seen_at.get(user) == Some(at) {
+                        actor.seen_at.remove(user);
+                    }
+                }),
+                Err(error) => tracing::warn!(%error, "cannot write when people were last seen"),
+            }
         }));
     }
 }

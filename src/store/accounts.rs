@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::bulk::in_lists;
+use super::bulk::{Cases, in_cases, in_lists};
 use super::database::{Database, Row, Statement, values};
 use super::{
     Account, ActiveLogin, Client, Credentials, LoginEnd, LoginId, Result, Store, StoreError,
@@ -191,15 +191,15 @@ impl Store {
         // Two instances that lock the same rows in the same order do not block each other.
         seen.sort();
         for part in seen.chunks(SMALL_UPDATES) {
-            let update = |&(user, at): &(UserId, Timestamp)| {
-                Statement::new(
-                    "UPDATE users SET last_seen = ?
-                     WHERE id = ? AND (last_seen IS NULL OR last_seen < ?)
-                         AND deleted_at IS NULL",
-                    values![at, user, at],
-                )
+            let update = |Cases { case, cases, list, ids }: Cases| {
+                let latest = self.db.dialect().greatest("COALESCE(last_seen, 0)", &case);
+                let sql = format!(
+                    "UPDATE users SET last_seen = {latest}
+                     WHERE id IN ({list}) AND deleted_at IS NULL"
+                );
+                Statement::new(sql, [cases, ids].concat())
             };
-            self.db.write(part.iter().map(update).collect()).await?;
+            self.db.write(in_cases(part).map(update).collect()).await?;
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! Questions of many people at once, put to the database together.
 //!
-//! While statements are under way, those who ask next gather for the one that follows: a storm of
-//! people who come back costs few statements, and who asks alone waits for nobody. An answer is
-//! never older than its question, since nobody joins a statement that has left already.
+//! While statements are under way, those who ask next gather for the one that follows, and where
+//! several have come together, a little longer: a storm of people who come back costs few
+//! statements, and while nobody else asks, nobody waits. An answer is never older than its
+//! question, since nobody joins a statement that has left already.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -16,6 +17,8 @@ use super::{Result, StoreError};
 
 /// Statements of one kind that are under way at the same time.
 const UNDER_WAY: usize = 2;
+/// So long the next statement gathers after one for several.
+const GATHER: Duration = Duration::from_millis(5);
 /// So long somebody waits, for their turn and for the answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
@@ -81,11 +84,15 @@ where
         while let Some(asked) = self.next() {
             let mut keys: Vec<K> = Vec::with_capacity(asked.len());
             keys.extend(asked.iter().map(|(key, _)| *key));
+            let are_many = keys.len() > 1;
             let found = put(keys).await;
             for (key, answer) in asked {
                 let found = found.as_ref().map(|found| found.get(&key).cloned());
                 // Whoever does not wait any more does not need to know.
                 let _ = answer.send(found.map_err(StoreError::clone));
+            }
+            if are_many && self.state().waiting.len() < self.most {
+                tokio::time::sleep(GATHER).await;
             }
         }
         // It came to its end, and has said so in the same turn in which it saw that nobody waits.

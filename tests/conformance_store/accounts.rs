@@ -203,6 +203,17 @@ pub async fn last_seen_never_goes_back(place: &Place) {
     assert_eq!(seen(ann.id).await, Some(Timestamp(6)));
     assert_eq!(seen(bob.id).await, Some(Timestamp(7)));
     world.store.set_last_seen(&[]).await.unwrap();
+
+    // More than go into one statement, each at another time.
+    let mut many = Vec::new();
+    for n in 0..150 {
+        many.push((world.person(&format!("user{n}")).await.id, Timestamp(100 + n)));
+    }
+    world.store.set_last_seen(&many).await.unwrap();
+    for (user, at) in many {
+        assert_eq!(seen(user).await, Some(at));
+    }
+    assert_eq!(seen(ann.id).await, Some(Timestamp(6)));
 }
 
 pub async fn many_people_are_found_at_once(place: &Place) {

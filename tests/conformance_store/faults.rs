@@ -1,5 +1,7 @@
 //! A database that is not there, not ready, or does not answer.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rookery::core::types::Timestamp;
@@ -69,10 +71,31 @@ async fn a_frozen_mysql_is_unavailable_until_it_thaws() {
     place.leave().await;
 }
 
+/// A connection that has to be made anew asks half a dozen questions first.
+#[tokio::test]
+async fn connections_to_mysql_are_kept() {
+    let place = Place::mysql().await;
+    let Place::Mysql { server, database } = &place else { unreachable!() };
+    let (credentials, address) = server.rsplit_once('@').unwrap();
+    let door = Door::to(address).await;
+    let store = Store::mysql(&format!("{credentials}@{}/{database}", door.address), 8).await;
+    let store = store.unwrap();
+    let migrated = door.passed.load(Ordering::Relaxed);
+    for _ in 0..20 {
+        let pings = futures_util::future::join_all((0..8).map(|_| store.ping())).await;
+        assert!(pings.iter().all(Result::is_ok), "{pings:?}");
+    }
+    let made = door.passed.load(Ordering::Relaxed) - migrated;
+    assert!(made <= 8, "{made} connections for 8 at once");
+    place.leave().await;
+}
+
 /// Between the store and the server; shut, it lets nothing through and ends nothing.
 struct Door {
     address: String,
     open: watch::Sender<bool>,
+    /// Connections that were made through it.
+    passed: Arc<AtomicUsize>,
 }
 
 impl Door {
@@ -82,12 +105,15 @@ impl Door {
         let address = listener.local_addr().unwrap().to_string();
         let open = watch::Sender::new(true);
         let opened = open.subscribe();
+        let passed = Arc::<AtomicUsize>::default();
+        let count = passed.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(pass(client, server.clone(), opened.clone()));
             }
         });
-        Door { address, open }
+        Door { address, open, passed }
     }
 }
 

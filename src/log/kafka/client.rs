@@ -71,12 +71,13 @@ pub(super) fn for_log(config: &ClientConfig, batch_bytes: usize) -> ClientConfig
     producer
 }
 
-/// The bus: what is lost is told again before long, but never out of order.
+/// The bus: what is lost is told again before long, but never out of order. It waits a little for
+/// company: where thousands come back, each of them has something to tell.
 pub(super) fn for_bus(config: &ClientConfig) -> ClientConfig {
     ours(
         config,
         &[
-            ("linger.ms", "1"),
+            ("linger.ms", "10"),
             ("acks", "1"),
             ("max.in.flight", "1"),
             ("queue.buffering.max.messages", "20000"),
