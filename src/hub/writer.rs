@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 
 use actix_http::ws::Parser;
 use bytes::{Bytes, BytesMut};
+use socket2::SockRef;
+use tokio::io::Interest;
 use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
@@ -112,10 +114,19 @@ fn write(Due { outbound, connection }: Due, frames: &mut Vec<Bytes>) {
 /// Gives the kernel these frames, FRAMES_A_WRITE at the most; returns how many bytes it took, which
 /// may be none.
 fn give(connection: &OwnedWriteHalf, frames: &[Bytes]) -> Result<usize> {
-    let mut slices = [IoSlice::new(&[]); FRAMES_A_WRITE];
-    let count = frames.len().min(slices.len());
-    slices.iter_mut().zip(frames).for_each(|(slice, frame)| *slice = IoSlice::new(frame));
-    match connection.try_write_vectored(&slices[..count]) {
+    let given = match frames {
+        // The usual case, in which the kernel has least to look at.
+        [one] => connection.as_ref().try_io(Interest::WRITABLE, || {
+            SockRef::from(connection.as_ref()).send_with_flags(one, libc::MSG_NOSIGNAL)
+        }),
+        _ => {
+            let mut slices = [IoSlice::new(&[]); FRAMES_A_WRITE];
+            let count = frames.len().min(slices.len());
+            slices.iter_mut().zip(frames).for_each(|(slice, frame)| *slice = IoSlice::new(frame));
+            connection.try_write_vectored(&slices[..count])
+        }
+    };
+    match given {
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
         given => given,
     }
@@ -174,7 +185,7 @@ async fn end(outbound: Arc<Outbound>, connection: OwnedWriteHalf, ending: Ending
 /// that does not read.
 fn let_go(outbound: &Outbound, connection: &OwnedWriteHalf, abrupt: bool) {
     outbound.set_gone();
-    let socket = socket2::SockRef::from(connection.as_ref());
+    let socket = SockRef::from(connection.as_ref());
     if abrupt {
         let _ = socket.set_linger(Some(Duration::ZERO));
     }
