@@ -20,7 +20,7 @@ use crate::core::batch::Batch;
 use crate::core::gather::{Gathering, OutOfStep};
 use crate::core::record::Record;
 use crate::log::{BATCH_BYTES, Entry, LogError, Share, StoredOffsets};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, Numbering, Store, StoreError};
 
 /// Between tries while the store does not take a batch.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
@@ -37,6 +37,8 @@ const SILENT_AFTER: Duration = Duration::from_secs(1);
 const BURY_EVERY: Duration = Duration::from_millis(50);
 const LOOK_FOR_BURIALS: Duration = Duration::from_secs(2);
 
+/// Between two parts of numbering what an earlier version wrote.
+const NUMBER_EVERY: Duration = Duration::from_millis(50);
 /// Older messages whose words are added in one transaction, and the pauses between these.
 const INDEX_AT_ONCE: usize = 500;
 const INDEX_EVERY: Duration = Duration::from_millis(100);
@@ -72,6 +74,7 @@ impl Actor for Persister {
         ctx.spawn(watch_the_store(hub.clone()).into_actor(self));
         ctx.spawn(stand_in(hub.clone(), owned.clone()).into_actor(self));
         ctx.spawn(index_older(hub.clone()).into_actor(self));
+        ctx.spawn(number_older(hub.clone()).into_actor(self));
         ctx.spawn(bury(hub.clone()).into_actor(self));
     }
 }
@@ -142,6 +145,24 @@ async fn index_older(hub: Arc<Hub>) {
                 tokio::time::sleep(INDEX_AGAIN).await;
             }
         }
+    }
+}
+
+/// After an upgrade: numbers what was there before, without any hurry.
+async fn number_older(hub: Arc<Hub>) {
+    let mut numbering = Numbering::default();
+    while numbering != Numbering::Done && !hub.is_draining() {
+        let pause = match hub.store.number_some(numbering.clone()).await {
+            Ok(next) => {
+                numbering = next;
+                NUMBER_EVERY
+            }
+            Err(error) => {
+                tracing::warn!(%error, "cannot number older messages now");
+                INDEX_AGAIN
+            }
+        };
+        tokio::time::sleep(pause).await;
     }
 }
 

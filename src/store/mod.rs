@@ -25,6 +25,7 @@ mod rooms;
 mod search;
 mod sqlite;
 mod together;
+mod unread;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +44,7 @@ pub use directory::{DirectoryPage, Ways};
 pub use logins::{Client, Login};
 pub use reading::{Marker, ReadMark};
 use together::Together;
+pub use unread::Numbering;
 
 /// For everything that one operation does. A database that takes longer is `Unavailable`.
 pub const OPERATION: Duration = Duration::from_secs(5);

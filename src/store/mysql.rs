@@ -31,11 +31,12 @@ const SETUP: [&str; 3] = [
     "SET NAMES utf8mb4",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', autocommit = 1, \
      innodb_lock_wait_timeout = 2",
-    "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+    // Writers name the rows that they touch; locks on the gaps between only make them collide.
+    "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
 ];
-const BEGIN_READING: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-/// Writers name the rows that they touch; locks on the gaps between only make them collide.
-const BEGIN_WRITING: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; START TRANSACTION";
+const BEGIN_READING: &str = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; \
+     START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+const BEGIN_WRITING: &str = "START TRANSACTION";
 
 pub struct Mysql {
     pool: Pool,

@@ -1,5 +1,7 @@
 //! What the persister writes: batches of the log, and how far they reach, in one transaction.
 
+use std::collections::HashMap;
+
 use serde_json::json;
 
 use super::bulk::{in_lists, insert_rows};
@@ -11,7 +13,7 @@ use crate::core::batch::{Batch, Change};
 use crate::core::message::Message;
 use crate::core::room::{Event, Info, Mentions};
 use crate::core::search;
-use crate::core::types::{Role, RoomId, Timestamp, UserId};
+use crate::core::types::{Position, Role, RoomId, Timestamp, UserId};
 
 impl Store {
     /// Writes a batch, if the store has reached just the offset where it starts; otherwise some
@@ -23,12 +25,18 @@ impl Store {
             "UPDATE log_offsets SET next_offset = ? WHERE partition_id = ? AND next_offset = ?",
             values![batch.next, batch.partition, batch.from],
         );
+        let plans = plan(&batch.changes);
+        let spoken = plans.iter().filter(|(_, room)| room.created.is_none());
+        let spoken: Vec<RoomId> = spoken.map(|(id, _)| *id).collect();
         let mut writing = Writing {
             dialect: self.db.dialect(),
             statements: vec![fence.expecting(1)],
+            // As they are before this batch: whoever writes another one meanwhile, the fence keeps
+            // one of the two out.
+            numbers: self.next_numbers(&spoken).await?,
             rows: Rows::default(),
         };
-        for (id, room) in plan(&batch.changes) {
+        for (id, room) in plans {
             writing.room(id, &room)?;
         }
         match self.db.write(writing.finish()).await {
@@ -46,6 +54,8 @@ impl Store {
 struct Writing {
     dialect: Dialect,
     statements: Vec<Statement>,
+    /// The numbers of the next messages of rooms that are there, as far as they are known.
+    numbers: HashMap<RoomId, i64>,
     rows: Rows,
 }
 
@@ -68,16 +78,21 @@ struct Rows {
 
 impl Writing {
     fn room(&mut self, id: RoomId, room: &RoomPlan) -> Result<()> {
+        let first = match room.created {
+            Some(_) => Some(1),
+            None => self.numbers.get(&id).copied(),
+        };
+        let counted = Counted { first, room };
         if let Some((at, info)) = room.created {
-            self.rows.created.push(created(info, at, room));
+            self.rows.created.push(created(info, at, &counted));
         } else if room.deleted.is_none() {
             let row =
                 values![id, "group", "", "", "private", room.position, room.last_message, 0, 0];
-            self.rows.moved.push(row);
+            self.rows.moved.push([row, counted.of_room()].concat());
         }
         match room.deleted {
             Some(at) => self.bury(id, room, at),
-            None => self.members(id, room),
+            None => self.members(id, &counted),
         }
         if let (Some(info), None) = (room.info, room.deleted) {
             let sql = "UPDATE rooms SET name = ?, topic = ?, visibility = ?, search_key = ?
@@ -87,7 +102,7 @@ impl Writing {
             let params = values![name.as_deref(), topic.as_str(), visibility, search_key(info), id];
             self.rows.later.push(Statement::new(sql, params));
         }
-        for (message, mentions) in &room.messages {
+        for (nth, (message, mentions)) in room.messages.iter().enumerate() {
             self.rows.messages.push(values![
                 message.id,
                 id,
@@ -97,6 +112,7 @@ impl Writing {
                 message.sent_at,
                 message.client_id.as_deref(),
                 message.reply_to,
+                counted.first.map(|first| first + nth as i64),
             ]);
             self.rows.mentions.extend(mention_rows(message, mentions));
             self.rows.words.extend(word_rows(message));
@@ -163,12 +179,14 @@ impl Writing {
         self.rows.later.push(Statement::new(sql, values![room.position, at, id]));
     }
 
-    fn members(&mut self, id: RoomId, room: &RoomPlan) {
+    fn members(&mut self, id: RoomId, counted: &Counted) {
+        let room = counted.room;
         let mut left = Vec::new();
         for (&user, seat) in &room.seats {
             match seat {
                 Seat::Taken { role, joined_at, read } => {
-                    self.rows.seats.push(values![id, user, role.as_str(), *joined_at, *read]);
+                    let seat = values![id, user, role.as_str(), *joined_at, *read];
+                    self.rows.seats.push([seat, counted.at(*read)].concat());
                 }
                 Seat::Kept { role, read } => {
                     if let Some(role) = role {
@@ -178,7 +196,8 @@ impl Writing {
                     }
                     if let Some((position, at)) = read {
                         let role = role.unwrap_or(Role::Member).as_str();
-                        self.rows.markers.push(values![id, user, role, *at, *position]);
+                        let marker = values![id, user, role, *at, *position];
+                        self.rows.markers.push([marker, counted.at(*position)].concat());
                     }
                 }
                 Seat::Left => left.push(user),
@@ -211,7 +230,7 @@ impl Writing {
     }
 
     fn finish(self) -> Vec<Statement> {
-        let Writing { dialect, mut statements, rows } = self;
+        let Writing { dialect, mut statements, rows, .. } = self;
         let new = |column: &str| dialect.inserted(column);
         let set_new = |columns: &[&str]| {
             let set = columns.iter().map(|column| format!("{column} = {}", new(column)));
@@ -219,22 +238,41 @@ impl Writing {
         };
 
         const ROOM: &str = "INSERT INTO rooms (id, kind, topic, search_key, visibility, position, \
-             last_message_id, member_count, created_at";
+             last_message_id, member_count, created_at, counted, counted_to";
         let head = format!("{ROOM}, group_number, name)");
         statements.extend(insert_rows(&head, "", rows.created));
         // These rooms are there, so nothing is inserted: a way to update many rows at once.
         let last = format!("COALESCE({}, rooms.last_message_id)", new("last_message_id"));
-        let set = format!("{}, last_message_id = {last}", set_new(&["position"]));
+        let known = |column: &str| {
+            let new = new(column);
+            format!("{column} = CASE WHEN {new} < 0 THEN rooms.{column} ELSE {new} END")
+        };
+        let counted = format!("{}, {}", known("counted"), known("counted_to"));
+        let set = format!("{}, last_message_id = {last}, {counted}", set_new(&["position"]));
         let tail = dialect.on_conflict("id", &set);
         statements.extend(insert_rows(&format!("{ROOM})"), &tail, rows.moved));
 
-        let head = "INSERT INTO members (room_id, user_id, role, joined_at, read_position)";
-        let set = set_new(&["role", "joined_at", "read_position"]);
+        let head = "INSERT INTO members (room_id, user_id, role, joined_at, read_position, \
+             read_number, read_number_at, own_after, read_number_version)";
+        let numbers = ["read_number", "read_number_at", "own_after"];
+        let set = set_new(&[&["role", "joined_at", "read_position"], &numbers[..]].concat());
+        let set = format!("{set}, read_number_version = members.read_version");
         let tail = dialect.on_conflict("room_id, user_id", &set);
         statements.extend(insert_rows(head, &tail, rows.seats));
         // The members are there too.
         let further = dialect.greatest("members.read_position", &new("read_position"));
-        let tail = dialect.on_conflict("room_id, user_id", &format!("read_position = {further}"));
+        let is_further = format!("{} > members.read_position", new("read_position"));
+        let moved = |column: &str, to: &str| {
+            format!("{column} = CASE WHEN {is_further} THEN {to} ELSE members.{column} END")
+        };
+        let mut moved: Vec<String> = numbers
+            .iter()
+            .map(|column| moved(column, &new(column)))
+            .chain([moved("read_number_version", "members.read_version")])
+            .collect();
+        // In MySQL an assignment sees what those before it assigned: the position comes last.
+        moved.push(format!("read_position = {further}"));
+        let tail = dialect.on_conflict("room_id, user_id", &moved.join(", "));
         statements.extend(insert_rows(head, &tail, rows.markers));
 
         let head = "INSERT INTO bans (room_id, user_id)";
@@ -242,7 +280,8 @@ impl Writing {
         let head = "INSERT INTO mutes (room_id, user_id, muted_until)";
         statements.extend(insert_rows(head, "", rows.mutes));
         let head = "INSERT INTO messages
-                        (id, room_id, position, sender_id, body, sent_at, client_id, reply_to)";
+                        (id, room_id, position, sender_id, body, sent_at, client_id, reply_to,
+                         number)";
         statements.extend(insert_rows(head, "", rows.messages));
         statements.extend(insert_rows(MENTIONS, "", rows.mentions));
         statements.extend(insert_rows(WORDS, "", rows.words));
@@ -256,7 +295,38 @@ impl Writing {
     }
 }
 
-fn created(info: &Info, at: Timestamp, room: &RoomPlan) -> Vec<Value> {
+/// A room whose new messages have numbers from the first on, if it is known.
+struct Counted<'a> {
+    first: Option<i64>,
+    room: &'a RoomPlan<'a>,
+}
+
+impl Counted<'_> {
+    /// `counted` and `counted_to`, or what leaves them as they are.
+    fn of_room(&self) -> Vec<Value> {
+        match (self.first, self.room.messages.last()) {
+            (Some(first), Some((last, _))) => {
+                values![first + self.room.messages.len() as i64 - 1, last.position]
+            }
+            _ => values![-1, -1],
+        }
+    }
+
+    /// `read_number`, `read_number_at` and `own_after` of who has read up to a position in this
+    /// batch, and the version of a marker that is new.
+    fn at(&self, position: Position) -> Vec<Value> {
+        let is_read = |(message, _): &(&Message, &Mentions)| message.position <= position;
+        let read = self.room.messages.partition_point(is_read) as i64;
+        values![self.first.map(|first| first - 1 + read), position, 0, 0]
+    }
+}
+
+fn created(info: &Info, at: Timestamp, counted: &Counted) -> Vec<Value> {
+    let room = counted.room;
+    let (number_of_messages, end) = match &room.messages[..] {
+        [.., (last, _)] => (room.messages.len() as i64, last.position),
+        [] => (0, Position::START),
+    };
     let number = match info.id {
         RoomId::Group(number) => Some(number),
         RoomId::Direct(..) => None,
@@ -271,6 +341,8 @@ fn created(info: &Info, at: Timestamp, room: &RoomPlan) -> Vec<Value> {
         room.last_message,
         0,
         at,
+        number_of_messages,
+        end,
         number,
         info.name.as_deref(),
     ]

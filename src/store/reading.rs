@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::bulk::in_lists;
 use super::database::{Row, Statement, values};
+use super::unread::{NEVER_SET_BACK, NUMBER_AT, OWN_AFTER, number_marker};
 use super::{Result, Store};
 use crate::core::types::{Position, RoomId, UserId};
 
@@ -76,12 +77,18 @@ impl Store {
             for ((room, position, version), mut users) in together {
                 users.sort();
                 updates.extend(in_lists(&users).map(|(list, users)| {
+                    // In MySQL an assignment sees what those before it assigned: the position comes
+                    // last.
                     let sql = format!(
-                        "UPDATE members SET read_position = ?
+                        "UPDATE members SET read_number = {NUMBER_AT}, own_after = {OWN_AFTER},
+                             read_number_at = ?, read_number_version = read_version,
+                             read_position = ?
                          WHERE room_id = ? AND read_position < ? AND read_version <= ?
                            AND user_id IN ({list})"
                     );
-                    let params = [values![position, room, position, version], users].concat();
+                    let numbers = values![room, position, NEVER_SET_BACK, room, position];
+                    let numbers = [numbers, values![position, position]].concat();
+                    let params = [numbers, values![room, position, version], users].concat();
                     Statement::new(sql, params)
                 }));
             }
@@ -103,15 +110,28 @@ impl Store {
     ) -> Result<Option<Marker>> {
         let before = Position(from.0.saturating_sub(1).max(Position::START.0));
         let seen = self.db.dialect().greatest("seen_position", "read_position");
-        // In MySQL an assignment sees what those before it assigned: the position comes last.
+        // In MySQL an assignment sees what those before it assigned: what others are reckoned from
+        // comes last.
         let sql = format!(
-            "UPDATE members SET read_version = read_version + 1, seen_position = {seen},
+            "UPDATE members SET seen_position = {seen},
+                 read_number = {NUMBER_AT}, own_after = {OWN_AFTER}, read_number_at = ?,
+                 read_number_version = read_version + 1, read_version = read_version + 1,
                  read_position = CASE WHEN read_position > ? THEN ? ELSE read_position END
              WHERE room_id = ? AND user_id = ?"
         );
-        let update = Statement::new(sql, values![before, before, room, user]);
+        // It is set back now, whatever the database takes the version for by then.
+        let numbers = values![room, before, -1, room, before, before];
+        let params = [numbers, values![before, before, room, user]].concat();
+        let update = Statement::new(sql, params);
         let done = self.db.write(vec![update, select_marker(room, user)]).await?;
-        done[1].rows.first().map(marker).transpose()
+        let marker = done[1].rows.first().map(marker).transpose()?;
+        if let Some(Marker { position, .. }) = marker
+            && position != before
+        {
+            // It was further back already, and the numbers are those of another place.
+            self.db.execute(number_marker(room, user, position)).await?;
+        }
+        Ok(marker)
     }
 
     /// How far the members of a room have read who let others know; nobody's where the room has

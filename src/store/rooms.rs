@@ -1,5 +1,6 @@
 //! Rooms as the fold needs them, and as people see them in lists.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -7,20 +8,18 @@ use super::accounts::person;
 use super::bulk::in_lists;
 use super::database::{Database, Row, Statement, Value, values};
 use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message, next, next_of};
+use super::unread::UNREAD;
 use super::{Listed, Result, RoomView, Snapshot, Store};
 use crate::core::message::{CHANGED, Message};
 use crate::core::recent::{self, First};
 use crate::core::room::{Member, Room, Status};
 use crate::core::types::{MessageId, Person, Position, RoomId, RoomKind, Timestamp, UserId};
 
-/// The columns of a `RoomView`, of `rooms r` and, where there is one, the membership `me` of the
-/// person who looks. Unread are the messages by others after the read position. The mentions come
-/// first in a left join: no plan may go through all messages of a room.
+/// The columns of a `RoomView` but for the last, [`UNREAD`], of `rooms r` and, where there is one,
+/// the membership `me` of the person who looks. The mentions come first in a left join: no plan may
+/// go through all messages of a room.
 const VIEW: &str = "r.id, r.kind, r.name, r.topic, r.visibility, r.position, r.member_count, \
      r.created_at, me.role, me.read_position, \
-     (SELECT COUNT(*) FROM messages x WHERE x.room_id = me.room_id \
-        AND x.position > me.read_position AND x.sender_id <> me.user_id \
-        AND x.deleted_at IS NULL), \
      (SELECT COUNT(DISTINCT n.position) FROM mentions n \
         LEFT JOIN messages x ON x.room_id = n.room_id AND x.position = n.position \
         WHERE n.room_id = me.room_id AND n.user_id IN (0, me.user_id) \
@@ -135,7 +134,7 @@ impl Store {
     /// The room as this person sees it: `None` if for this person it does not exist.
     pub async fn room_view(&self, room: RoomId, user: UserId) -> Result<Option<RoomView>> {
         let sql = format!(
-            "SELECT {VIEW}, {MESSAGE}, {PAIR} FROM rooms r
+            "SELECT {VIEW}, {UNREAD}, {MESSAGE}, {PAIR} FROM rooms r
              LEFT JOIN members me ON me.room_id = r.id AND me.user_id = ?
              {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS}
              WHERE r.id = ? AND r.deleted_at IS NULL
@@ -158,7 +157,8 @@ impl Store {
             _ => 0,
         };
         let sql = format!(
-            "SELECT {VIEW} FROM rooms r LEFT JOIN members me ON me.room_id = r.id AND me.user_id = 0
+            "SELECT {VIEW}, NULL FROM rooms r
+             LEFT JOIN members me ON me.room_id = r.id AND me.user_id = 0
              WHERE r.visibility = 'public' AND r.group_number > ? AND r.deleted_at IS NULL
                AND INSTR(r.search_key, ?) > 0
              ORDER BY r.group_number LIMIT ?"
@@ -215,7 +215,8 @@ fn mutes(room: RoomId) -> Statement {
     Statement::new(sql, values![room])
 }
 
-/// A room from its row, its members, its bans, its mutes, its newest messages and those changed last.
+/// A room from its row, its members, its bans, its mutes, its newest messages and those changed
+/// last.
 fn restored(id: RoomId, rows: &[Vec<Row>]) -> Result<Room> {
     let mut room = Room::absent(id);
     let Some(row) = rows[0].first() else { return Ok(room) };
@@ -265,14 +266,21 @@ async fn rooms_of_all(
     let mut rooms: HashMap<UserId, Vec<RoomView>> = HashMap::new();
     for (list, params) in in_lists(&users) {
         let sql = format!(
-            "SELECT {VIEW}, {MESSAGE}, {PAIR} FROM members me JOIN rooms r ON r.id = me.room_id
-             {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS} WHERE me.user_id IN ({list})
-             ORDER BY COALESCE(m.sent_at, r.created_at) DESC, r.id"
+            "SELECT {VIEW}, {UNREAD}, {MESSAGE}, {PAIR} FROM members me
+             JOIN rooms r ON r.id = me.room_id {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS}
+             WHERE me.user_id IN ({list})"
         );
         for row in db.query(Statement::new(sql, params)).await? {
             let user = row.user(VIEW_COLUMNS + MESSAGE_COLUMNS)?;
             rooms.entry(user).or_default().push(whole_view(&row)?);
         }
+    }
+    // Not by the database, which would keep a table on disk to sort rows with texts.
+    for views in rooms.values_mut() {
+        views.sort_by_cached_key(|view| {
+            let newest = view.last_message.as_ref().map_or(view.created_at, |last| last.sent_at);
+            (Reverse(newest), view.id.to_string())
+        });
     }
     Ok(rooms)
 }
@@ -303,13 +311,13 @@ fn view(row: &Row, last_message: Option<Message>) -> Result<RoomView> {
         topic: row.text(3)?.to_owned(),
         visibility: row.parse(4)?,
         role: if is_member { Some(row.parse(8)?) } else { None },
-        unread: count(10)?,
-        mentions: count(11)?,
+        unread: row.maybe_int(13)?.filter(|_| is_member),
+        mentions: count(10)?,
         last_message: last_message.filter(|_| is_member),
         position: row.position(5)?,
         read_position: row.maybe_int(9)?.map(Position),
-        muted_until: row.maybe_time(12)?,
-        read_version: row.maybe_int(13)?,
+        muted_until: row.maybe_time(11)?,
+        read_version: row.maybe_int(12)?,
         member_count: row.int(6)?,
         created_at: row.time(7)?,
         people: Vec::new(),

@@ -10,6 +10,7 @@ mod history;
 mod log;
 mod reading;
 mod rooms;
+mod unread;
 mod upgrade;
 mod world;
 
@@ -88,6 +89,9 @@ stories! {
     upgrade:
         what_the_first_version_wrote_is_kept,
         edits_reactions_and_bans_of_an_older_version_are_kept;
+    unread:
+        unread_by_numbers_is_unread_by_counting,
+        a_marker_that_comes_back_is_reckoned_anew;
     log:
         of_two_persisters_one_is_fenced,
         a_fenced_batch_leaves_nothing,

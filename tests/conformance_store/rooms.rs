@@ -475,7 +475,7 @@ pub async fn a_full_window_says_that_there_was_more(place: &Place) {
 }
 
 /// Prints the seed, so that a failure names it.
-fn thrown() -> Dice {
+pub fn thrown() -> Dice {
     let given = std::env::var("ROOKERY_TEST_SEED").ok().map(|seed| seed.parse().unwrap());
     let seed = given.unwrap_or_else(|| uuid::Uuid::now_v7().as_u64_pair().1);
     eprintln!("ROOKERY_TEST_SEED={seed}");
