@@ -26,7 +26,12 @@ impl Store {
             values![batch.next, batch.partition, batch.from],
         );
         let plans = plan(&batch.changes);
-        let spoken = plans.iter().filter(|(_, room)| room.created.is_none());
+        let wants_numbers = |room: &RoomPlan| {
+            let comes_in = |seat: &Seat| matches!(seat, Seat::Taken { .. });
+            let is_there = room.created.is_none() && room.deleted.is_none();
+            is_there && (!room.messages.is_empty() || room.seats.values().any(comes_in))
+        };
+        let spoken = plans.iter().filter(|(_, room)| wants_numbers(room));
         let spoken: Vec<RoomId> = spoken.map(|(id, _)| *id).collect();
         let mut writing = Writing {
             dialect: self.db.dialect(),

@@ -129,7 +129,9 @@ impl Store {
             && position != before
         {
             // It was further back already, and the numbers are those of another place.
-            self.db.execute(number_marker(room, user, position)).await?;
+            if let Err(error) = self.db.execute(number_marker(room, user, position)).await {
+                tracing::debug!(%error, "what is unread after this marker is counted for now");
+            }
         }
         Ok(marker)
     }

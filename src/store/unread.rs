@@ -51,7 +51,7 @@ const MARKERS: usize = 2_000;
 const MESSAGES: usize = 1_000;
 const MOVED: usize = 200;
 /// Messages that one statement numbers: each of them is compared with half of the others.
-const TOGETHER: usize = 50;
+const TOGETHER: usize = 64;
 
 /// Where numbering has got to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -102,8 +102,19 @@ impl Store {
         let mut counted = self.counted(rooms).await?;
         let behind = counted.extract_if(.., |room| room.to != room.end).collect::<Vec<_>>();
         if !behind.is_empty() {
+            // The batch is written with or without numbers, and does not wait for many.
+            let mut left = MESSAGES;
             for room in &behind {
-                self.number_messages(room, MESSAGES).await?;
+                match self.number_messages(room, left).await {
+                    Ok(numbered) => left -= numbered,
+                    Err(error) => {
+                        tracing::warn!(%error, "cannot number messages now");
+                        break;
+                    }
+                }
+                if left == 0 {
+                    break;
+                }
             }
             let rooms: Vec<RoomId> = behind.iter().map(|room| room.room).collect();
             counted.extend(self.counted(&rooms).await?.into_iter().filter(|it| it.to == it.end));
@@ -189,10 +200,16 @@ impl Store {
                 cases.extend(values![id, number]);
                 ids.extend(values![id]);
             }
+            // The last is repeated, which does no harm, so that there are few different statements.
+            let count = rows.len().next_power_of_two();
+            for _ in rows.len()..count {
+                cases.extend_from_within(cases.len() - 2..);
+                ids.extend_from_within(ids.len() - 1..);
+            }
             let sql = format!(
                 "UPDATE messages SET number = CASE id{} END WHERE id IN ({})",
-                " WHEN ? THEN ?".repeat(rows.len()),
-                vec!["?"; rows.len()].join(", ")
+                " WHEN ? THEN ?".repeat(count),
+                vec!["?"; count].join(", ")
             );
             statements.push(Statement::new(sql, [cases, ids].concat()));
         }
