@@ -39,6 +39,8 @@ const LOOK_FOR_BURIALS: Duration = Duration::from_secs(2);
 
 /// Between two parts of numbering what an earlier version wrote.
 const NUMBER_EVERY: Duration = Duration::from_millis(50);
+/// Until all of it is looked at once more, if there was any.
+const NUMBER_AGAIN: Duration = Duration::from_secs(600);
 /// Older messages whose words are added in one transaction, and the pauses between these.
 const INDEX_AT_ONCE: usize = 500;
 const INDEX_EVERY: Duration = Duration::from_millis(100);
@@ -148,13 +150,20 @@ async fn index_older(hub: Arc<Hub>) {
     }
 }
 
-/// After an upgrade: numbers what was there before, without any hurry.
+/// After an upgrade: numbers what was there before, without any hurry, and then what instances of
+/// that version may have written meanwhile.
 async fn number_older(hub: Arc<Hub>) {
-    let mut numbering = Numbering::default();
-    while numbering != Numbering::Done && !hub.is_draining() {
+    let (mut numbering, mut found) = (Numbering::default(), false);
+    while !hub.is_draining() {
         let pause = match hub.store.number_some(numbering.clone()).await {
-            Ok(next) => {
+            Ok((Numbering::Done, _)) if !found => return,
+            Ok((Numbering::Done, _)) => {
+                (numbering, found) = (Numbering::default(), false);
+                NUMBER_AGAIN
+            }
+            Ok((next, count)) => {
                 numbering = next;
+                found |= count > 0;
                 NUMBER_EVERY
             }
             Err(error) => {

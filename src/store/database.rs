@@ -233,6 +233,14 @@ impl Dialect {
         }
     }
 
+    /// After the name of a table: to be read by this index. SQLite finds it by itself.
+    pub fn by_index(self, index: &str) -> String {
+        match self {
+            Dialect::Sqlite => String::new(),
+            Dialect::Mysql => format!(" FORCE INDEX ({index})"),
+        }
+    }
+
     /// The end of a SELECT in a `write`: its rows stay as they are until the transaction ends.
     /// SQLite has one writer, and so nothing to lock.
     pub fn for_update(self) -> &'static str {

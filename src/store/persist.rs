@@ -38,7 +38,7 @@ impl Store {
             statements: vec![fence.expecting(1)],
             // As they are before this batch: whoever writes another one meanwhile, the fence keeps
             // one of the two out.
-            numbers: self.next_numbers(&spoken).await?,
+            numbers: self.next_numbers(&spoken).await,
             rows: Rows::default(),
         };
         for (id, room) in plans {
@@ -87,7 +87,7 @@ impl Writing {
             Some(_) => Some(1),
             None => self.numbers.get(&id).copied(),
         };
-        let counted = Counted { first, room };
+        let counted = Numbers { first, room };
         if let Some((at, info)) = room.created {
             self.rows.created.push(created(info, at, &counted));
         } else if room.deleted.is_none() {
@@ -184,7 +184,7 @@ impl Writing {
         self.rows.later.push(Statement::new(sql, values![room.position, at, id]));
     }
 
-    fn members(&mut self, id: RoomId, counted: &Counted) {
+    fn members(&mut self, id: RoomId, counted: &Numbers) {
         let room = counted.room;
         let mut left = Vec::new();
         for (&user, seat) in &room.seats {
@@ -248,6 +248,7 @@ impl Writing {
         statements.extend(insert_rows(&head, "", rows.created));
         // These rooms are there, so nothing is inserted: a way to update many rows at once.
         let last = format!("COALESCE({}, rooms.last_message_id)", new("last_message_id"));
+        // Below zero is what is not known.
         let known = |column: &str| {
             let new = new(column);
             format!("{column} = CASE WHEN {new} < 0 THEN rooms.{column} ELSE {new} END")
@@ -301,13 +302,13 @@ impl Writing {
 }
 
 /// A room whose new messages have numbers from the first on, if it is known.
-struct Counted<'a> {
+struct Numbers<'a> {
     first: Option<i64>,
     room: &'a RoomPlan<'a>,
 }
 
-impl Counted<'_> {
-    /// `counted` and `counted_to`, or what leaves them as they are.
+impl Numbers<'_> {
+    /// `counted` and `counted_to`: below zero where they are not known.
     fn of_room(&self) -> Vec<Value> {
         match (self.first, self.room.messages.last()) {
             (Some(first), Some((last, _))) => {
@@ -326,7 +327,7 @@ impl Counted<'_> {
     }
 }
 
-fn created(info: &Info, at: Timestamp, counted: &Counted) -> Vec<Value> {
+fn created(info: &Info, at: Timestamp, counted: &Numbers) -> Vec<Value> {
     let room = counted.room;
     let (number_of_messages, end) = match &room.messages[..] {
         [.., (last, _)] => (room.messages.len() as i64, last.position),

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::bulk::in_lists;
 use super::database::{Row, Statement, values};
-use super::unread::{NEVER_SET_BACK, NUMBER_AT, OWN_AFTER, number_marker};
+use super::unread::{Marked, NUMBER_AT};
 use super::{Result, Store};
 use crate::core::types::{Position, RoomId, UserId};
 
@@ -76,19 +76,21 @@ impl Store {
             let mut updates = Vec::new();
             for ((room, position, version), mut users) in together {
                 users.sort();
+                let is_end = ends.get(&room) == Some(&position);
                 updates.extend(in_lists(&users).map(|(list, users)| {
-                    // In MySQL an assignment sees what those before it assigned: the position comes
-                    // last.
+                    let params = values![i64::from(is_end), room, position, position, position];
+                    let params = [params, values![room, position, version], users].concat();
+                    // None of a member's own messages follow the end, nor a marker that was never
+                    // set back; those that follow another are not counted here. In MySQL an
+                    // assignment sees what those before it assigned: the position comes last.
                     let sql = format!(
-                        "UPDATE members SET read_number = {NUMBER_AT}, own_after = {OWN_AFTER},
-                             read_number_at = ?, read_number_version = read_version,
-                             read_position = ?
+                        "UPDATE members SET
+                             read_number = CASE WHEN read_version = 0 OR ? = 1 THEN {NUMBER_AT} END,
+                             own_after = 0, read_number_at = ?,
+                             read_number_version = read_version, read_position = ?
                          WHERE room_id = ? AND read_position < ? AND read_version <= ?
                            AND user_id IN ({list})"
                     );
-                    let numbers = values![room, position, NEVER_SET_BACK, room, position];
-                    let numbers = [numbers, values![position, position]].concat();
-                    let params = [numbers, values![room, position, version], users].concat();
                     Statement::new(sql, params)
                 }));
             }
@@ -110,28 +112,20 @@ impl Store {
     ) -> Result<Option<Marker>> {
         let before = Position(from.0.saturating_sub(1).max(Position::START.0));
         let seen = self.db.dialect().greatest("seen_position", "read_position");
-        // In MySQL an assignment sees what those before it assigned: what others are reckoned from
-        // comes last.
+        // In MySQL an assignment sees what those before it assigned: the position comes last.
         let sql = format!(
-            "UPDATE members SET seen_position = {seen},
-                 read_number = {NUMBER_AT}, own_after = {OWN_AFTER}, read_number_at = ?,
-                 read_number_version = read_version + 1, read_version = read_version + 1,
+            "UPDATE members SET read_version = read_version + 1, seen_position = {seen},
+                 read_number = NULL,
                  read_position = CASE WHEN read_position > ? THEN ? ELSE read_position END
              WHERE room_id = ? AND user_id = ?"
         );
-        // It is set back now, whatever the database takes the version for by then.
-        let numbers = values![room, before, -1, room, before, before];
-        let params = [numbers, values![before, before, room, user]].concat();
-        let update = Statement::new(sql, params);
+        let update = Statement::new(sql, values![before, before, room, user]);
         let done = self.db.write(vec![update, select_marker(room, user)]).await?;
         let marker = done[1].rows.first().map(marker).transpose()?;
-        if let Some(Marker { position, .. }) = marker
-            && position != before
+        if let Some(Marker { version, position, .. }) = marker
+            && let Err(error) = self.reckon(&[Marked { room, user, position, version }]).await
         {
-            // It was further back already, and the numbers are those of another place.
-            if let Err(error) = self.db.execute(number_marker(room, user, position)).await {
-                tracing::debug!(%error, "what is unread after this marker is counted for now");
-            }
+            tracing::debug!(%error, "what is unread after this marker is counted for now");
         }
         Ok(marker)
     }

@@ -8,14 +8,14 @@ use super::accounts::person;
 use super::bulk::in_lists;
 use super::database::{Database, Row, Statement, Value, values};
 use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message, next, next_of};
-use super::unread::UNREAD;
+use super::unread::unread;
 use super::{Listed, Result, RoomView, Snapshot, Store};
 use crate::core::message::{CHANGED, Message};
 use crate::core::recent::{self, First};
 use crate::core::room::{Member, Room, Status};
 use crate::core::types::{MessageId, Person, Position, RoomId, RoomKind, Timestamp, UserId};
 
-/// The columns of a `RoomView` but for the last, [`UNREAD`], of `rooms r` and, where there is one,
+/// The columns of a `RoomView` but for the last, [`unread`], of `rooms r` and, where there is one,
 /// the membership `me` of the person who looks. The mentions come first in a left join: no plan may
 /// go through all messages of a room.
 const VIEW: &str = "r.id, r.kind, r.name, r.topic, r.visibility, r.position, r.member_count, \
@@ -133,8 +133,9 @@ impl Store {
 
     /// The room as this person sees it: `None` if for this person it does not exist.
     pub async fn room_view(&self, room: RoomId, user: UserId) -> Result<Option<RoomView>> {
+        let unread = unread(self.db.dialect());
         let sql = format!(
-            "SELECT {VIEW}, {UNREAD}, {MESSAGE}, {PAIR} FROM rooms r
+            "SELECT {VIEW}, {unread}, {MESSAGE}, {PAIR} FROM rooms r
              LEFT JOIN members me ON me.room_id = r.id AND me.user_id = ?
              {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS}
              WHERE r.id = ? AND r.deleted_at IS NULL
@@ -265,8 +266,9 @@ async fn rooms_of_all(
 ) -> Result<HashMap<UserId, Vec<RoomView>>> {
     let mut rooms: HashMap<UserId, Vec<RoomView>> = HashMap::new();
     for (list, params) in in_lists(&users) {
+        let unread = unread(db.dialect());
         let sql = format!(
-            "SELECT {VIEW}, {UNREAD}, {MESSAGE}, {PAIR} FROM members me
+            "SELECT {VIEW}, {unread}, {MESSAGE}, {PAIR} FROM members me
              JOIN rooms r ON r.id = me.room_id {LAST_MESSAGE} {MESSAGE_JOINS} {PAIR_JOINS}
              WHERE me.user_id IN ({list})"
         );

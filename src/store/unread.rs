@@ -8,26 +8,44 @@
 //! counted message by message until it is made up for: [`Store::number_some`].
 
 use std::collections::HashMap;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::bulk::in_lists;
-use super::database::{Row, Statement, values};
+use super::database::{Dialect, Row, Statement, values};
 use super::{Result, Store, StoreError};
 use crate::core::types::{Position, RoomId, UserId};
 
 /// Of `rooms r`, its last message `m` and the membership `me`. Where the numbers do not tell it, it
 /// is counted.
-pub(super) const UNREAD: &str = "CASE \
-     WHEN r.counted_to = COALESCE(m.position, 0) AND me.read_number IS NOT NULL \
-        AND me.read_number_at = me.read_position AND me.read_number_version = me.read_version \
-     THEN CASE WHEN r.counted <= me.read_number + me.own_after THEN 0 \
-        ELSE r.counted - me.read_number - me.own_after - \
-            (SELECT COUNT(DISTINCT x.id) FROM events e JOIN messages x ON x.id = e.message_id \
-             WHERE e.room_id = me.room_id AND e.type = 'deleted' \
-                AND e.position > me.read_position AND x.position > me.read_position \
-                AND x.sender_id <> me.user_id) END \
-     ELSE (SELECT COUNT(*) FROM messages x WHERE x.room_id = me.room_id \
-        AND x.position > me.read_position AND x.sender_id <> me.user_id \
-        AND x.deleted_at IS NULL) END";
+pub(super) fn unread(dialect: Dialect) -> String {
+    // Without a hint MySQL goes through all events of the room.
+    let by_index = dialect.by_index("events_deleted");
+    let last_deletion = format!(
+        "(SELECT e.position FROM events e{by_index}
+          WHERE e.room_id = me.room_id AND e.type = 'deleted' ORDER BY e.position DESC LIMIT 1)"
+    );
+    let deleted = format!(
+        "(SELECT COUNT(DISTINCT x.id)
+          FROM events e{by_index} JOIN messages x ON x.id = e.message_id
+          WHERE e.room_id = me.room_id AND e.type = 'deleted' AND e.position > me.read_position
+            AND x.position > me.read_position AND x.sender_id <> me.user_id)"
+    );
+    format!(
+        "CASE
+         WHEN r.counted_to <> COALESCE(m.position, 0) OR me.read_number IS NULL
+            OR me.read_number_at <> me.read_position OR me.read_number_version <> me.read_version
+         THEN (SELECT COUNT(*) FROM messages x WHERE x.room_id = me.room_id
+               AND x.position > me.read_position AND x.sender_id <> me.user_id
+               AND x.deleted_at IS NULL)
+         WHEN r.counted <= me.read_number + me.own_after THEN 0
+         WHEN me.read_position >= COALESCE({last_deletion}, 0)
+         THEN r.counted - me.read_number - me.own_after
+         ELSE r.counted - me.read_number - me.own_after - {deleted}
+         END"
+    )
+}
 
 /// The number of the last message up to a position, of a room and that: 0 where there is none, and
 /// NULL where it has no number yet.
@@ -35,23 +53,17 @@ pub(super) const NUMBER_AT: &str = "(SELECT CASE WHEN COUNT(*) = 0 THEN 0 ELSE M
      FROM (SELECT x.number FROM messages x WHERE x.room_id = ? AND x.position <= ? \
            ORDER BY x.position DESC LIMIT 1) y)";
 
-/// How many messages of `members` follow a position: of a version of markers that have none, a
-/// room, and the position. Who never set a marker back has none: writing moves it.
-pub(super) const OWN_AFTER: &str = "CASE WHEN read_version = ? THEN 0 ELSE \
-     (SELECT COUNT(*) FROM messages x WHERE x.room_id = ? AND x.position > ? \
-      AND x.sender_id = members.user_id) END";
-
-/// The version of a marker that was never set back.
-pub(super) const NEVER_SET_BACK: i64 = 0;
-
 /// Rooms that are looked at by one statement, and markers.
 const ROOMS: usize = 500;
 const MARKERS: usize = 2_000;
 /// Messages that are numbered in one transaction, and markers.
 const MESSAGES: usize = 1_000;
-const MOVED: usize = 200;
+const MARKERS_TOGETHER: usize = 50;
 /// Messages that one statement numbers: each of them is compared with half of the others.
-const TOGETHER: usize = 64;
+const MESSAGES_TOGETHER: usize = 64;
+/// A batch waits no longer, and for no more rooms, until what is behind in them is made up for.
+const BEFORE_A_BATCH: Duration = Duration::from_millis(100);
+const ROOMS_BEFORE_A_BATCH: usize = 16;
 
 /// Where numbering has got to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -65,18 +77,42 @@ pub enum Numbering {
     Done,
 }
 
-/// Finds out the numbers of a marker that stands there.
-pub(super) fn number_marker(room: RoomId, user: UserId, at: Position) -> Statement {
-    let sql = format!(
-        "UPDATE members SET read_number = {NUMBER_AT}, own_after = {OWN_AFTER},
-             read_number_at = ?, read_number_version = read_version
-         WHERE room_id = ? AND user_id = ? AND read_position = ?"
-    );
-    Statement::new(sql, values![room, at, NEVER_SET_BACK, room, at, at, room, user, at])
+/// A read marker where it stands: what is reckoned of it holds for this place and version.
+pub(super) struct Marked {
+    pub room: RoomId,
+    pub user: UserId,
+    pub position: Position,
+    pub version: i64,
+}
+
+impl Marked {
+    /// The number that it stands at, and how many of the member's own messages follow. Who never
+    /// set it back has none there: writing moves it.
+    fn reckon(&self) -> Statement {
+        let Marked { room, user, position, version } = *self;
+        let number = values![room, position];
+        if version == 0 {
+            return Statement::new(format!("SELECT {NUMBER_AT}, 0"), number);
+        }
+        let sql = format!(
+            "SELECT {NUMBER_AT}, (SELECT COUNT(*) FROM messages x
+                 WHERE x.room_id = ? AND x.position > ? AND x.sender_id = ?)"
+        );
+        Statement::new(sql, [number, values![room, position, user]].concat())
+    }
+
+    /// Keeps these if it stands there still. What the member has said since has moved it.
+    fn keep(&self, number: Option<i64>, own_after: i64) -> Statement {
+        let Marked { room, user, position, version } = *self;
+        let sql = "UPDATE members SET read_number = ?, own_after = ?,
+                 read_number_at = read_position, read_number_version = read_version
+             WHERE room_id = ? AND user_id = ? AND read_position = ? AND read_version = ?";
+        Statement::new(sql, values![number, own_after, room, user, position, version])
+    }
 }
 
 /// A room, as far as its messages have numbers.
-struct Counted {
+struct Progress {
     room: RoomId,
     counted: i64,
     to: Position,
@@ -84,115 +120,122 @@ struct Counted {
     end: Position,
 }
 
-impl Counted {
+impl Progress {
     /// Of `rooms r` and its last message `m`.
     const COLUMNS: &str = "r.id, r.counted, r.counted_to, COALESCE(m.position, 0)";
 
-    fn of(row: &Row) -> Result<Counted> {
+    fn of(row: &Row) -> Result<Progress> {
         let (counted, to) = (row.int(1)?, row.position(2)?);
-        Ok(Counted { room: row.parse(0)?, counted, to, end: row.position(3)? })
+        Ok(Progress { room: row.parse(0)?, counted, to, end: row.position(3)? })
     }
 }
 
 impl Store {
-    /// The numbers that the next messages of these rooms get, but for rooms of which more messages
-    /// are not numbered yet than can be made up for here.
-    pub(super) async fn next_numbers(&self, rooms: &[RoomId]) -> Result<HashMap<RoomId, i64>> {
-        let mut numbers = HashMap::new();
-        let mut counted = self.counted(rooms).await?;
-        let behind = counted.extract_if(.., |room| room.to != room.end).collect::<Vec<_>>();
+    /// The numbers that the next messages of these rooms get, as far as they are known: a batch is
+    /// written with or without them. Makes up for a little of what is behind.
+    pub(super) async fn next_numbers(&self, rooms: &[RoomId]) -> HashMap<RoomId, i64> {
+        let unknown = |error: StoreError| {
+            tracing::warn!(%error, "messages are written without their numbers");
+            Vec::new()
+        };
+        let mut progress = self.progress(rooms).await.unwrap_or_else(unknown);
+        let behind: Vec<_> = progress.extract_if(.., |room| room.to != room.end).collect();
         if !behind.is_empty() {
-            // The batch is written with or without numbers, and does not wait for many.
-            let mut left = MESSAGES;
-            for room in &behind {
-                match self.number_messages(room, left).await {
-                    Ok(numbered) => left -= numbered,
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot number messages now");
-                        break;
-                    }
-                }
-                if left == 0 {
-                    break;
-                }
+            match timeout(BEFORE_A_BATCH, self.catch_up(&behind)).await {
+                Ok(caught_up) => progress.extend(caught_up.unwrap_or_else(unknown)),
+                Err(_) => tracing::debug!("many messages are not numbered yet"),
             }
-            let rooms: Vec<RoomId> = behind.iter().map(|room| room.room).collect();
-            counted.extend(self.counted(&rooms).await?.into_iter().filter(|it| it.to == it.end));
         }
-        numbers.extend(counted.into_iter().map(|room| (room.room, room.counted + 1)));
-        Ok(numbers)
+        progress.into_iter().map(|room| (room.room, room.counted + 1)).collect()
     }
 
-    async fn counted(&self, rooms: &[RoomId]) -> Result<Vec<Counted>> {
+    /// Numbers what is not in some of these rooms; returns those that are numbered to their end.
+    async fn catch_up(&self, behind: &[Progress]) -> Result<Vec<Progress>> {
+        let mut left = MESSAGES;
+        for room in behind.iter().take(ROOMS_BEFORE_A_BATCH) {
+            left -= self.number_messages(room, left).await?;
+            if left == 0 {
+                break;
+            }
+        }
+        let rooms: Vec<RoomId> = behind.iter().map(|room| room.room).collect();
+        let mut progress = self.progress(&rooms).await?;
+        progress.retain(|room| room.to == room.end);
+        Ok(progress)
+    }
+
+    async fn progress(&self, rooms: &[RoomId]) -> Result<Vec<Progress>> {
         let mut all = Vec::with_capacity(rooms.len());
         for (list, rooms) in in_lists(rooms) {
             let sql = format!(
                 "SELECT {} FROM rooms r LEFT JOIN messages m ON m.id = r.last_message_id
                  WHERE r.id IN ({list})",
-                Counted::COLUMNS
+                Progress::COLUMNS
             );
             for row in self.db.query(Statement::new(sql, rooms)).await? {
-                all.push(Counted::of(&row)?);
+                all.push(Progress::of(&row)?);
             }
         }
         Ok(all)
     }
 
-    /// After an upgrade: numbers some of what an earlier version wrote. Returns where to go on;
-    /// several instances may do this at once. What an instance of that version writes later is
-    /// made up for with the next message of its room, and with the next place of a marker.
-    pub async fn number_some(&self, at: Numbering) -> Result<Numbering> {
+    /// After an upgrade: numbers some of what an earlier version wrote. Returns where to go on, and
+    /// how much had no number; several instances may do this at once. What an instance of that
+    /// version writes later is made up for with the next message of its room, and with the next
+    /// place of a marker, or by going through all of it once more.
+    pub async fn number_some(&self, at: Numbering) -> Result<(Numbering, usize)> {
         match at {
             Numbering::Begin => self.number_rooms("").await,
             Numbering::Rooms(after) => self.number_rooms(&after).await,
             Numbering::Markers(room, user) => self.number_markers(&room, user).await,
-            Numbering::Done => Ok(Numbering::Done),
+            Numbering::Done => Ok((Numbering::Done, 0)),
         }
     }
 
     /// Of the rooms after this one, as many messages as one transaction takes.
-    async fn number_rooms(&self, after: &str) -> Result<Numbering> {
+    async fn number_rooms(&self, after: &str) -> Result<(Numbering, usize)> {
         let sql = format!(
             "SELECT {} FROM rooms r LEFT JOIN messages m ON m.id = r.last_message_id
              WHERE r.id > ? AND r.deleted_at IS NULL ORDER BY r.id LIMIT ?",
-            Counted::COLUMNS
+            Progress::COLUMNS
         );
         let rooms = self.db.query(Statement::new(sql, values![after, ROOMS])).await?;
         let (mut after, mut left) = (after.to_owned(), MESSAGES);
         for row in &rooms {
-            let room = Counted::of(row)?;
+            let room = Progress::of(row)?;
             if room.to != room.end {
                 let numbered = self.number_messages(&room, left).await?;
                 if numbered == left {
                     // The same room once more.
-                    return Ok(Numbering::Rooms(after));
+                    return Ok((Numbering::Rooms(after), MESSAGES));
                 }
                 left -= numbered;
             }
             row.text(0)?.clone_into(&mut after);
         }
-        match rooms.len() < ROOMS {
-            true => Ok(Numbering::Markers(String::new(), 0)),
-            false => Ok(Numbering::Rooms(after)),
-        }
+        let next = match rooms.len() < ROOMS {
+            true => Numbering::Markers(String::new(), 0),
+            false => Numbering::Rooms(after),
+        };
+        Ok((next, MESSAGES - left))
     }
 
     /// Numbers the next messages of a room, at the most so many; returns how many. Others may do
     /// so, too, and one of them does.
-    async fn number_messages(&self, room: &Counted, most: usize) -> Result<usize> {
-        let Counted { room, counted, to, .. } = *room;
+    async fn number_messages(&self, room: &Progress, most: usize) -> Result<usize> {
+        let Progress { room, counted, to, .. } = *room;
         let sql = "SELECT id, position FROM messages WHERE room_id = ? AND position > ?
              ORDER BY position LIMIT ?";
         let rows = self.db.query(Statement::new(sql, values![room, to, most])).await?;
         // Its last message may have been the room's with which it went.
         let end = rows.last().map_or(Ok(to), |row| row.position(1))?;
-        // Of a room that is deleted meanwhile there is nothing to number.
+        // The messages of a room that is deleted go on being removed while this runs.
         let moved = "UPDATE rooms SET counted = ?, counted_to = ?
              WHERE id = ? AND counted_to = ? AND deleted_at IS NULL";
         let now = counted + rows.len() as i64;
         let mut statements = vec![Statement::new(moved, values![now, end, room, to]).expecting(1)];
         let mut number = counted;
-        for rows in rows.chunks(TOGETHER) {
+        for rows in rows.chunks(MESSAGES_TOGETHER) {
             let (mut cases, mut ids) = (Vec::new(), Vec::new());
             for row in rows {
                 number += 1;
@@ -219,30 +262,38 @@ impl Store {
         }
     }
 
-    async fn number_markers(&self, room: &str, user: i64) -> Result<Numbering> {
+    async fn number_markers(&self, room: &str, user: i64) -> Result<(Numbering, usize)> {
         // The first condition is what an index is asked for.
         let sql = "SELECT room_id, user_id, read_position, read_number_at, read_number,
                  read_number_version, read_version
              FROM members WHERE room_id >= ? AND (room_id > ? OR user_id > ?)
              ORDER BY room_id, user_id LIMIT ?";
         let rows = self.db.query(Statement::new(sql, values![room, room, user, MARKERS])).await?;
-        let is_known = |row: &Row| {
-            Ok(row.position(3)? == row.position(2)?
-                && row.maybe_int(4)?.is_some()
-                && row.int(5)? == row.int(6)?)
-        };
-        let mut updates = Vec::new();
+        let mut unknown = Vec::new();
         for row in &rows {
-            if !is_known(row)? {
-                updates.push(number_marker(row.parse(0)?, row.user(1)?, row.position(2)?));
+            let (position, version) = (row.position(2)?, row.int(6)?);
+            let is_known = row.maybe_int(4)?.is_some()
+                && (row.position(3)?, row.int(5)?) == (position, version);
+            if !is_known {
+                unknown.push(Marked { room: row.parse(0)?, user: row.user(1)?, position, version });
             }
         }
-        for some in updates.chunks(MOVED) {
-            self.db.write(some.to_vec()).await?;
+        self.reckon(&unknown).await?;
+        let next = match rows.last() {
+            Some(last) => Numbering::Markers(last.text(0)?.to_owned(), last.int(1)?),
+            None => Numbering::Done,
+        };
+        Ok((next, unknown.len()))
+    }
+
+    /// Finds out the numbers of markers. Nothing is locked while messages are counted.
+    pub(super) async fn reckon(&self, markers: &[Marked]) -> Result<()> {
+        for some in markers.chunks(MARKERS_TOGETHER) {
+            let reckoned = self.db.read(some.iter().map(Marked::reckon).collect()).await?;
+            let keep = some.iter().zip(reckoned.iter().flatten());
+            let keep = keep.map(|(marker, row)| Ok(marker.keep(row.maybe_int(0)?, row.int(1)?)));
+            self.db.write(keep.collect::<Result<_>>()?).await?;
         }
-        match rows.last() {
-            Some(last) => Ok(Numbering::Markers(last.text(0)?.to_owned(), last.int(1)?)),
-            None => Ok(Numbering::Done),
-        }
+        Ok(())
     }
 }

@@ -92,12 +92,12 @@ pub async fn unread_by_numbers_is_unread_by_counting(place: &Place) {
         }
         written = rooms.iter().map(|room| world.rooms[room].position).max().unwrap_or(written);
         // Another instance may write while the numbering is half done.
-        numbering = world.store.number_some(numbering).await.unwrap();
+        numbering = world.store.number_some(numbering).await.unwrap().0;
         let caught_up = dice.chance(30) || step == 599;
         if caught_up {
             numbering = Numbering::default();
             while numbering != Numbering::Done {
-                numbering = world.store.number_some(numbering).await.unwrap();
+                numbering = world.store.number_some(numbering).await.unwrap().0;
             }
         }
         if numbering == Numbering::Done {
