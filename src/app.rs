@@ -83,7 +83,8 @@ pub async fn open_store(config: &Config) -> Result<Store, StartError> {
         }
         StoreKind::Mysql => {
             let store = Store::mysql(&config.store.url, config.store.connections).await;
-            store.map_err(|error| remote(config, error))
+            let store = store.map_err(|error| remote(config, error))?;
+            Ok(if config.store.index_by_batch { store } else { store.index_singly() })
         }
     }
 }

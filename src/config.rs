@@ -96,6 +96,8 @@ pub struct Store {
     /// How long the first entry of a batch waits for company, in milliseconds; 0 is as
     /// [`Config::batch_age`] chooses.
     pub batch_age_ms: u64,
+    /// Whether the words of a batch are indexed together in MySQL, as they are in SQLite.
+    pub index_by_batch: bool,
 }
 
 /// Sizes and rates. Past one the answer says so; nothing grows without bound.
@@ -210,6 +212,7 @@ impl Default for Store {
             connections: 16,
             batch_size: 1_000,
             batch_age_ms: 0,
+            index_by_batch: false,
         }
     }
 }

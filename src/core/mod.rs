@@ -15,6 +15,7 @@ pub mod markup;
 pub mod message;
 pub mod mute;
 pub mod page;
+pub mod postings;
 pub mod presence;
 pub mod recent;
 pub mod record;

@@ -241,6 +241,15 @@ impl Dialect {
         }
     }
 
+    /// A SELECT with an order and a limit of its own, as a part of a UNION. MySQL would keep a
+    /// table for each where it stands in a FROM, and SQLite knows no other way.
+    pub fn within_union(self, select: &str) -> String {
+        match self {
+            Dialect::Sqlite => format!("SELECT * FROM ({select})"),
+            Dialect::Mysql => format!("({select})"),
+        }
+    }
+
     /// The end of a SELECT in a `write`: its rows stay as they are until the transaction ends.
     /// SQLite has one writer, and so nothing to lock.
     pub fn for_update(self) -> &'static str {

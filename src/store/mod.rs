@@ -26,6 +26,8 @@ mod search;
 mod sqlite;
 mod together;
 mod unread;
+mod walk;
+mod words;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -44,6 +46,7 @@ pub use directory::{DirectoryPage, Ways};
 pub use logins::{Client, Login};
 pub use reading::{Marker, ReadMark};
 use together::Together;
+use crate::core::postings::POSTINGS;
 pub use unread::Numbering;
 
 /// For everything that one operation does. A database that takes longer is `Unavailable`.
@@ -234,6 +237,8 @@ pub struct Store {
     db: Arc<dyn Database>,
     logins: Arc<Together<TokenHash, ActiveLogin>>,
     lists: Arc<Together<UserId, Vec<RoomView>>>,
+    /// Messages in one row of the index of words, at the most.
+    postings: usize,
 }
 
 /// Logins, and room lists, in one statement at the most.
@@ -246,7 +251,14 @@ impl Store {
             db: Arc::new(Counted(db)),
             logins: Arc::new(Together::new(LOGINS_AT_ONCE)),
             lists: Arc::new(Together::new(LISTS_AT_ONCE)),
+            postings: POSTINGS,
         }
+    }
+
+    /// Indexes words as instances of the version before understand it: a row for each word of each
+    /// message. Either way is read.
+    pub fn index_singly(self) -> Store {
+        Store { postings: 1, ..self }
     }
 
     /// Opens (and makes, if missing) a SQLite file, and brings its schema up to date.

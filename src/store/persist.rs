@@ -8,11 +8,11 @@ use super::bulk::{in_lists, insert_rows};
 use super::database::{Dialect, Statement, Value, values};
 use super::history::HUB_ADMIN;
 use super::plan::{RoomPlan, Seat, plan};
+use super::words::{KEEP_WORD, WORDS, rows_of_room, word_rows};
 use super::{Result, Store, StoreError};
 use crate::core::batch::{Batch, Change};
 use crate::core::message::Message;
 use crate::core::room::{Event, Info, Mentions};
-use crate::core::search;
 use crate::core::types::{Position, Role, RoomId, Timestamp, UserId};
 
 impl Store {
@@ -39,6 +39,7 @@ impl Store {
             // As they are before this batch: whoever writes another one meanwhile, the fence keeps
             // one of the two out.
             numbers: self.next_numbers(&spoken).await,
+            postings: self.postings,
             rows: Rows::default(),
         };
         for (id, room) in plans {
@@ -61,6 +62,7 @@ struct Writing {
     statements: Vec<Statement>,
     /// The numbers of the next messages of rooms that are there, as far as they are known.
     numbers: HashMap<RoomId, i64>,
+    postings: usize,
     rows: Rows,
 }
 
@@ -120,8 +122,10 @@ impl Writing {
                 counted.first.map(|first| first + nth as i64),
             ]);
             self.rows.mentions.extend(mention_rows(message, mentions));
-            self.rows.words.extend(word_rows(message));
         }
+        let text = |message: &&Message| message.body.as_deref().unwrap_or_default();
+        let texts = room.messages.iter().map(|(message, _)| (message.position, text(message)));
+        self.rows.words.extend(rows_of_room(id, &texts.collect::<Vec<_>>(), self.postings));
         for change in &room.events {
             self.rows.events.push(event(change)?);
             self.change_message(change)?;
@@ -147,7 +151,8 @@ impl Writing {
                 let rows = mention_rows(message, mentions);
                 self.rows.later.extend(insert_rows(MENTIONS, "", rows));
                 let tail = self.dialect.on_conflict("room_id, word, position", KEEP_WORD);
-                self.rows.later.extend(insert_rows(WORDS, &tail, word_rows(message)));
+                let rows = word_rows(room, message.position, &[(message.position, body)]);
+                self.rows.later.extend(insert_rows(WORDS, &tail, rows));
             }
             Event::Deleted { message, .. } => {
                 let sql = "UPDATE messages SET body = '', reactions = NULL, reply_to = NULL,
@@ -361,16 +366,6 @@ fn search_key(info: &Info) -> String {
 }
 
 const MENTIONS: &str = "INSERT INTO mentions (room_id, user_id, position)";
-
-pub(super) const WORDS: &str = "INSERT INTO words (room_id, word, position)";
-/// A word that the text had before, too.
-pub(super) const KEEP_WORD: &str = "position = words.position";
-
-fn word_rows(message: &Message) -> Vec<Vec<Value>> {
-    let words = search::words(message.body.as_deref().unwrap_or_default());
-    let row = |word: String| values![message.room_id, word, message.position];
-    words.into_iter().map(row).collect()
-}
 
 fn mention_rows(message: &Message, mentions: &Mentions) -> Vec<Vec<Value>> {
     let everyone = mentions.all.then_some(UserId(0));

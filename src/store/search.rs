@@ -1,22 +1,22 @@
 //! Messages by their words, in the rooms of one person, the newest first.
-//!
-//! Each room is asked for its newest hits by the index, and the rooms are merged. The index may
-//! have words of a text that was edited away, so each hit is held against the query once more.
 
-use super::bulk::{in_lists, insert_rows};
-use super::database::{Row, Statement, Value, values};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::bulk::in_lists;
+use super::database::{Statement, Value, values};
 use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message};
-use super::persist::{KEEP_WORD, WORDS};
+use super::walk::{CLOCKS, Hit, Of, look_back};
 use super::{Result, Store, StoreError};
 use crate::core::message::Message;
-use crate::core::search::{self, Query};
+use crate::core::search::Query;
 use crate::core::types::{MessageId, RoomId, Timestamp, UserId};
 
-/// Rooms that one statement asks.
-const ROOMS: usize = 64;
-
-/// Where to go on: before this message.
-type Before = (Timestamp, MessageId);
+/// Rooms that are walked through together: those with the newest messages first.
+const ROOMS: usize = 256;
+/// A search that takes longer is given up.
+const SEARCH_WITHIN: Duration = Duration::from_secs(15);
 
 impl Store {
     /// The newest messages that match, older than `before` if one is given, in all rooms of the
@@ -29,13 +29,27 @@ impl Store {
         before: Option<&Message>,
         limit: usize,
     ) -> Result<Vec<Message>> {
+        let before = before.map_or((Timestamp(i64::MAX), MessageId(i64::MAX)), place);
+        let search = self.search_before(user, query, room, before, limit);
+        let too_long = || StoreError::Unavailable("the search took too long".to_owned());
+        timeout(SEARCH_WITHIN, search).await.map_err(|_| too_long())?
+    }
+
+    async fn search_before(
+        &self,
+        user: UserId,
+        query: &Query,
+        room: Option<RoomId>,
+        mut before: Hit,
+        limit: usize,
+    ) -> Result<Vec<Message>> {
         let rooms = self.rooms_to_search(user, room).await?;
-        let mut before = before.map_or((Timestamp(i64::MAX), MessageId(i64::MAX)), place);
         let mut found: Vec<Message> = Vec::new();
         let matches =
             |message: &Message| message.body.as_deref().is_some_and(|body| query.matches(body));
         while found.len() < limit {
             let hits = self.hits(&rooms, query, before, limit).await?;
+            // Some may have been edited or deleted since.
             found.extend(self.read_by(user, &hits).await?.into_iter().filter(matches));
             match hits.last() {
                 Some(last) if hits.len() >= limit => before = *last,
@@ -46,70 +60,52 @@ impl Store {
         Ok(found)
     }
 
-    /// Adds the words of some messages that were written before there was an index, the newest
-    /// first. Returns whether there are more; several instances may do this at once.
-    pub async fn index_older(&self, most: usize) -> Result<bool> {
-        let upto = self.db.query_one(Statement::new("SELECT upto FROM words_missing", vec![]));
-        let Some(upto) = upto.await?.map(|row| row.int(0)).transpose()? else { return Ok(false) };
-        let sql = "SELECT id, room_id, position, body FROM messages
-             WHERE id <= ? AND deleted_at IS NULL ORDER BY id DESC LIMIT ?";
-        let rows = self.db.query(Statement::new(sql, values![upto, most])).await?;
-        let next = match rows.last() {
-            Some(last) if rows.len() == most => last.int(0)? - 1,
-            _ => -1,
+    /// The rooms to look into, the one with the newest message first.
+    async fn rooms_to_search(&self, user: UserId, room: Option<RoomId>) -> Result<Vec<Of>> {
+        let (only, room) = match room {
+            Some(room) => (" AND me.room_id = ?", values![room]),
+            None => ("", Vec::new()),
         };
-        let moved = "UPDATE words_missing SET upto = ? WHERE upto = ?";
-        let mut statements = vec![Statement::new(moved, values![next, upto]).expecting(1)];
-        let mut words = Vec::new();
-        for row in &rows {
-            let (room, position) = (row.parse::<RoomId>(1)?, row.position(2)?);
-            let all = search::words(row.text(3)?).into_iter();
-            words.extend(all.map(|word| values![room, word, position]));
-        }
-        let tail = self.db.dialect().on_conflict("room_id, word, position", KEEP_WORD);
-        statements.extend(insert_rows(WORDS, &tail, words));
-        match self.db.write(statements).await {
-            // Another instance was faster, and there may be more.
-            Ok(_) | Err(StoreError::Fenced) => Ok(next >= 0),
-            Err(error) => Err(error),
-        }
+        let sql = format!(
+            "SELECT me.room_id, r.last_message_id, COALESCE(m.sent_at, 0) newest FROM members me
+             JOIN rooms r ON r.id = me.room_id LEFT JOIN messages m ON m.id = r.last_message_id
+             WHERE me.user_id = ?{only} AND r.last_message_id IS NOT NULL ORDER BY newest DESC"
+        );
+        let params: Vec<Value> = [values![user], room].concat();
+        let rows = self.db.query(Statement::new(sql, params)).await?;
+        let of = rows.iter().map(|row| {
+            let partition = MessageId(row.int(1)?).place().partition;
+            Ok(Of { room: row.parse(0)?, partition, newest: row.time(2)? })
+        });
+        of.collect()
     }
 
-    async fn rooms_to_search(&self, user: UserId, room: Option<RoomId>) -> Result<Vec<RoomId>> {
-        let sql = "SELECT room_id FROM members WHERE user_id = ?";
-        let rows = self.db.query(Statement::new(sql, values![user])).await?;
-        let rooms = rows.iter().map(|row| row.parse(0)).collect::<Result<Vec<RoomId>>>()?;
-        Ok(rooms.into_iter().filter(|one| room.is_none_or(|room| room == *one)).collect())
-    }
-
-    /// The messages that the index names, the newest first.
+    /// The newest messages that match, the newest first.
     async fn hits(
         &self,
-        rooms: &[RoomId],
+        rooms: &[Of],
         query: &Query,
-        before: Before,
+        before: Hit,
         limit: usize,
-    ) -> Result<Vec<Before>> {
-        let asked = rooms.chunks(ROOMS).map(|rooms| ask(rooms, query, before, limit));
-        let asked: Vec<Statement> = asked.collect();
-        if asked.is_empty() {
-            return Ok(Vec::new());
+    ) -> Result<Vec<Hit>> {
+        let mut hits: Vec<Hit> = Vec::new();
+        for part in rooms.chunks(ROOMS) {
+            let oldest = hits.last().filter(|_| hits.len() >= limit);
+            // Nothing in these rooms, nor in those after them, is as new.
+            if oldest.is_some_and(|(at, _)| at.0 > part[0].newest.0 + CLOCKS) {
+                break;
+            }
+            hits.extend(look_back(&*self.db, part, query, before, limit).await?);
+            hits.sort_by(|one, other| other.cmp(one));
+            hits.truncate(limit);
         }
-        let mut hits = Vec::new();
-        for rows in self.db.read(asked).await? {
-            let hit = |row: &Row| Ok((row.time(0)?, MessageId(row.int(1)?)));
-            hits.extend(rows.iter().map(hit).collect::<Result<Vec<Before>>>()?);
-        }
-        hits.sort_by(|one, other| other.cmp(one));
-        hits.dedup();
-        hits.truncate(limit);
         Ok(hits)
     }
 
     /// Those of these messages that the person may read, the newest first. They may have been
     /// removed from a room since its hits were found, and what was said after that is among them:
     /// so one statement asks for the text and for whether it is theirs to read.
-    async fn read_by(&self, user: UserId, hits: &[Before]) -> Result<Vec<Message>> {
+    async fn read_by(&self, user: UserId, hits: &[Hit]) -> Result<Vec<Message>> {
         let ids: Vec<MessageId> = hits.iter().map(|(_, id)| *id).collect();
         let mut messages = Vec::with_capacity(ids.len());
         for (list, ids) in in_lists(&ids) {
@@ -132,49 +128,8 @@ impl Store {
     }
 }
 
-fn place(message: &Message) -> Before {
+fn place(message: &Message) -> Hit {
     (message.sent_at, message.id)
-}
-
-/// Asks each of these rooms for its newest hits.
-fn ask(rooms: &[RoomId], query: &Query, (at, id): Before, limit: usize) -> Statement {
-    // The longest word is the rarest, as a rule; a mere beginning comes last.
-    let mut words: Vec<&String> = query.words.iter().collect();
-    words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
-    let mut terms: Vec<(&str, Vec<Value>)> =
-        words.iter().map(|word| ("= ?", values![word.as_str()])).collect();
-    if let Some(prefix) = &query.prefix {
-        // No character comes after this one.
-        let end = format!("{prefix}\u{10ffff}");
-        terms.push(("BETWEEN ? AND ?", values![prefix.as_str(), end]));
-    }
-    let mut joins = String::new();
-    let mut params = Vec::new();
-    for (at, (compare, values)) in terms.iter().enumerate().skip(1) {
-        joins += &format!(
-            " JOIN words w{at} ON w{at}.room_id = w0.room_id AND w{at}.position = w0.position \
-             AND w{at}.word {compare}"
-        );
-        params.extend(values.iter().cloned());
-    }
-    let (first, values) = &terms[0];
-    // Two words of one message may begin alike.
-    let one = format!(
-        "SELECT * FROM (SELECT DISTINCT m.sent_at, m.id, m.position FROM words w0{joins} \
-         JOIN messages m ON m.room_id = w0.room_id AND m.position = w0.position \
-         WHERE w0.room_id = ? AND w0.word {first} AND m.deleted_at IS NULL \
-         AND (m.sent_at < ? OR (m.sent_at = ? AND m.id < ?)) \
-         ORDER BY m.position DESC LIMIT ?) hits"
-    );
-    // As many parts as a power of two, so that there are few different statements to prepare.
-    let parts = rooms.len().next_power_of_two();
-    let rooms = rooms.iter().chain(std::iter::repeat(&rooms[rooms.len() - 1])).take(parts);
-    let of_room = |room: &RoomId| {
-        let rest = [values![*room], values.clone(), values![at, at, id, limit]].concat();
-        [params.clone(), rest].concat()
-    };
-    let params = rooms.flat_map(of_room).collect();
-    Statement::new(vec![one; parts].join(" UNION ALL "), params)
 }
 
 #[cfg(test)]
@@ -183,9 +138,10 @@ mod tests {
 
     use async_trait::async_trait;
 
-    use super::super::database::{Database, Dialect, Done};
+    use super::super::database::{Database, Dialect, Done, Row};
     use super::super::sqlite::Sqlite;
     use super::*;
+    use crate::core::types::Place;
 
     const ANN: UserId = UserId(1);
     const BOB: UserId = UserId(2);
@@ -228,33 +184,49 @@ mod tests {
         Statement::new(sql, values![room, user])
     }
 
-    fn said(room: RoomId, id: i64, word: &str) -> [Statement; 2] {
+    fn there(room: RoomId) -> Statement {
+        let sql = "INSERT INTO rooms (id, kind, topic, search_key, visibility, position,
+                 last_message_id, member_count, created_at)
+             VALUES (?, 'group', '', '', 'private', 0, ?, 0, 0)";
+        Statement::new(sql, values![room, at(1).message_id()])
+    }
+
+    fn at(offset: i64) -> Place {
+        Place { epoch: 0, partition: 3, offset }
+    }
+
+    fn said(room: RoomId, offset: i64, word: &str) -> [Statement; 2] {
+        let (id, position) = (at(offset).message_id(), at(offset).position());
         let message = "INSERT INTO messages (id, room_id, position, sender_id, body, sent_at)
              VALUES (?, ?, ?, ?, ?, ?)";
         let index = "INSERT INTO words (room_id, word, position) VALUES (?, ?, ?)";
         [
-            Statement::new(message, values![id, room, id, BOB, word, id]),
-            Statement::new(index, values![room, word, id]),
+            Statement::new(message, values![id, room, position, BOB, word, offset]),
+            Statement::new(index, values![room, word, position]),
         ]
+    }
+
+    fn offsets(messages: &[Message]) -> Vec<i64> {
+        messages.iter().map(|message| message.id.place().offset).collect()
     }
 
     #[tokio::test]
     async fn who_is_removed_during_a_search_reads_nothing_that_was_said_later() {
         let (room, other) = (RoomId::Group(1), RoomId::Group(2));
-        // A search reads three times: the rooms, the index, the messages.
-        for (after, expected) in [(1, vec![2]), (2, vec![2]), (3, vec![2, 1])] {
+        // A search reads four times: the rooms, the index, whether its hits are there, and these.
+        for (after, expected) in [(1, vec![2]), (2, vec![2]), (3, vec![2]), (4, vec![2, 1])] {
             let folder = tempfile::tempdir().unwrap();
             let db = Sqlite::open(&folder.path().join("rookery.db")).await.unwrap();
+            let rooms = vec![there(room), there(other)];
             let seats = vec![added(room, ANN), added(room, BOB), added(other, ANN)];
             let before = [said(room, 1, "owls"), said(other, 2, "owls")].concat();
-            db.write([seats, before].concat()).await.unwrap();
+            db.write([rooms, seats, before].concat()).await.unwrap();
             let mut written = vec![removed(room, ANN)];
             written.extend(said(room, 3, "owls"));
             let store = Store::on(Meanwhile { db, reads: AtomicUsize::new(0), after, written });
             let query = Query::parse("owls").unwrap();
             let found = store.search(ANN, &query, None, None, 10).await.unwrap();
-            let found: Vec<i64> = found.iter().map(|message| message.id.0).collect();
-            assert_eq!(found, expected, "removed after read {after}");
+            assert_eq!(offsets(&found), expected, "removed after read {after}");
         }
     }
 
@@ -266,12 +238,12 @@ mod tests {
         let db = Sqlite::open(&folder.path().join("rookery.db")).await.unwrap();
         let older = said(other, 1, "owls").into_iter();
         let newer = (2..5).flat_map(|id| said(room, id, "owls"));
-        let seats = [added(room, ANN), added(other, ANN)].into_iter();
+        let seats = [there(room), there(other), added(room, ANN), added(other, ANN)].into_iter();
         db.write(seats.chain(older).chain(newer).collect()).await.unwrap();
         let written = vec![removed(room, ANN)];
         let store = Store::on(Meanwhile { db, reads: AtomicUsize::new(0), after: 2, written });
         let query = Query::parse("owls").unwrap();
         let found = store.search(ANN, &query, None, None, 2).await.unwrap();
-        assert_eq!(found.iter().map(|message| message.id.0).collect::<Vec<_>>(), [1]);
+        assert_eq!(offsets(&found), [1]);
     }
 }

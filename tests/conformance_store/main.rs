@@ -10,6 +10,7 @@ mod history;
 mod log;
 mod reading;
 mod rooms;
+mod search;
 mod unread;
 mod upgrade;
 mod world;
@@ -92,6 +93,13 @@ stories! {
     unread:
         unread_by_numbers_is_unread_by_counting,
         a_marker_that_comes_back_is_reckoned_anew;
+    search:
+        what_matches_is_found_however_it_came,
+        an_edit_is_found_where_its_row_is_there_already,
+        a_page_far_back_misses_nothing,
+        what_is_said_together_is_indexed_together,
+        a_beginning_of_many_words_is_found,
+        many_rooms_are_searched;
     log:
         of_two_persisters_one_is_fenced,
         a_fenced_batch_leaves_nothing,

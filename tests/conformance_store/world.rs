@@ -105,6 +105,8 @@ pub struct World {
     pub changes: Vec<Change>,
     pub batch: Batch,
     pub epoch: u16,
+    /// By how much the clock of whoever appends next is ahead, in milliseconds.
+    pub ahead: i64,
 }
 
 impl World {
@@ -117,6 +119,7 @@ impl World {
             changes: Vec::new(),
             batch: Batch::starting_at(PARTITION, 0),
             epoch,
+            ahead: 0,
         }
     }
 
@@ -134,7 +137,7 @@ impl World {
 
     pub fn act_as(&mut self, room: RoomId, by: Doer, action: Action) -> Result<Event, Refusal> {
         let offset = self.batch.next;
-        let at = Timestamp(1_000 + offset);
+        let at = Timestamp(1_000 + offset + self.ahead);
         let record = Record::new(action, room, by, at, Uuid::nil());
         let place = LogPlace { epoch: self.epoch, partition: PARTITION, offset };
         let fold = self.rooms.entry(room).or_insert_with(|| Room::absent(room));
