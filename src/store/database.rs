@@ -25,7 +25,7 @@ pub trait Database: Send + Sync {
     }
 }
 
-impl dyn Database {
+impl dyn Database + '_ {
     pub async fn query(&self, statement: Statement) -> Result<Vec<Row>> {
         Ok(self.read(vec![statement]).await?.pop().unwrap_or_default())
     }

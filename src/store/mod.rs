@@ -35,6 +35,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::core::postings::POSTINGS;
 use crate::core::room::{Event, Member, Message, Room};
 use crate::core::types::{
     Person, Position, Role, RoomId, RoomKind, Timestamp, UserId, Visibility, as_members,
@@ -46,7 +47,6 @@ pub use directory::{DirectoryPage, Ways};
 pub use logins::{Client, Login};
 pub use reading::{Marker, ReadMark};
 use together::Together;
-use crate::core::postings::POSTINGS;
 pub use unread::Numbering;
 
 /// For everything that one operation does. A database that takes longer is `Unavailable`.

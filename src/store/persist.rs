@@ -123,8 +123,10 @@ impl Writing {
             ]);
             self.rows.mentions.extend(mention_rows(message, mentions));
         }
-        let text = |message: &&Message| message.body.as_deref().unwrap_or_default();
-        let texts = room.messages.iter().map(|(message, _)| (message.position, text(message)));
+        let texts = room
+            .messages
+            .iter()
+            .map(|(message, _)| (message.position, message.body.as_deref().unwrap_or_default()));
         self.rows.words.extend(rows_of_room(id, &texts.collect::<Vec<_>>(), self.postings));
         for change in &room.events {
             self.rows.events.push(event(change)?);

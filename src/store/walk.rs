@@ -6,9 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::Result;
 use super::bulk::in_lists;
 use super::database::{Database, Dialect, Row, Statement, Value, values};
-use super::Result;
 use crate::core::postings::decode;
 use crate::core::search::Query;
 use crate::core::types::{MessageId, Place, Position, RoomId, Timestamp};
