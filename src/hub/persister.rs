@@ -47,7 +47,8 @@ const NUMBER_AGAIN: Duration = Duration::from_secs(600);
 /// Older messages whose words are added in one transaction, and the pauses between these.
 const INDEX_AT_ONCE: usize = 500;
 const INDEX_EVERY: Duration = Duration::from_millis(100);
-const INDEX_AGAIN: Duration = Duration::from_secs(10);
+/// Until either of these is tried again after a failure.
+const AFTER_A_FAILURE: Duration = Duration::from_secs(10);
 
 #[async_trait]
 impl StoredOffsets for Store {
@@ -147,7 +148,7 @@ async fn index_older(hub: Arc<Hub>) {
                 tracing::warn!(%error, "cannot index older messages now");
                 // They may have been too many for one transaction.
                 at_once = (at_once / 2).max(1);
-                tokio::time::sleep(INDEX_AGAIN).await;
+                tokio::time::sleep(AFTER_A_FAILURE).await;
             }
         }
     }
@@ -171,7 +172,7 @@ async fn number_older(hub: Arc<Hub>) {
             }
             Err(error) => {
                 tracing::warn!(%error, "cannot number older messages now");
-                INDEX_AGAIN
+                AFTER_A_FAILURE
             }
         };
         tokio::time::sleep(pause).await;

@@ -132,6 +132,7 @@ pub struct PresenceActor {
     /// whenever they come or go, fall idle or are back, so that even a crash of the only instance
     /// leaves a time that means something.
     seen_at: BTreeMap<UserId, Timestamp>,
+    /// Whether some of that is being written.
     is_writing: bool,
     said_farewell: bool,
 }

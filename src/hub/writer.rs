@@ -115,7 +115,7 @@ fn write(Due { outbound, connection }: Due, frames: &mut Vec<Bytes>) {
 /// may be none.
 fn give(connection: &OwnedWriteHalf, frames: &[Bytes]) -> Result<usize> {
     let given = match frames {
-        // The usual case, in which the kernel has least to look at.
+        // The usual case; for the kernel it is less work than a vector of one.
         [one] => connection.as_ref().try_io(Interest::WRITABLE, || {
             SockRef::from(connection.as_ref()).send_with_flags(one, libc::MSG_NOSIGNAL)
         }),

@@ -191,13 +191,13 @@ impl Store {
         // Two instances that lock the same rows in the same order do not block each other.
         seen.sort();
         for part in seen.chunks(SMALL_UPDATES) {
-            let update = |Cases { case, cases, list, ids }: Cases| {
+            let update = |Cases { case, list, params }: Cases| {
                 let latest = self.db.dialect().greatest("COALESCE(last_seen, 0)", &case);
                 let sql = format!(
                     "UPDATE users SET last_seen = {latest}
                      WHERE id IN ({list}) AND deleted_at IS NULL"
                 );
-                Statement::new(sql, [cases, ids].concat())
+                Statement::new(sql, params)
             };
             self.db.write(in_cases(part).map(update).collect()).await?;
         }

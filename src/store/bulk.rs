@@ -50,12 +50,12 @@ where
 
 /// A value for each of some rows, for one statement about all of them.
 pub struct Cases {
-    /// `CASE id WHEN ? THEN ? … END`, with these parameters.
+    /// `CASE id WHEN ? THEN ? … END`.
     pub case: String,
-    pub cases: Vec<Value>,
-    /// The list of `id IN (…)`, with these.
+    /// The list of `id IN (…)`.
     pub list: String,
-    pub ids: Vec<Value>,
+    /// Those of the case, then those of the list.
+    pub params: Vec<Value>,
 }
 
 /// Splits values by row into parts for one statement each. They are small: each row is held against
@@ -68,11 +68,11 @@ where
     values.chunks(MOST_CASES).map(|part| {
         let filled = part.len().next_power_of_two();
         let rows = part.iter().chain(std::iter::repeat(&part[part.len() - 1])).take(filled);
+        let cases = rows.clone().flat_map(|(id, value)| [(*id).into(), (*value).into()]);
         Cases {
             case: format!("CASE id{} END", " WHEN ? THEN ?".repeat(filled)),
-            cases: rows.clone().flat_map(|(id, value)| [(*id).into(), (*value).into()]).collect(),
             list: placeholders(filled),
-            ids: rows.map(|(id, _)| (*id).into()).collect(),
+            params: cases.chain(rows.map(|(id, _)| (*id).into())).collect(),
         }
     })
 }
@@ -118,11 +118,12 @@ mod tests {
     #[test]
     fn values_by_row_are_filled_up_with_the_last() {
         let all: Vec<_> = in_cases(&[(UserId(1), 10), (UserId(2), 20), (UserId(3), 30)]).collect();
-        let [Cases { case, cases, list, ids }] = &all[..] else { panic!("{} parts", all.len()) };
+        let [Cases { case, list, params }] = &all[..] else { panic!("{} parts", all.len()) };
         assert_eq!(case, &format!("CASE id{} END", " WHEN ? THEN ?".repeat(4)));
-        assert_eq!(cases, &values![1, 10, 2, 20, 3, 30, 3, 30]);
-        assert_eq!((list.as_str(), ids), ("?, ?, ?, ?", &values![1, 2, 3, 3]));
+        assert_eq!(params[..8], values![1, 10, 2, 20, 3, 30, 3, 30]);
+        assert_eq!((list.as_str(), &params[8..]), ("?, ?, ?, ?", &values![1, 2, 3, 3][..]));
         let many: Vec<_> = (0..65).map(|id| (UserId(id), 1)).collect();
-        assert_eq!(in_cases(&many).map(|part| part.ids.len()).collect::<Vec<_>>(), [64, 1]);
+        let sizes = in_cases(&many).map(|part| part.params.len() / 3);
+        assert_eq!(sizes.collect::<Vec<_>>(), [64, 1]);
     }
 }

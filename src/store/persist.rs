@@ -87,17 +87,21 @@ impl Writing {
             Some(_) => Some(1),
             None => self.numbers.get(&id).copied(),
         };
-        let counted = Numbers { first, room };
+        let numbers = Numbers { first, room };
         if let Some((at, info)) = room.created {
-            self.rows.created.push(created(info, at, &counted));
+            self.rows.created.push(created(info, at, &numbers));
         } else if room.deleted.is_none() {
             let row =
                 values![id, "group", "", "", "private", room.position, room.last_message, 0, 0];
-            self.rows.moved.push([row, counted.of_room()].concat());
+            let counted = match numbers.of_room() {
+                Some((counted, to)) => values![counted, to],
+                None => values![-1, -1],
+            };
+            self.rows.moved.push([row, counted].concat());
         }
         match room.deleted {
             Some(at) => self.bury(id, room, at),
-            None => self.members(id, &counted),
+            None => self.members(id, &numbers),
         }
         if let (Some(info), None) = (room.info, room.deleted) {
             let sql = "UPDATE rooms SET name = ?, topic = ?, visibility = ?, search_key = ?
@@ -117,7 +121,7 @@ impl Writing {
                 message.sent_at,
                 message.client_id.as_deref(),
                 message.reply_to,
-                counted.first.map(|first| first + nth as i64),
+                numbers.first.map(|first| first + nth as i64),
             ]);
             self.rows.mentions.extend(mention_rows(message, mentions));
             self.rows.words.extend(word_rows(message));
@@ -184,14 +188,14 @@ impl Writing {
         self.rows.later.push(Statement::new(sql, values![room.position, at, id]));
     }
 
-    fn members(&mut self, id: RoomId, counted: &Numbers) {
-        let room = counted.room;
+    fn members(&mut self, id: RoomId, numbers: &Numbers) {
+        let room = numbers.room;
         let mut left = Vec::new();
         for (&user, seat) in &room.seats {
             match seat {
                 Seat::Taken { role, joined_at, read } => {
                     let seat = values![id, user, role.as_str(), *joined_at, *read];
-                    self.rows.seats.push([seat, counted.at(*read)].concat());
+                    self.rows.seats.push([seat, numbers.at(*read)].concat());
                 }
                 Seat::Kept { role, read } => {
                     if let Some(role) = role {
@@ -202,7 +206,7 @@ impl Writing {
                     if let Some((position, at)) = read {
                         let role = role.unwrap_or(Role::Member).as_str();
                         let marker = values![id, user, role, *at, *position];
-                        self.rows.markers.push([marker, counted.at(*position)].concat());
+                        self.rows.markers.push([marker, numbers.at(*position)].concat());
                     }
                 }
                 Seat::Left => left.push(user),
@@ -248,7 +252,7 @@ impl Writing {
         statements.extend(insert_rows(&head, "", rows.created));
         // These rooms are there, so nothing is inserted: a way to update many rows at once.
         let last = format!("COALESCE({}, rooms.last_message_id)", new("last_message_id"));
-        // Below zero is what is not known.
+        // Below zero is what is not known, or not new.
         let known = |column: &str| {
             let new = new(column);
             format!("{column} = CASE WHEN {new} < 0 THEN rooms.{column} ELSE {new} END")
@@ -308,14 +312,10 @@ struct Numbers<'a> {
 }
 
 impl Numbers<'_> {
-    /// `counted` and `counted_to`: below zero where they are not known.
-    fn of_room(&self) -> Vec<Value> {
-        match (self.first, self.room.messages.last()) {
-            (Some(first), Some((last, _))) => {
-                values![first + self.room.messages.len() as i64 - 1, last.position]
-            }
-            _ => values![-1, -1],
-        }
+    /// `counted` and `counted_to`, where there are new messages whose numbers are known.
+    fn of_room(&self) -> Option<(i64, Position)> {
+        let (last, _) = self.room.messages.last()?;
+        Some((self.first? + self.room.messages.len() as i64 - 1, last.position))
     }
 
     /// `read_number`, `read_number_at` and `own_after` of who has read up to a position in this
@@ -327,12 +327,9 @@ impl Numbers<'_> {
     }
 }
 
-fn created(info: &Info, at: Timestamp, counted: &Numbers) -> Vec<Value> {
-    let room = counted.room;
-    let (number_of_messages, end) = match &room.messages[..] {
-        [.., (last, _)] => (room.messages.len() as i64, last.position),
-        [] => (0, Position::START),
-    };
+fn created(info: &Info, at: Timestamp, numbers: &Numbers) -> Vec<Value> {
+    let room = numbers.room;
+    let (counted, counted_to) = numbers.of_room().unwrap_or((0, Position::START));
     let number = match info.id {
         RoomId::Group(number) => Some(number),
         RoomId::Direct(..) => None,
@@ -347,8 +344,8 @@ fn created(info: &Info, at: Timestamp, counted: &Numbers) -> Vec<Value> {
         room.last_message,
         0,
         at,
-        number_of_messages,
-        end,
+        counted,
+        counted_to,
         number,
         info.name.as_deref(),
     ]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::bulk::in_lists;
 use super::database::{Row, Statement, values};
-use super::unread::{Marked, NUMBER_AT};
+use super::unread::NUMBER_AT;
 use super::{Result, Store};
 use crate::core::types::{Position, RoomId, UserId};
 
@@ -77,9 +77,6 @@ impl Store {
             for ((room, position, version), mut users) in together {
                 users.sort();
                 let is_end = ends.get(&room) == Some(&position);
-                if !is_end && version > 0 {
-                    uncounted.push((room, users.clone()));
-                }
                 updates.extend(in_lists(&users).map(|(list, users)| {
                     let params = values![i64::from(is_end), room, position, position, position];
                     let params = [params, values![room, position, version], users].concat();
@@ -97,14 +94,15 @@ impl Store {
                     );
                     Statement::new(sql, params)
                 }));
+                if !is_end && version > 0 {
+                    uncounted.push((room, users));
+                }
             }
             if !updates.is_empty() {
                 self.db.write(updates).await?;
             }
             for (room, users) in uncounted {
-                if let Err(error) = self.reckon_missing(room, &users).await {
-                    tracing::debug!(%error, "what is unread after these markers is counted for now");
-                }
+                self.reckon_missing(room, &users).await;
             }
         }
         Ok(early)
@@ -130,13 +128,8 @@ impl Store {
         );
         let update = Statement::new(sql, values![before, before, room, user]);
         let done = self.db.write(vec![update, select_marker(room, user)]).await?;
-        let marker = done[1].rows.first().map(marker).transpose()?;
-        if let Some(Marker { version, position, .. }) = marker
-            && let Err(error) = self.reckon(&[Marked { room, user, position, version }]).await
-        {
-            tracing::debug!(%error, "what is unread after this marker is counted for now");
-        }
-        Ok(marker)
+        self.reckon_missing(room, &[user]).await;
+        done[1].rows.first().map(marker).transpose()
     }
 
     /// How far the members of a room have read who let others know; nobody's where the room has

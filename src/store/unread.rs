@@ -76,11 +76,11 @@ pub enum Numbering {
 }
 
 /// A read marker where it stands: what is reckoned of it holds for this place and version.
-pub(super) struct Marked {
-    pub room: RoomId,
-    pub user: UserId,
-    pub position: Position,
-    pub version: i64,
+struct Marked {
+    room: RoomId,
+    user: UserId,
+    position: Position,
+    version: i64,
 }
 
 impl Marked {
@@ -235,9 +235,9 @@ impl Store {
         let numbers = rows.iter().zip(counted + 1..);
         let numbers = numbers.map(|(row, number)| Ok((row.int(0)?, number)));
         statements.extend(in_cases(&numbers.collect::<Result<Vec<_>>>()?).map(|part| {
-            let Cases { case, cases, list, ids } = part;
+            let Cases { case, list, params } = part;
             let sql = format!("UPDATE messages SET number = {case} WHERE id IN ({list})");
-            Statement::new(sql, [cases, ids].concat())
+            Statement::new(sql, params)
         }));
         match self.db.write(statements).await {
             Ok(_) | Err(StoreError::Fenced) => Ok(rows.len()),
@@ -270,7 +270,7 @@ impl Store {
     }
 
     /// Finds out the numbers of markers. Nothing is locked while messages are counted.
-    pub(super) async fn reckon(&self, markers: &[Marked]) -> Result<()> {
+    async fn reckon(&self, markers: &[Marked]) -> Result<()> {
         for some in markers.chunks(MARKERS_TOGETHER) {
             let mut keep = Vec::with_capacity(some.len());
             for marker in some {
@@ -283,8 +283,15 @@ impl Store {
         Ok(())
     }
 
-    /// The same for those of these members of a room whose markers have none.
-    pub(super) async fn reckon_missing(&self, room: RoomId, users: &[UserId]) -> Result<()> {
+    /// The same for those of these members of a room whose markers have none. Where it fails, what
+    /// is unread after them is counted for now.
+    pub(super) async fn reckon_missing(&self, room: RoomId, users: &[UserId]) {
+        if let Err(error) = self.try_to_reckon_missing(room, users).await {
+            tracing::debug!(%error, %room, "cannot find out the numbers of read markers now");
+        }
+    }
+
+    async fn try_to_reckon_missing(&self, room: RoomId, users: &[UserId]) -> Result<()> {
         for (list, users) in in_lists(users) {
             let sql = format!(
                 "SELECT user_id, read_position, read_version FROM members

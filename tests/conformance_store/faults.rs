@@ -39,11 +39,7 @@ async fn mysql_says_plainly_what_is_missing() {
 #[tokio::test]
 async fn a_frozen_mysql_is_unavailable_until_it_thaws() {
     let place = Place::mysql().await;
-    let Place::Mysql { server, database } = &place else { unreachable!() };
-    let (credentials, address) = server.rsplit_once('@').unwrap();
-    let door = Door::to(address).await;
-    let url = format!("{credentials}@{}/{database}", door.address);
-    let store = Store::mysql(&url, 2).await.unwrap();
+    let (store, door) = behind_a_door(&place, 2).await;
     store.ping().await.unwrap();
 
     door.open.send_replace(false);
@@ -75,11 +71,7 @@ async fn a_frozen_mysql_is_unavailable_until_it_thaws() {
 #[tokio::test]
 async fn connections_to_mysql_are_kept() {
     let place = Place::mysql().await;
-    let Place::Mysql { server, database } = &place else { unreachable!() };
-    let (credentials, address) = server.rsplit_once('@').unwrap();
-    let door = Door::to(address).await;
-    let store = Store::mysql(&format!("{credentials}@{}/{database}", door.address), 8).await;
-    let store = store.unwrap();
+    let (store, door) = behind_a_door(&place, 8).await;
     let migrated = door.passed.load(Ordering::Relaxed);
     for _ in 0..20 {
         let pings = futures_util::future::join_all((0..8).map(|_| store.ping())).await;
@@ -88,6 +80,15 @@ async fn connections_to_mysql_are_kept() {
     let made = door.passed.load(Ordering::Relaxed) - migrated;
     assert!(made <= 8, "{made} connections for 8 at once");
     place.leave().await;
+}
+
+/// A store with so many connections, all of which go through a door.
+async fn behind_a_door(place: &Place, connections: usize) -> (Store, Door) {
+    let Place::Mysql { server, database } = place else { unreachable!() };
+    let (credentials, address) = server.rsplit_once('@').unwrap();
+    let door = Door::to(address).await;
+    let url = format!("{credentials}@{}/{database}", door.address);
+    (Store::mysql(&url, connections).await.unwrap(), door)
 }
 
 /// Between the store and the server; shut, it lets nothing through and ends nothing.
