@@ -131,13 +131,15 @@ pub async fn large_rooms_have_none(world: &World) {
     let mut socket = alice.socket().await;
     bob.read(&room, &one).await;
     assert_eq!(seen(&alice, &room, &bob).await, Value::Null);
-    // Two are few enough.
+    socket.settle().await;
+    assert_eq!(receipts(&socket, &room, &bob), Vec::<Value>::new());
+    // Two are few enough, and may hear of what was read just before, too: a receipt that is on
+    // its way between instances does not wait for the log.
     carol.leave(&room).await;
     socket.expect("member_removed").await;
     assert_eq!(seen(&alice, &room, &bob).await, one);
     bob.read(&room, &two).await;
-    receipt(&mut socket, &bob).await;
-    assert_eq!(receipts(&socket, &room, &bob), [two]);
+    while receipt(&mut socket, &bob).await["read_position"] != two {}
 }
 
 pub async fn who_is_no_member_hears_nothing(world: &World) {
