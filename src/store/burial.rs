@@ -1,10 +1,10 @@
 //! Removing what is left of deleted rooms, in pieces that fit into a transaction.
 //!
-//! Messages and events are gone before the deletion itself is written. The words and mentions that
-//! pointed at them lead nowhere then, and are removed when there is time.
+//! Messages and events are gone before the deletion itself is written. The mentions and, in MySQL,
+//! the words that pointed at them lead nowhere then, and are removed when there is time.
 
 use super::database::{Dialect, Statement, values};
-use super::{Result, Store};
+use super::{Result, Store, words};
 use crate::core::batch::{Batch, Change};
 use crate::core::event::Event;
 use crate::core::types::RoomId;
@@ -24,7 +24,13 @@ impl Store {
     pub(super) async fn empty_rooms(&self, batch: &Batch) -> Result<()> {
         let is_deletion = |change: &&Change| matches!(change.event, Event::RoomDeleted { .. });
         for change in batch.changes.iter().filter(is_deletion) {
-            while self.remove_some(READ, change.room).await? {}
+            let forget = || {
+                let ids = format!(
+                    "SELECT id FROM messages WHERE room_id = ? ORDER BY position LIMIT {AT_ONCE}"
+                );
+                words::forget(self.db.dialect(), &ids, values![change.room])
+            };
+            while self.remove_some(forget(), READ, change.room).await? {}
         }
         Ok(())
     }
@@ -37,7 +43,7 @@ impl Store {
             return Ok(false);
         };
         let room: RoomId = row.parse(0)?;
-        if !self.remove_some(POINTERS, room).await? {
+        if !self.remove_some(None, POINTERS, room).await? {
             let done = Statement::new("DELETE FROM burials WHERE room_id = ?", values![room]);
             self.db.write(vec![done]).await?;
         }
@@ -45,9 +51,16 @@ impl Store {
     }
 
     /// Returns whether there may be more.
-    async fn remove_some(&self, tables: [Rows; 2], room: RoomId) -> Result<bool> {
-        let some = |rows| Statement::new(some_of(self.db.dialect(), rows), values![room]);
-        let removed = self.db.write(tables.map(some).into()).await?;
+    async fn remove_some(
+        &self,
+        of_index: Option<Statement>,
+        tables: [Rows; 2],
+        room: RoomId,
+    ) -> Result<bool> {
+        let dialect = self.db.dialect();
+        let some = |rows| Statement::new(some_of(dialect, rows), values![room]);
+        let statements = of_index.into_iter().chain(tables.map(some)).collect();
+        let removed = self.db.write(statements).await?;
         Ok(removed.iter().any(|one| one.affected >= AT_ONCE as u64))
     }
 }

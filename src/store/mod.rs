@@ -1,9 +1,8 @@
 //! The store: what the log adds up to, and accounts. One set of queries for both databases.
 //!
 //! SQLite and MySQL (or MariaDB) differ in a few words of SQL and in how they are reached, so the
-//! queries are written once, in `accounts`, `rooms`, `reading`, `history`, `persist` and `offsets`, over the
-//! small `Database` trait; `sqlite` and `mysql` implement that, and one conformance suite runs on
-//! both.
+//! queries are written once, over the small `Database` trait; `sqlite` and `mysql` implement that,
+//! and one conformance suite runs on both. Only the index of words is made in two ways (`words`).
 
 mod accounts;
 mod avatars;
@@ -26,6 +25,7 @@ mod search;
 mod sqlite;
 mod together;
 mod unread;
+mod words;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -8,12 +8,12 @@ use super::bulk::{in_lists, insert_rows};
 use super::database::{Dialect, Statement, Value, values};
 use super::history::HUB_ADMIN;
 use super::plan::{RoomPlan, Seat, plan};
+use super::words::{self, Text};
 use super::{Result, Store, StoreError};
 use crate::core::batch::{Batch, Change};
 use crate::core::message::Message;
 use crate::core::room::{Event, Info, Mentions};
-use crate::core::search;
-use crate::core::types::{Position, Role, RoomId, Timestamp, UserId};
+use crate::core::types::{MessageId, Position, Role, RoomId, Timestamp, UserId};
 
 impl Store {
     /// Writes a batch, if the store has reached just the offset where it starts; otherwise some
@@ -74,7 +74,7 @@ struct Rows {
     mutes: Vec<Vec<Value>>,
     messages: Vec<Vec<Value>>,
     mentions: Vec<Vec<Value>>,
-    words: Vec<Vec<Value>>,
+    words: Vec<(MessageId, Vec<Vec<Value>>)>,
     events: Vec<Vec<Value>>,
     buried: Vec<Vec<Value>>,
     /// Rooms that people joined or left, or that changed what they are.
@@ -124,7 +124,7 @@ impl Writing {
                 numbers.first.map(|first| first + nth as i64),
             ]);
             self.rows.mentions.extend(mention_rows(message, mentions));
-            self.rows.words.extend(word_rows(message));
+            self.rows.words.push((message.id, words::rows(self.dialect, &text(message))));
         }
         for change in &room.events {
             self.rows.events.push(event(change)?);
@@ -150,8 +150,8 @@ impl Writing {
                 self.rows.later.push(forget_mentions(message));
                 let rows = mention_rows(message, mentions);
                 self.rows.later.extend(insert_rows(MENTIONS, "", rows));
-                let tail = self.dialect.on_conflict("room_id, word, position", KEEP_WORD);
-                self.rows.later.extend(insert_rows(WORDS, &tail, word_rows(message)));
+                let texts = [text(message)].into_iter();
+                self.rows.later.extend(words::add_again(self.dialect, texts));
             }
             Event::Deleted { message, .. } => {
                 let sql = "UPDATE messages SET body = '', reactions = NULL, reply_to = NULL,
@@ -179,6 +179,8 @@ impl Writing {
     /// it only what points at its messages is left, for later.
     fn bury(&mut self, id: RoomId, room: &RoomPlan, at: Timestamp) {
         self.rows.buried.push(values![id]);
+        let ids = "SELECT id FROM messages WHERE room_id = ?";
+        self.statements.extend(words::forget(self.dialect, ids, values![id]));
         for table in ["members", "bans", "mutes", "messages", "events"] {
             let sql = format!("DELETE FROM {table} WHERE room_id = ?");
             self.statements.push(Statement::new(sql, values![id]));
@@ -294,7 +296,7 @@ impl Writing {
                          number)";
         statements.extend(insert_rows(head, "", rows.messages));
         statements.extend(insert_rows(MENTIONS, "", rows.mentions));
-        statements.extend(insert_rows(WORDS, "", rows.words));
+        statements.extend(words::add(dialect, rows.words));
         let head =
             "INSERT INTO events (room_id, position, type, by_user, at, subject, message_id, data)";
         statements.extend(insert_rows(head, "", rows.events));
@@ -359,14 +361,9 @@ fn search_key(info: &Info) -> String {
 
 const MENTIONS: &str = "INSERT INTO mentions (room_id, user_id, position)";
 
-pub(super) const WORDS: &str = "INSERT INTO words (room_id, word, position)";
-/// A word that the text had before, too.
-pub(super) const KEEP_WORD: &str = "position = words.position";
-
-fn word_rows(message: &Message) -> Vec<Vec<Value>> {
-    let words = search::words(message.body.as_deref().unwrap_or_default());
-    let row = |word: String| values![message.room_id, word, message.position];
-    words.into_iter().map(row).collect()
+fn text(message: &Message) -> Text<'_> {
+    let Message { id, room_id: room, position, .. } = *message;
+    Text { id, room, position, body: message.body.as_deref().unwrap_or_default() }
 }
 
 fn mention_rows(message: &Message, mentions: &Mentions) -> Vec<Vec<Value>> {

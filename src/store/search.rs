@@ -1,19 +1,23 @@
 //! Messages by their words, in the rooms of one person, the newest first.
 //!
-//! Each room is asked for its newest hits by the index, and the rooms are merged. The index may
-//! have words of a text that was edited away, so each hit is held against the query once more.
+//! The index names the newest hits of each room, and the rooms are merged. It may have words of a
+//! text that was edited away, so each hit is held against the query once more.
 
-use super::bulk::{in_lists, insert_rows};
-use super::database::{Row, Statement, Value, values};
+use std::collections::HashMap;
+
+use super::bulk::in_lists;
+use super::database::{Row, Statement, values};
 use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message};
-use super::persist::{KEEP_WORD, WORDS};
+use super::words::{self, Lookup, Text};
 use super::{Result, Store, StoreError};
 use crate::core::message::Message;
-use crate::core::search::{self, Query};
+use crate::core::search::Query;
 use crate::core::types::{MessageId, RoomId, Timestamp, UserId};
 
 /// Rooms that one statement asks.
 const ROOMS: usize = 64;
+/// Hits that a room is asked for at the least.
+const FEWEST: usize = 2;
 
 /// Where to go on: before this message.
 type Before = (Timestamp, MessageId);
@@ -49,8 +53,11 @@ impl Store {
     /// Adds the words of some messages that were written before there was an index, the newest
     /// first. Returns whether there are more; several instances may do this at once.
     pub async fn index_older(&self, most: usize) -> Result<bool> {
-        let upto = self.db.query_one(Statement::new("SELECT upto FROM words_missing", vec![]));
-        let Some(upto) = upto.await?.map(|row| row.int(0)).transpose()? else { return Ok(false) };
+        let dialect = self.db.dialect();
+        let missing = words::missing(dialect);
+        let upto = Statement::new(format!("SELECT upto FROM {missing}"), vec![]);
+        let upto = self.db.query_one(upto).await?.map(|row| row.int(0)).transpose()?;
+        let Some(upto) = upto else { return Ok(false) };
         let sql = "SELECT id, room_id, position, body FROM messages
              WHERE id <= ? AND deleted_at IS NULL ORDER BY id DESC LIMIT ?";
         let rows = self.db.query(Statement::new(sql, values![upto, most])).await?;
@@ -58,16 +65,13 @@ impl Store {
             Some(last) if rows.len() == most => last.int(0)? - 1,
             _ => -1,
         };
-        let moved = "UPDATE words_missing SET upto = ? WHERE upto = ?";
+        let moved = format!("UPDATE {missing} SET upto = ? WHERE upto = ?");
         let mut statements = vec![Statement::new(moved, values![next, upto]).expecting(1)];
-        let mut words = Vec::new();
-        for row in &rows {
-            let (room, position) = (row.parse::<RoomId>(1)?, row.position(2)?);
-            let all = search::words(row.text(3)?).into_iter();
-            words.extend(all.map(|word| values![room, word, position]));
+        let texts = rows.iter().map(text).collect::<Result<Vec<Text>>>()?;
+        statements.extend(words::add_again(dialect, texts.into_iter()));
+        if next < 0 {
+            statements.extend(words::start_over_before(dialect));
         }
-        let tail = self.db.dialect().on_conflict("room_id, word, position", KEEP_WORD);
-        statements.extend(insert_rows(WORDS, &tail, words));
         match self.db.write(statements).await {
             // Another instance was faster, and there may be more.
             Ok(_) | Err(StoreError::Fenced) => Ok(next >= 0),
@@ -90,19 +94,35 @@ impl Store {
         before: Before,
         limit: usize,
     ) -> Result<Vec<Before>> {
-        let asked = rooms.chunks(ROOMS).map(|rooms| ask(rooms, query, before, limit));
-        let asked: Vec<Statement> = asked.collect();
-        if asked.is_empty() {
-            return Ok(Vec::new());
-        }
+        let lookup = Lookup::new(self.db.dialect(), query);
         let mut hits = Vec::new();
-        for rows in self.db.read(asked).await? {
-            let hit = |row: &Row| Ok((row.time(0)?, MessageId(row.int(1)?)));
-            hits.extend(rows.iter().map(hit).collect::<Result<Vec<Before>>>()?);
+        // A room may have all of the newest. But of many rooms that is seldom so: each is asked for
+        // twice its share, and for a whole page if the last that it named is among the newest.
+        let mut most = (2 * limit / rooms.len().max(1)).clamp(FEWEST.min(limit), limit);
+        let mut asked: Vec<_> = rooms.iter().map(|room| (*room, i64::MAX)).collect();
+        while !asked.is_empty() {
+            let statements =
+                asked.chunks(ROOMS).map(|rooms| ask(&lookup, rooms, before, most)).collect();
+            let mut named: HashMap<RoomId, Named> = HashMap::new();
+            for row in self.db.read(statements).await?.into_iter().flatten() {
+                let (hit, place) = ((row.time(0)?, MessageId(row.int(1)?)), row.int(3)?);
+                hits.push(hit);
+                let named = named.entry(row.parse(2)?).or_insert(Named { count: 0, hit, place });
+                named.count += 1;
+                // Not the time: a clock may have been set back.
+                if place < named.place {
+                    (named.hit, named.place) = (hit, place);
+                }
+            }
+            hits.sort_by(|one, other| other.cmp(one));
+            hits.truncate(limit);
+            let end = hits.get(limit - 1);
+            let may_have_more =
+                |named: &Named| named.count >= most && end.is_none_or(|end| named.hit > *end);
+            let more = named.into_iter().filter(|(_, named)| may_have_more(named));
+            asked = more.map(|(room, named)| (room, named.place)).collect();
+            most = limit;
         }
-        hits.sort_by(|one, other| other.cmp(one));
-        hits.dedup();
-        hits.truncate(limit);
         Ok(hits)
     }
 
@@ -136,44 +156,36 @@ fn place(message: &Message) -> Before {
     (message.sent_at, message.id)
 }
 
-/// Asks each of these rooms for its newest hits.
-fn ask(rooms: &[RoomId], query: &Query, (at, id): Before, limit: usize) -> Statement {
-    // The longest word is the rarest, as a rule; a mere beginning comes last.
-    let mut words: Vec<&String> = query.words.iter().collect();
-    words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
-    let mut terms: Vec<(&str, Vec<Value>)> =
-        words.iter().map(|word| ("= ?", values![word.as_str()])).collect();
-    if let Some(prefix) = &query.prefix {
-        // No character comes after this one.
-        let end = format!("{prefix}\u{10ffff}");
-        terms.push(("BETWEEN ? AND ?", values![prefix.as_str(), end]));
-    }
-    let mut joins = String::new();
-    let mut params = Vec::new();
-    for (at, (compare, values)) in terms.iter().enumerate().skip(1) {
-        joins += &format!(
-            " JOIN words w{at} ON w{at}.room_id = w0.room_id AND w{at}.position = w0.position \
-             AND w{at}.word {compare}"
-        );
-        params.extend(values.iter().cloned());
-    }
-    let (first, values) = &terms[0];
-    // Two words of one message may begin alike.
+/// A row of what is to be indexed.
+fn text(row: &Row) -> Result<Text<'_>> {
+    let (id, room, position) = (MessageId(row.int(0)?), row.parse(1)?, row.position(2)?);
+    Ok(Text { id, room, position, body: row.text(3)? })
+}
+
+/// What a room has named: how many, and the last of them with its place.
+struct Named {
+    count: usize,
+    hit: Before,
+    place: i64,
+}
+
+/// Asks each of these rooms for its newest hits before a place of its own, as far as they are older
+/// than the page before.
+fn ask(lookup: &Lookup, rooms: &[(RoomId, i64)], (at, id): Before, most: usize) -> Statement {
+    let Lookup { select, place, .. } = lookup;
     let one = format!(
-        "SELECT * FROM (SELECT DISTINCT m.sent_at, m.id, m.position FROM words w0{joins} \
-         JOIN messages m ON m.room_id = w0.room_id AND m.position = w0.position \
-         WHERE w0.room_id = ? AND w0.word {first} AND m.deleted_at IS NULL \
-         AND (m.sent_at < ? OR (m.sent_at = ? AND m.id < ?)) \
-         ORDER BY m.position DESC LIMIT ?) hits"
+        "SELECT * FROM ({select} AND {place} < ? \
+         AND m.deleted_at IS NULL AND (m.sent_at < ? OR (m.sent_at = ? AND m.id < ?)) \
+         ORDER BY {place} DESC LIMIT ?) hits"
     );
     // As many parts as a power of two, so that there are few different statements to prepare.
     let parts = rooms.len().next_power_of_two();
-    let rooms = rooms.iter().chain(std::iter::repeat(&rooms[rooms.len() - 1])).take(parts);
-    let of_room = |room: &RoomId| {
-        let rest = [values![*room], values.clone(), values![at, at, id, limit]].concat();
-        [params.clone(), rest].concat()
-    };
-    let params = rooms.flat_map(of_room).collect();
+    let nothing = std::iter::repeat((&rooms[rooms.len() - 1], 0));
+    let asked = rooms.iter().map(|room| (room, most)).chain(nothing).take(parts);
+    let params = asked.flat_map(|((room, before), most)| {
+        [lookup.params(*room), values![*before, at, at, id, most]].concat()
+    });
+    let params = params.collect();
     Statement::new(vec![one; parts].join(" UNION ALL "), params)
 }
 
@@ -186,6 +198,7 @@ mod tests {
     use super::super::database::{Database, Dialect, Done};
     use super::super::sqlite::Sqlite;
     use super::*;
+    use crate::core::types::Position;
 
     const ANN: UserId = UserId(1);
     const BOB: UserId = UserId(2);
@@ -228,14 +241,14 @@ mod tests {
         Statement::new(sql, values![room, user])
     }
 
-    fn said(room: RoomId, id: i64, word: &str) -> [Statement; 2] {
+    fn said(room: RoomId, id: i64, body: &str) -> Vec<Statement> {
         let message = "INSERT INTO messages (id, room_id, position, sender_id, body, sent_at)
              VALUES (?, ?, ?, ?, ?, ?)";
-        let index = "INSERT INTO words (room_id, word, position) VALUES (?, ?, ?)";
-        [
-            Statement::new(message, values![id, room, id, BOB, word, id]),
-            Statement::new(index, values![room, word, id]),
-        ]
+        let text = Text { id: MessageId(id), room, position: Position(id), body };
+        let mut said = vec![Statement::new(message, values![id, room, id, BOB, body, id])];
+        let rows = words::rows(Dialect::Sqlite, &text);
+        said.extend(words::add(Dialect::Sqlite, vec![(text.id, rows)]));
+        said
     }
 
     #[tokio::test]
@@ -273,5 +286,22 @@ mod tests {
         let query = Query::parse("owls").unwrap();
         let found = store.search(ANN, &query, None, None, 2).await.unwrap();
         assert_eq!(found.iter().map(|message| message.id.0).collect::<Vec<_>>(), [1]);
+    }
+
+    /// Of many rooms each is asked for a few at first.
+    #[tokio::test]
+    async fn a_clock_that_was_set_back_hides_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Sqlite::open(&folder.path().join("rookery.db")).await.unwrap();
+        let mut written: Vec<_> = (1..60).map(|room| added(RoomId::Group(room), ANN)).collect();
+        for (id, at) in [(1, 1_004), (2, 1_005), (3, 1_003), (4, 1_006)] {
+            written.extend(said(RoomId::Group(1), id, "owls"));
+            let set = "UPDATE messages SET sent_at = ? WHERE id = ?";
+            written.push(Statement::new(set, values![at, id]));
+        }
+        db.write(written).await.unwrap();
+        let query = Query::parse("owls").unwrap();
+        let found = Store::on(db).search(ANN, &query, None, None, 51).await.unwrap();
+        assert_eq!(found.iter().map(|message| message.id.0).collect::<Vec<_>>(), [4, 2, 1, 3]);
     }
 }

@@ -10,6 +10,7 @@ mod history;
 mod log;
 mod reading;
 mod rooms;
+mod search;
 mod unread;
 mod upgrade;
 mod world;
@@ -86,9 +87,12 @@ stories! {
         a_reply_shows_what_it_replies_to_as_it_is_now,
         a_replay_keeps_no_secret_of_the_past,
         the_messages_changed_last_come_back;
+    search:
+        it_finds_what_a_look_at_every_text_finds;
     upgrade:
         what_the_first_version_wrote_is_kept,
-        edits_reactions_and_bans_of_an_older_version_are_kept;
+        edits_reactions_and_bans_of_an_older_version_are_kept,
+        what_the_version_before_said_after_it_came_back_is_found;
     unread:
         unread_by_numbers_is_unread_by_counting,
         a_marker_that_comes_back_is_reckoned_anew;

@@ -248,6 +248,7 @@ pub async fn a_deleted_room_leaves_nothing(place: &Place) {
     world.say(other, &ann, "@all still here");
     world.remove(room, &ann, &bob, true);
     world.write().await;
+    assert_ne!(place.indexed(room).await, 0);
     world.say(room, &ann, "the last word");
     world.delete(room, &ann);
     world.write().await;
@@ -267,9 +268,10 @@ async fn assert_empty(place: &Place, world: &World, room: RoomId) {
     assert_eq!(place.count(&to_bury).await, 1);
     while world.store.bury_some().await.unwrap() {}
     assert_eq!(place.count(&to_bury).await, 0);
-    for table in ["members", "bans", "messages", "mentions", "words"] {
+    for table in ["members", "bans", "messages", "mentions"] {
         assert_eq!(place.count(&format!("{table} WHERE room_id = '{room}'")).await, 0, "{table}");
     }
+    assert_eq!(place.indexed(room).await, 0);
     let blank = "name IS NULL AND topic = '' AND search_key = '' AND member_count = 0";
     assert_eq!(place.count(&format!("rooms WHERE id = '{room}' AND {blank}")).await, 1);
     let replay = world.store.replay(room, PARTITION, Position::START, 10).await.unwrap();
@@ -293,6 +295,7 @@ pub async fn a_large_deleted_room_leaves_nothing(place: &Place) {
         }
     }
     world.write().await;
+    assert!(place.indexed(room).await >= 2_500);
     world.delete(room, &ann);
     world.write().await;
     world.assert_restored(room).await;

@@ -1,11 +1,12 @@
 //! Databases that older versions made, with a day of chat in them, are brought up to date. The files
 //! are dumps, named by the migration they had come to.
 
+use rookery::core::message::Message;
 use rookery::core::search::Query;
-use rookery::core::types::{Role, RoomId, UserId};
+use rookery::core::types::{Role, RoomId, UserId, Visibility};
 use rookery::store::PageOf;
 
-use crate::world::{PARTITION, Place};
+use crate::world::{PARTITION, Place, World};
 
 pub async fn what_the_first_version_wrote_is_kept(place: &Place) {
     place.fill(include_str!("upgrade/sqlite_v1.sql"), include_str!("upgrade/mysql_v10.sql")).await;
@@ -71,7 +72,37 @@ pub async fn edits_reactions_and_bans_of_an_older_version_are_kept(place: &Place
     let snapshot = store.snapshot(room, PARTITION).await.unwrap().room;
     assert!(snapshot.banned.contains(&coot) && !snapshot.members.contains_key(&coot));
     assert_eq!(snapshot.members[&wren].role, Role::Admin);
+    while store.index_older(2).await.unwrap() {}
     let found = Query::parse("half").unwrap();
     let found = store.search(wren, &found, None, None, 10).await.unwrap();
     assert_eq!(found.iter().map(|one| one.id).collect::<Vec<_>>(), [second.id]);
+}
+
+/// On a schema that it does not know the version before goes on with the index that it knows.
+pub async fn what_the_version_before_said_after_it_came_back_is_found(place: &Place) {
+    let mut world = World::new(place).await;
+    let (ann, bob) = (world.person("ann").await, world.person("bob").await);
+    let room = world.group("Rooks", Visibility::Private, &[&ann, &bob]).await;
+    let here = world.say(room, &ann, "an owl here");
+    world.write().await;
+    assert!(!world.store.index_older(10).await.unwrap());
+
+    let there = world.say(room, &bob, "an owl there");
+    let Message { id, position, .. } = there;
+    let said = format!(
+        "INSERT INTO messages (id, room_id, position, sender_id, body, sent_at)
+             VALUES ({}, '{room}', {}, {}, 'an owl there', {});
+         INSERT INTO words (room_id, word, position) VALUES
+             ('{room}', 'an', {at}), ('{room}', 'owl', {at}), ('{room}', 'there', {at});",
+        id.0,
+        position.0,
+        bob.id.0,
+        there.sent_at.0,
+        at = position.0
+    );
+    place.fill(&said, &said).await;
+    let store = place.open().await;
+    while store.index_older(1).await.unwrap() {}
+    let found = store.search(ann.id, &Query::parse("owl").unwrap(), None, None, 10).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.id).collect::<Vec<_>>(), [there.id, here.id]);
 }

@@ -63,6 +63,16 @@ impl Place {
         }
     }
 
+    /// Entries in the index of words that a room has.
+    pub async fn indexed(&self, room: RoomId) -> i64 {
+        match self {
+            Place::Sqlite(_) => {
+                self.count(&format!("found WHERE found MATCH '\"{room}_\"*'")).await
+            }
+            Place::Mysql { .. } => self.count(&format!("words WHERE room_id = '{room}'")).await,
+        }
+    }
+
     /// Counts rows behind the store's back.
     pub async fn count(&self, from: &str) -> i64 {
         let sql = format!("SELECT COUNT(*) FROM {from}");

@@ -1,0 +1,184 @@
+//! The index of words: which messages of a room have which.
+//!
+//! In MySQL each word of a message is a row. In SQLite such rows would be written all over a file
+//! that is larger than its cache, a page for each word; there the index is a full-text one (FTS5),
+//! whose sorted runs are merged as they grow. It is given our words, with the room before each, so
+//! that a search reads of its rooms alone, and it keeps ids only. Of a word it reads as much as is
+//! asked for; of a mere beginning it reads all that a room has. What is taken out of it is gone from
+//! the file when its run is merged.
+
+use super::bulk::insert_rows;
+use super::database::{Dialect, Statement, Value, values};
+use crate::core::search::{self, Query};
+use crate::core::types::{MessageId, Position, RoomId};
+
+/// A message as the index sees it.
+pub struct Text<'a> {
+    pub id: MessageId,
+    pub room: RoomId,
+    pub position: Position,
+    pub body: &'a str,
+}
+
+/// Adds messages that are new, by their [`rows`].
+pub fn add(dialect: Dialect, mut messages: Vec<(MessageId, Vec<Vec<Value>>)>) -> Vec<Statement> {
+    let head = match dialect {
+        Dialect::Mysql => WORDS,
+        Dialect::Sqlite => {
+            // FTS5 begins a new run wherever an id is smaller than the one before.
+            messages.sort_by_key(|(id, _)| *id);
+            "INSERT INTO found (rowid, terms)"
+        }
+    };
+    insert_rows(head, "", messages.into_iter().flat_map(|(_, rows)| rows).collect())
+}
+
+/// Adds messages that may be in the index already, with this text or another one.
+pub fn add_again<'a>(dialect: Dialect, texts: impl Iterator<Item = Text<'a>>) -> Vec<Statement> {
+    match dialect {
+        Dialect::Mysql => {
+            let tail = dialect.on_conflict("room_id, word, position", "position = words.position");
+            insert_rows(WORDS, &tail, texts.flat_map(|text| rows(dialect, &text)).collect())
+        }
+        Dialect::Sqlite => texts
+            .map(|text| {
+                // It may have been changed or removed since it was read.
+                let sql = "INSERT OR REPLACE INTO found (rowid, terms)
+                           SELECT id, ? FROM messages WHERE id = ? AND body = ?";
+                Statement::new(sql, values![terms(&text), text.id, text.body])
+            })
+            .collect(),
+    }
+}
+
+const WORDS: &str = "INSERT INTO words (room_id, word, position)";
+
+/// What is written of a message.
+pub fn rows(dialect: Dialect, text: &Text) -> Vec<Vec<Value>> {
+    match dialect {
+        Dialect::Mysql => {
+            let words = search::words(text.body).into_iter();
+            words.map(|word| values![text.room, word, text.position]).collect()
+        }
+        Dialect::Sqlite => vec![values![text.id, terms(text)]],
+    }
+}
+
+fn terms(text: &Text) -> String {
+    let words = search::words(text.body);
+    words.iter().map(|word| term(text.room, word)).collect::<Vec<_>>().join(" ")
+}
+
+fn term(room: RoomId, word: &str) -> String {
+    format!("{room}_{word}")
+}
+
+/// Where the id is kept up to which messages are not in the index yet.
+pub fn missing(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Mysql => "words_missing",
+        Dialect::Sqlite => "found_missing",
+    }
+}
+
+/// Lets the version before begin anew, should it be started again, with the table that it knows.
+pub fn start_over_before(dialect: Dialect) -> Vec<Statement> {
+    match dialect {
+        Dialect::Mysql => Vec::new(),
+        Dialect::Sqlite => {
+            let all = "UPDATE words_missing SET upto = 9223372036854775807";
+            ["DELETE FROM words", all].map(|sql| Statement::new(sql, Vec::new())).into()
+        }
+    }
+}
+
+/// Takes out messages that are about to be removed: those that `SELECT id …` names. In MySQL they
+/// are removed later, by their room (`store/burial`).
+pub fn forget(dialect: Dialect, ids: &str, params: Vec<Value>) -> Option<Statement> {
+    match dialect {
+        Dialect::Mysql => None,
+        Dialect::Sqlite => {
+            let sql = format!("DELETE FROM found WHERE rowid IN ({ids})");
+            Some(Statement::new(sql, params))
+        }
+    }
+}
+
+/// How the index finds the messages of a room that have all that is asked for.
+pub struct Lookup {
+    /// Reads when they were sent, their ids, rooms and places from `messages m`, and ends where
+    /// more conditions may follow.
+    pub select: String,
+    /// What the index has them by, in the order of their room.
+    pub place: &'static str,
+    params: Params,
+}
+
+enum Params {
+    Mysql { before_room: Vec<Value>, after_room: Vec<Value> },
+    Sqlite(Query),
+}
+
+impl Lookup {
+    pub fn new(dialect: Dialect, query: &Query) -> Lookup {
+        match dialect {
+            Dialect::Mysql => Lookup::in_rows(query),
+            Dialect::Sqlite => Lookup {
+                // A plain JOIN might begin with the messages.
+                select: "SELECT m.sent_at, m.id, m.room_id, found.rowid FROM found \
+                         CROSS JOIN messages m ON m.id = found.rowid WHERE found MATCH ?"
+                    .to_owned(),
+                place: "found.rowid",
+                params: Params::Sqlite(query.clone()),
+            },
+        }
+    }
+
+    fn in_rows(query: &Query) -> Lookup {
+        // The longest word is the rarest, as a rule; a mere beginning comes last.
+        let mut words: Vec<&String> = query.words.iter().collect();
+        words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
+        let mut terms: Vec<(&str, Vec<Value>)> =
+            words.iter().map(|word| ("= ?", values![word.as_str()])).collect();
+        if let Some(prefix) = &query.prefix {
+            // No character comes after this one.
+            let end = format!("{prefix}\u{10ffff}");
+            terms.push(("BETWEEN ? AND ?", values![prefix.as_str(), end]));
+        }
+        let mut joins = String::new();
+        let mut before_room = Vec::new();
+        for (at, (compare, values)) in terms.iter().enumerate().skip(1) {
+            joins += &format!(
+                " JOIN words w{at} ON w{at}.room_id = w0.room_id \
+                 AND w{at}.position = w0.position AND w{at}.word {compare}"
+            );
+            before_room.extend(values.iter().cloned());
+        }
+        let (first, after_room) = terms.swap_remove(0);
+        // Two words of one message may begin alike.
+        let select = format!(
+            "SELECT DISTINCT m.sent_at, m.id, m.room_id, m.position FROM words w0{joins} \
+             JOIN messages m ON m.room_id = w0.room_id AND m.position = w0.position \
+             WHERE w0.room_id = ? AND w0.word {first}"
+        );
+        let params = Params::Mysql { before_room, after_room };
+        Lookup { select, place: "m.position", params }
+    }
+
+    /// Those of `select`.
+    pub fn params(&self, room: RoomId) -> Vec<Value> {
+        match &self.params {
+            Params::Mysql { before_room, after_room } => {
+                [before_room.clone(), values![room], after_room.clone()].concat()
+            }
+            Params::Sqlite(query) => values![matching(room, query)],
+        }
+    }
+}
+
+/// What FTS5 is asked: strings of one term each, all of which there must be.
+fn matching(room: RoomId, query: &Query) -> String {
+    let words = query.words.iter().map(|word| format!("\"{}\"", term(room, word)));
+    let prefix = query.prefix.iter().map(|prefix| format!("\"{}\"*", term(room, prefix)));
+    words.chain(prefix).collect::<Vec<_>>().join(" AND ")
+}
