@@ -12,6 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql, ffi, params_from_iter};
 use tokio::sync::oneshot;
@@ -223,6 +224,8 @@ fn connect(file: &Path) -> Result<Connection> {
     let connection = Connection::open(file).map_err(missing)?;
     connection.busy_timeout(BUSY).map_err(fault)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
+    // Or else whatever has a LIMIT is prepared again for each new value of it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(fault)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(fault)?;
     // What was acknowledged has to outlive a power cut, not only a crash of ours.
     connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
@@ -282,4 +285,23 @@ fn broken(error: impl ToString) -> StoreError {
 
 fn stopped() -> StoreError {
     StoreError::Unavailable("its thread has stopped".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+
+    #[test]
+    fn a_statement_is_prepared_once_whatever_its_values() {
+        let folder = tempfile::tempdir().unwrap();
+        let connection = connect(&folder.path().join("rookery.db")).unwrap();
+        connection.execute_batch("CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (1)").unwrap();
+        let mut select = connection.prepare("SELECT a FROM t LIMIT ?").unwrap();
+        for most in 1..4 {
+            assert!(select.exists([most]).unwrap());
+        }
+        assert_eq!(select.get_status(StatementStatus::RePrepare), 0);
+    }
 }
