@@ -214,28 +214,19 @@ impl Handler<Publish> for Bridge {
 
     fn handle(&mut self, publish: Publish, _: &mut Self::Context) {
         let Publish { key, value, id, room } = publish;
-        match self.hub.log.append(&key, value) {
-            Ok(receipt) => {
-                let failure = async move {
-                    match receipt.await {
-                        Ok(Ok(_)) => {}
-                        Ok(Err(error)) => room.do_send(Unpublished { id, error }),
-                        Err(_) => {
-                            let error = AppendError::Unknown("the log was closed".to_owned());
-                            room.do_send(Unpublished { id, error });
-                        }
-                    }
-                };
-                // Not the actor's own futures: it would poll all that wait whenever one is ready.
-                actix_rt::spawn(failure);
+        let told = room.clone();
+        // What was appended comes back from the log.
+        let outcome = move |outcome| {
+            if let Err(error) = outcome {
+                told.do_send(Unpublished { id, error });
             }
-            Err(refused) => {
-                let error = match refused {
-                    Refused::TooLarge => AppendError::TooLarge,
-                    Refused::Full | Refused::Down => AppendError::NotDone(refused.to_string()),
-                };
-                room.do_send(Unpublished { id, error });
-            }
+        };
+        if let Err(refused) = self.hub.log.append_with(&key, value, Box::new(outcome)) {
+            let error = match refused {
+                Refused::TooLarge => AppendError::TooLarge,
+                Refused::Full | Refused::Down => AppendError::NotDone(refused.to_string()),
+            };
+            room.do_send(Unpublished { id, error });
         }
     }
 }

@@ -30,7 +30,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Entry, FEED_BATCHES, Feed, Log, LogError, Receipt, Refused, Share, StoredOffsets, count, lock,
+    Entry, FEED_BATCHES, Feed, Log, LogError, Outcome, Refused, Share, StoredOffsets, count, lock,
 };
 use client::Health;
 use producer::{Origin, Outgoing, Producer, Purpose};
@@ -167,11 +167,10 @@ impl Log for KafkaLog {
         self.is_new
     }
 
-    fn append(&self, key: &str, value: Bytes) -> Result<Receipt, Refused> {
+    fn append_with(&self, key: &str, value: Bytes, outcome: Outcome) -> Result<(), Refused> {
         if !self.is_up() {
             return Err(count::refused(Refused::Down));
         }
-        let (receipt, promised) = oneshot::channel();
         let outgoing = Outgoing {
             topic: &self.shared.names.messages,
             partition: self.partition_of(key).into(),
@@ -179,8 +178,8 @@ impl Log for KafkaLog {
             value: Some(&value),
             headers: None,
         };
-        match self.shared.producer.send(outgoing, Purpose::Append(receipt)) {
-            Ok(()) => Ok(promised),
+        match self.shared.producer.send(outgoing, Purpose::Append(outcome)) {
+            Ok(()) => Ok(()),
             Err(RDKafkaErrorCode::QueueFull) => Err(count::refused(Refused::Full)),
             Err(RDKafkaErrorCode::MessageSizeTooLarge) => Err(count::refused(Refused::TooLarge)),
             Err(error) => {

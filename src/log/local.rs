@@ -20,10 +20,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use rusqlite::Connection;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::{
-    Entry, FEED_BATCHES, Feed, Log, LogError, Receipt, Refused, Share, StoredOffsets, count,
+    Entry, FEED_BATCHES, Feed, Log, LogError, Outcome, Refused, Share, StoredOffsets, count,
 };
 pub use bus::LocalBus;
 use queue::{Job, Queue};
@@ -36,6 +36,9 @@ const KEEP: i64 = 100_000;
 const LAYOUT: i64 = 1;
 /// How long to wait for another process to let go of the file, as in a quick restart.
 const WAIT_FOR_LOCK: Duration = Duration::from_secs(2);
+/// From one batch for the store to the next: each wakes three threads, and nobody waits for it as
+/// for what rooms read.
+const SHARE_PACE: Duration = Duration::from_millis(3);
 const WAIT_FOR_CLOSE: Duration = Duration::from_secs(5);
 
 /// A durable log in `log.db`. One process at a time may open it.
@@ -114,11 +117,9 @@ impl Log for LocalLog {
         self.is_new
     }
 
-    fn append(&self, key: &str, value: Bytes) -> Result<Receipt, Refused> {
-        let (receipt, promised) = oneshot::channel();
-        let job = Job::Append { key: Arc::from(key), value, receipt };
-        self.shared.queue.push(job).map_err(count::refused)?;
-        Ok(promised)
+    fn append_with(&self, key: &str, value: Bytes, outcome: Outcome) -> Result<(), Refused> {
+        let job = Job::Append { key: Arc::from(key), value, outcome };
+        self.shared.queue.push(job).map_err(count::refused)
     }
 
     async fn follow(&self, from: Vec<i64>) -> Result<Feed, LogError> {
@@ -155,6 +156,7 @@ impl Log for LocalLog {
                 if feed.blocking_send(share).is_err() {
                     return;
                 }
+                thread::sleep(SHARE_PACE);
                 next = reader.next(over).map(Share::Entries);
             }
         })?;

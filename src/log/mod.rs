@@ -64,7 +64,12 @@ pub enum AppendError {
     Unknown(String),
 }
 
-/// Resolves to the offset when the log has the entry for good.
+/// Hears of an append once: its offset when the log has the entry for good, or why not. It is
+/// called on a thread of the log, which it must not hold up. It is dropped where the append is
+/// refused, and where the log ends first: then the outcome is unknown.
+pub type Outcome = Box<dyn FnOnce(Result<i64, AppendError>) + Send + Sync>;
+
+/// The same, to be awaited.
 pub type Receipt = oneshot::Receiver<Result<i64, AppendError>>;
 
 #[derive(Debug, thiserror::Error)]
@@ -105,7 +110,15 @@ pub trait Log: Send + Sync {
 
     /// Queues an entry for appending and returns at once. Entries of one key that one instance
     /// appends stay in order. `Err` is a refusal: nothing was or will be appended.
-    fn append(&self, key: &str, value: Bytes) -> Result<Receipt, Refused>;
+    fn append_with(&self, key: &str, value: Bytes, outcome: Outcome) -> Result<(), Refused>;
+
+    /// The same, for who waits for the outcome.
+    fn append(&self, key: &str, value: Bytes) -> Result<Receipt, Refused> {
+        let (told, receipt) = oneshot::channel();
+        // Who no longer waits for a receipt misses nothing.
+        self.append_with(key, value, Box::new(|outcome| drop(told.send(outcome))))?;
+        Ok(receipt)
+    }
 
     /// Every entry of every partition from the given offsets on (one per partition), then live.
     /// A slow reader slows this feed alone. Reconnects by itself.

@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::client::{self, Health};
 use super::progress::{Progress, SentAt};
 use super::{Shared, spawn};
-use crate::log::{AppendError, Channel, LogError, count, lock};
+use crate::log::{AppendError, Channel, LogError, Outcome, count, lock};
 
 /// How long deliveries are waited for at a time. The last millisecond of each wait is spent
 /// spinning, so that long waits are cheap.
@@ -34,7 +34,7 @@ pub(super) struct Outgoing<'a> {
 
 /// Who waits to hear what became of a record.
 pub(super) enum Purpose {
-    Append(oneshot::Sender<Result<i64, AppendError>>),
+    Append(Outcome),
     Tell(Channel),
     /// Who waits to hear of it, if anybody does.
     Quarantine(Option<oneshot::Sender<Result<(), AppendError>>>),
@@ -201,22 +201,21 @@ impl ProducerContext for Deliveries {
         let code = delivery.as_ref().err().and_then(|(error, _)| error.rdkafka_error_code());
         lock(&self.progress).settles(at, !code.is_some_and(is_our_own), Instant::now());
         match (purpose, delivery) {
-            (Purpose::Append(receipt), Ok(message)) => {
+            (Purpose::Append(outcome), Ok(message)) => {
                 count::appended(1);
-                // Who no longer waits for a receipt misses nothing.
-                let _ = receipt.send(Ok(message.offset()));
+                outcome(Ok(message.offset()));
             }
-            (Purpose::Append(receipt), Err((error, message))) => {
+            (Purpose::Append(outcome), Err((error, message))) => {
                 count::failed(1);
                 let why = error.to_string();
-                let outcome = if code == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
+                let failure = if code == Some(RDKafkaErrorCode::MessageSizeTooLarge) {
                     AppendError::TooLarge
                 } else if surely_not_there(code, message) {
                     AppendError::NotDone(why)
                 } else {
                     AppendError::Unknown(why)
                 };
-                let _ = receipt.send(Err(outcome));
+                outcome(Err(failure));
             }
             (Purpose::Tell(channel), Err(_)) => count::dropped(channel),
             (Purpose::Quarantine(None), Err((error, _))) => {

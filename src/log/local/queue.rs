@@ -5,9 +5,8 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
-use crate::log::{AppendError, Entry, Refused, lock};
+use crate::log::{Entry, Outcome, Refused, lock};
 
 const WAITING: usize = 4_096;
 const WAITING_BYTES: usize = 64 << 20;
@@ -16,7 +15,7 @@ const TAKE: usize = 1_000;
 const TAKE_BYTES: usize = 4 << 20;
 
 pub(super) enum Job {
-    Append { key: Arc<str>, value: Bytes, receipt: oneshot::Sender<Result<i64, AppendError>> },
+    Append { key: Arc<str>, value: Bytes, outcome: Outcome },
     Quarantine { entry: Entry, reason: String },
 }
 

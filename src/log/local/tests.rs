@@ -78,7 +78,7 @@ async fn a_full_disk_refuses_what_it_cannot_hold_and_then_goes_on() {
 #[tokio::test]
 async fn a_full_queue_refuses() {
     let queue = Queue::default();
-    let job = || Job::Append { key: "7".into(), value: "x".into(), receipt: oneshot::channel().0 };
+    let job = || Job::Append { key: "7".into(), value: "x".into(), outcome: Box::new(drop) };
     let fitted = (0..10_000).take_while(|_| queue.push(job()).is_ok()).count();
     assert_eq!(fitted, 4_096);
     assert_eq!(queue.push(job()).unwrap_err(), Refused::Full);

@@ -62,14 +62,14 @@ impl Writer {
 
     fn write(&mut self, jobs: Vec<Job>) {
         let mut entries = Vec::with_capacity(jobs.len());
-        let mut receipts = Vec::with_capacity(jobs.len());
+        let mut outcomes = Vec::with_capacity(jobs.len());
         let mut unreadable = Vec::new();
         for job in jobs {
             match job {
-                Job::Append { key, value, receipt } => {
+                Job::Append { key, value, outcome } => {
                     let offset = self.end + entries.len() as i64;
                     entries.push(Entry { partition: 0, offset, key, value });
-                    receipts.push(receipt);
+                    outcomes.push(outcome);
                 }
                 Job::Quarantine { entry, reason } => unreadable.push((entry, reason)),
             }
@@ -82,15 +82,14 @@ impl Writer {
                 self.end += entries.len() as i64;
                 count::appended(entries.len());
                 self.shared.committed.push(entries);
-                // Who no longer waits for a receipt misses nothing.
-                for (offset, receipt) in (first..).zip(receipts) {
-                    let _ = receipt.send(Ok(offset));
+                for (offset, outcome) in (first..).zip(outcomes) {
+                    outcome(Ok(offset));
                 }
             }
             Err(error) => {
                 count::failed(entries.len());
-                for receipt in receipts {
-                    let _ = receipt.send(Err(error.clone()));
+                for outcome in outcomes {
+                    outcome(Err(error.clone()));
                 }
                 self.look_again();
             }
