@@ -96,11 +96,35 @@ enum Turn {
     Gone,
 }
 
+/// Frames that wait, in their order. Mostly there is one, for which nothing is allocated.
+#[derive(Debug, Default)]
+struct Frames {
+    first: Option<Bytes>,
+    rest: VecDeque<Bytes>,
+}
+
+impl Frames {
+    fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    fn push(&mut self, frame: Bytes) {
+        match &self.first {
+            None => self.first = Some(frame),
+            Some(_) => self.rest.push_back(frame),
+        }
+    }
+
+    fn pop(&mut self) -> Option<Bytes> {
+        std::mem::replace(&mut self.first, self.rest.pop_front())
+    }
+}
+
 #[derive(Debug, Default)]
 struct State {
-    frames: VecDeque<Bytes>,
+    frames: Frames,
     /// Answers that need not wait for the cork.
-    early: VecDeque<Bytes>,
+    early: Frames,
     /// The answer to the newest ping, which is the only one that is owed (RFC 6455, section 5.5.3).
     pong: Option<Bytes>,
     /// What that weighs which is being written.
@@ -190,7 +214,7 @@ impl Outbound {
         self.queue(frame, |state| &mut state.early);
     }
 
-    fn queue(self: &Arc<Self>, frame: Bytes, to: fn(&mut State) -> &mut VecDeque<Bytes>) -> bool {
+    fn queue(self: &Arc<Self>, frame: Bytes, to: fn(&mut State) -> &mut Frames) -> bool {
         let mut state = self.state();
         if !state.is_open() || frame.is_empty() {
             return state.is_open();
@@ -198,7 +222,7 @@ impl Outbound {
         let has_room = state.weight <= self.max_bytes;
         if has_room {
             state.weight += self.weigh(&frame);
-            to(&mut state).push_back(frame);
+            to(&mut state).push(frame);
         } else {
             state.ending = Some(Ending::TooSlow);
             state.forget_what_waits();
@@ -295,8 +319,7 @@ impl Outbound {
         let mut bytes = 0;
         while into.len() < FRAMES_A_WRITE
             && bytes < BYTES_A_WRITE
-            && let Some(frame) =
-                early.pop_front().or_else(|| if *corked { None } else { frames.pop_front() })
+            && let Some(frame) = early.pop().or_else(|| if *corked { None } else { frames.pop() })
         {
             bytes += frame.len();
             into.push(frame);
@@ -315,10 +338,10 @@ impl Outbound {
         state.turn = Turn::Resting(connection);
         // An idle connection keeps no buffer.
         if state.frames.is_empty() {
-            state.frames = VecDeque::new();
+            state.frames = Frames::default();
         }
         if state.early.is_empty() {
-            state.early = VecDeque::new();
+            state.early = Frames::default();
         }
         self.call_writer(state);
     }

@@ -157,6 +157,7 @@ macro_rules! each_story {
                 the_banned_are_listed_for_admins;
             operations:
                 health_readiness_and_figures,
+                a_delivery_is_one_write_at_the_most,
                 the_api_is_described,
                 strangers_are_sent_to_the_login_page,
                 a_stop_is_orderly,

@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::ground::position;
-use crate::support::{World, within};
+use crate::support::{Person, World, within};
 
 pub async fn health_readiness_and_figures(world: &World) {
     let anyone = world.stranger();
@@ -25,6 +25,45 @@ pub async fn health_readiness_and_figures(world: &World) {
         count += 1;
     }
     assert!(count > 0 && figures.text.contains("# TYPE "), "{}", figures.text);
+}
+
+/// The sum of a figure's lines on the first instance.
+async fn figure(anyone: &Person, name: &str) -> f64 {
+    let figures = anyone.request(Method::GET, "/metrics").send().await;
+    let lines = figures.text.lines().filter(|line| line.starts_with(name));
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
+pub async fn a_delivery_is_one_write_at_the_most(world: &World) {
+    let world = world.with(&[("ROOKERY_LIMITS__RECEIPT_MEMBERS", "2")]).await;
+    let people = world.people(["a1", "b2", "c3", "d4", "e5", "f6", "g7", "h8"]).await;
+    let (speaker, others) = people.split_first().expect("people");
+    let room = speaker.group("Books", &others.iter().collect::<Vec<_>>()).await;
+    let mut sockets = Vec::new();
+    for person in others {
+        sockets.push(person.at(0).socket().await);
+    }
+    for socket in &mut sockets {
+        socket.settle().await;
+    }
+    let anyone = world.stranger().at(0);
+    let counts = async || {
+        let deliveries = figure(&anyone, "rookery_deliveries_total").await;
+        (deliveries, figure(&anyone, "rookery_socket_writes_total").await)
+    };
+    let before = counts().await;
+    const SAID: usize = 40;
+    for number in 0..SAID {
+        speaker.say(&room, &number.to_string()).await;
+    }
+    for socket in &mut sockets {
+        socket.expect_where("the last", |event| event["message"]["body"] == "39").await;
+    }
+    let after = counts().await;
+    let (deliveries, writes) = (after.0 - before.0, after.1 - before.1);
+    assert_eq!(deliveries, (SAID * others.len()) as f64);
+    // Who came online just before is told to the others, too.
+    assert!(writes > 0.0 && writes <= 1.2 * deliveries, "{writes} writes, {deliveries} deliveries");
 }
 
 pub async fn the_api_is_described(world: &World) {
