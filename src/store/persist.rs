@@ -13,7 +13,7 @@ use super::{Result, Store, StoreError};
 use crate::core::batch::{Batch, Change};
 use crate::core::message::Message;
 use crate::core::room::{Event, Info, Mentions};
-use crate::core::types::{MessageId, Position, Role, RoomId, Timestamp, UserId};
+use crate::core::types::{Position, Role, RoomId, Timestamp, UserId};
 
 impl Store {
     /// Writes a batch, if the store has reached just the offset where it starts; otherwise some
@@ -56,16 +56,16 @@ impl Store {
 
 /// The statements of a batch as they come together: those of single rooms, and rows of all rooms
 /// that are inserted together at the end.
-struct Writing {
+struct Writing<'a> {
     dialect: Dialect,
     statements: Vec<Statement>,
     /// The numbers of the next messages of rooms that are there, as far as they are known.
     numbers: HashMap<RoomId, i64>,
-    rows: Rows,
+    rows: Rows<'a>,
 }
 
 #[derive(Default)]
-struct Rows {
+struct Rows<'a> {
     created: Vec<Vec<Value>>,
     moved: Vec<Vec<Value>>,
     seats: Vec<Vec<Value>>,
@@ -74,15 +74,15 @@ struct Rows {
     mutes: Vec<Vec<Value>>,
     messages: Vec<Vec<Value>>,
     mentions: Vec<Vec<Value>>,
-    words: Vec<(MessageId, Vec<Vec<Value>>)>,
+    texts: Vec<Text<'a>>,
     events: Vec<Vec<Value>>,
     buried: Vec<Vec<Value>>,
     /// Rooms that people joined or left, or that changed what they are.
     later: Vec<Statement>,
 }
 
-impl Writing {
-    fn room(&mut self, id: RoomId, room: &RoomPlan) -> Result<()> {
+impl<'a> Writing<'a> {
+    fn room(&mut self, id: RoomId, room: &RoomPlan<'a>) -> Result<()> {
         let first = match room.created {
             Some(_) => Some(1),
             None => self.numbers.get(&id).copied(),
@@ -124,7 +124,7 @@ impl Writing {
                 numbers.first.map(|first| first + nth as i64),
             ]);
             self.rows.mentions.extend(mention_rows(message, mentions));
-            self.rows.words.push((message.id, words::rows(self.dialect, &text(message))));
+            self.rows.texts.push(text(message));
         }
         for change in &room.events {
             self.rows.events.push(event(change)?);
@@ -150,8 +150,7 @@ impl Writing {
                 self.rows.later.push(forget_mentions(message));
                 let rows = mention_rows(message, mentions);
                 self.rows.later.extend(insert_rows(MENTIONS, "", rows));
-                let texts = [text(message)].into_iter();
-                self.rows.later.extend(words::add_again(self.dialect, texts));
+                self.rows.later.extend(words::add_again(self.dialect, &[text(message)]));
             }
             Event::Deleted { message, .. } => {
                 let sql = "UPDATE messages SET body = '', reactions = NULL, reply_to = NULL,
@@ -296,7 +295,7 @@ impl Writing {
                          number)";
         statements.extend(insert_rows(head, "", rows.messages));
         statements.extend(insert_rows(MENTIONS, "", rows.mentions));
-        statements.extend(words::add(dialect, rows.words));
+        statements.extend(words::add(dialect, rows.texts));
         let head =
             "INSERT INTO events (room_id, position, type, by_user, at, subject, message_id, data)";
         statements.extend(insert_rows(head, "", rows.events));

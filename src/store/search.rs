@@ -6,10 +6,10 @@
 use std::collections::HashMap;
 
 use super::bulk::in_lists;
-use super::database::{Row, Statement, values};
+use super::database::{Statement, values};
 use super::history::{MESSAGE, MESSAGE_COLUMNS, MESSAGE_JOINS, message};
-use super::words::{self, Lookup, Text};
-use super::{Result, Store, StoreError};
+use super::words::Lookup;
+use super::{Result, Store};
 use crate::core::message::Message;
 use crate::core::search::Query;
 use crate::core::types::{MessageId, RoomId, Timestamp, UserId};
@@ -48,35 +48,6 @@ impl Store {
         }
         found.truncate(limit);
         Ok(found)
-    }
-
-    /// Adds the words of some messages that were written before there was an index, the newest
-    /// first. Returns whether there are more; several instances may do this at once.
-    pub async fn index_older(&self, most: usize) -> Result<bool> {
-        let dialect = self.db.dialect();
-        let missing = words::missing(dialect);
-        let upto = Statement::new(format!("SELECT upto FROM {missing}"), vec![]);
-        let upto = self.db.query_one(upto).await?.map(|row| row.int(0)).transpose()?;
-        let Some(upto) = upto else { return Ok(false) };
-        let sql = "SELECT id, room_id, position, body FROM messages
-             WHERE id <= ? AND deleted_at IS NULL ORDER BY id DESC LIMIT ?";
-        let rows = self.db.query(Statement::new(sql, values![upto, most])).await?;
-        let next = match rows.last() {
-            Some(last) if rows.len() == most => last.int(0)? - 1,
-            _ => -1,
-        };
-        let moved = format!("UPDATE {missing} SET upto = ? WHERE upto = ?");
-        let mut statements = vec![Statement::new(moved, values![next, upto]).expecting(1)];
-        let texts = rows.iter().map(text).collect::<Result<Vec<Text>>>()?;
-        statements.extend(words::add_again(dialect, texts.into_iter()));
-        if next < 0 {
-            statements.extend(words::start_over_before(dialect));
-        }
-        match self.db.write(statements).await {
-            // Another instance was faster, and there may be more.
-            Ok(_) | Err(StoreError::Fenced) => Ok(next >= 0),
-            Err(error) => Err(error),
-        }
     }
 
     async fn rooms_to_search(&self, user: UserId, room: Option<RoomId>) -> Result<Vec<RoomId>> {
@@ -156,12 +127,6 @@ fn place(message: &Message) -> Before {
     (message.sent_at, message.id)
 }
 
-/// A row of what is to be indexed.
-fn text(row: &Row) -> Result<Text<'_>> {
-    let (id, room, position) = (MessageId(row.int(0)?), row.parse(1)?, row.position(2)?);
-    Ok(Text { id, room, position, body: row.text(3)? })
-}
-
 /// What a room has named: how many, and the last of them with its place.
 struct Named {
     count: usize,
@@ -195,8 +160,9 @@ mod tests {
 
     use async_trait::async_trait;
 
-    use super::super::database::{Database, Dialect, Done};
+    use super::super::database::{Database, Dialect, Done, Row};
     use super::super::sqlite::Sqlite;
+    use super::super::words::{self, Text};
     use super::*;
     use crate::core::types::Position;
 
@@ -246,8 +212,7 @@ mod tests {
              VALUES (?, ?, ?, ?, ?, ?)";
         let text = Text { id: MessageId(id), room, position: Position(id), body };
         let mut said = vec![Statement::new(message, values![id, room, id, BOB, body, id])];
-        let rows = words::rows(Dialect::Sqlite, &text);
-        said.extend(words::add(Dialect::Sqlite, vec![(text.id, rows)]));
+        said.extend(words::add(Dialect::Sqlite, vec![text]));
         said
     }
 

@@ -8,7 +8,8 @@
 //! the file when its run is merged.
 
 use super::bulk::insert_rows;
-use super::database::{Dialect, Statement, Value, values};
+use super::database::{Dialect, Row, Statement, Value, values};
+use super::{Result, Store, StoreError};
 use crate::core::search::{self, Query};
 use crate::core::types::{MessageId, Position, RoomId};
 
@@ -20,32 +21,70 @@ pub struct Text<'a> {
     pub body: &'a str,
 }
 
-/// Adds messages that are new, by their [`rows`].
-pub fn add(dialect: Dialect, mut messages: Vec<(MessageId, Vec<Vec<Value>>)>) -> Vec<Statement> {
+impl Store {
+    /// Adds the words of some messages that were written before there was an index, the newest
+    /// first. Returns whether there are more; several instances may do this at once.
+    pub async fn index_older(&self, most: usize) -> Result<bool> {
+        let dialect = self.db.dialect();
+        let missing = missing(dialect);
+        let upto = Statement::new(format!("SELECT upto FROM {missing}"), vec![]);
+        let upto = self.db.query_one(upto).await?.map(|row| row.int(0)).transpose()?;
+        let Some(upto) = upto else { return Ok(false) };
+        let sql = "SELECT id, room_id, position, body FROM messages
+             WHERE id <= ? AND deleted_at IS NULL ORDER BY id DESC LIMIT ?";
+        let rows = self.db.query(Statement::new(sql, values![upto, most])).await?;
+        let next = match rows.last() {
+            Some(last) if rows.len() == most => last.int(0)? - 1,
+            _ => -1,
+        };
+        let moved = format!("UPDATE {missing} SET upto = ? WHERE upto = ?");
+        let mut statements = vec![Statement::new(moved, values![next, upto]).expecting(1)];
+        let texts = rows.iter().map(text).collect::<Result<Vec<Text>>>()?;
+        statements.extend(add_again(dialect, &texts));
+        if next < 0 {
+            statements.extend(start_over_before(dialect));
+        }
+        match self.db.write(statements).await {
+            // Another instance was faster, and there may be more.
+            Ok(_) | Err(StoreError::Fenced) => Ok(next >= 0),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A row of what is to be indexed.
+fn text(row: &Row) -> Result<Text<'_>> {
+    let (id, room, position) = (MessageId(row.int(0)?), row.parse(1)?, row.position(2)?);
+    Ok(Text { id, room, position, body: row.text(3)? })
+}
+
+/// Adds messages that are new.
+pub fn add(dialect: Dialect, mut texts: Vec<Text>) -> Vec<Statement> {
     let head = match dialect {
         Dialect::Mysql => WORDS,
         Dialect::Sqlite => {
             // FTS5 begins a new run wherever an id is smaller than the one before.
-            messages.sort_by_key(|(id, _)| *id);
+            texts.sort_by_key(|text| text.id);
             "INSERT INTO found (rowid, terms)"
         }
     };
-    insert_rows(head, "", messages.into_iter().flat_map(|(_, rows)| rows).collect())
+    insert_rows(head, "", texts.iter().flat_map(|text| rows(dialect, text)).collect())
 }
 
 /// Adds messages that may be in the index already, with this text or another one.
-pub fn add_again<'a>(dialect: Dialect, texts: impl Iterator<Item = Text<'a>>) -> Vec<Statement> {
+pub fn add_again(dialect: Dialect, texts: &[Text]) -> Vec<Statement> {
     match dialect {
         Dialect::Mysql => {
             let tail = dialect.on_conflict("room_id, word, position", "position = words.position");
-            insert_rows(WORDS, &tail, texts.flat_map(|text| rows(dialect, &text)).collect())
+            insert_rows(WORDS, &tail, texts.iter().flat_map(|text| rows(dialect, text)).collect())
         }
         Dialect::Sqlite => texts
+            .iter()
             .map(|text| {
                 // It may have been changed or removed since it was read.
                 let sql = "INSERT OR REPLACE INTO found (rowid, terms)
                            SELECT id, ? FROM messages WHERE id = ? AND body = ?";
-                Statement::new(sql, values![terms(&text), text.id, text.body])
+                Statement::new(sql, values![terms(text), text.id, text.body])
             })
             .collect(),
     }
@@ -53,8 +92,7 @@ pub fn add_again<'a>(dialect: Dialect, texts: impl Iterator<Item = Text<'a>>) ->
 
 const WORDS: &str = "INSERT INTO words (room_id, word, position)";
 
-/// What is written of a message.
-pub fn rows(dialect: Dialect, text: &Text) -> Vec<Vec<Value>> {
+fn rows(dialect: Dialect, text: &Text) -> Vec<Vec<Value>> {
     match dialect {
         Dialect::Mysql => {
             let words = search::words(text.body).into_iter();
@@ -74,7 +112,7 @@ fn term(room: RoomId, word: &str) -> String {
 }
 
 /// Where the id is kept up to which messages are not in the index yet.
-pub fn missing(dialect: Dialect) -> &'static str {
+fn missing(dialect: Dialect) -> &'static str {
     match dialect {
         Dialect::Mysql => "words_missing",
         Dialect::Sqlite => "found_missing",
@@ -82,7 +120,7 @@ pub fn missing(dialect: Dialect) -> &'static str {
 }
 
 /// Lets the version before begin anew, should it be started again, with the table that it knows.
-pub fn start_over_before(dialect: Dialect) -> Vec<Statement> {
+fn start_over_before(dialect: Dialect) -> Vec<Statement> {
     match dialect {
         Dialect::Mysql => Vec::new(),
         Dialect::Sqlite => {
