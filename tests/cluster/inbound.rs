@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
-use crate::support::{Cluster, Lines, Person, Topics, World, texts, until_texts};
+use crate::support::{Cluster, Lines, Person, Topics, World, figure, texts, until_texts};
 
 fn number(id: &str) -> i64 {
     id.parse().expect("a number")
@@ -126,12 +126,8 @@ async fn what_is_refused_or_unreadable_goes_to_quarantine_with_the_reason() {
         assert!(copy.reason.starts_with(reason), "{place:?}: {}, not {reason}", copy.reason);
     }
     let mut counted = 0.0;
-    for instance in [0, 1] {
-        let path = "/metrics";
-        let figures = alice.at(instance).request(reqwest::Method::GET, path).send().await.text;
-        let name = "rookery_quarantined_total ";
-        let lines = figures.lines().filter_map(|line| line.strip_prefix(name));
-        counted += lines.filter_map(|value| value.parse::<f64>().ok()).sum::<f64>();
+    for base in &alice.bases {
+        counted += figure(base, "rookery_quarantined_total").await;
     }
     assert!(counted >= cases.len() as f64, "{counted} counted");
     // All of it is settled: nobody tries again.

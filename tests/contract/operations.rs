@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::ground::position;
-use crate::support::{Person, World, within};
+use crate::support::{World, figure, within};
 
 pub async fn health_readiness_and_figures(world: &World) {
     let anyone = world.stranger();
@@ -27,13 +27,6 @@ pub async fn health_readiness_and_figures(world: &World) {
     assert!(count > 0 && figures.text.contains("# TYPE "), "{}", figures.text);
 }
 
-/// The sum of a figure's lines on the first instance.
-async fn figure(anyone: &Person, name: &str) -> f64 {
-    let figures = anyone.request(Method::GET, "/metrics").send().await;
-    let lines = figures.text.lines().filter(|line| line.starts_with(name));
-    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-}
-
 pub async fn a_delivery_is_one_write_at_the_most(world: &World) {
     let world = world.with(&[("ROOKERY_LIMITS__RECEIPT_MEMBERS", "2")]).await;
     let people = world.people(["a1", "b2", "c3", "d4", "e5", "f6", "g7", "h8"]).await;
@@ -46,10 +39,10 @@ pub async fn a_delivery_is_one_write_at_the_most(world: &World) {
     for socket in &mut sockets {
         socket.settle().await;
     }
-    let anyone = world.stranger().at(0);
+    let base = &world.bases()[0];
     let counts = async || {
-        let deliveries = figure(&anyone, "rookery_deliveries_total").await;
-        (deliveries, figure(&anyone, "rookery_socket_writes_total").await)
+        let deliveries = figure(base, "rookery_deliveries_total").await;
+        (deliveries, figure(base, "rookery_socket_writes_total").await)
     };
     let before = counts().await;
     const SAID: usize = 40;

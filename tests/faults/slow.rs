@@ -11,7 +11,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use crate::crowd::FAST;
 use crate::my_turn;
 use crate::places::memory;
-use crate::support::{Hub, Person, opening, within};
+use crate::support::{Hub, Person, figure, opening, within};
 
 const SLOW: usize = 20;
 const MESSAGES: usize = 600;
@@ -57,11 +57,8 @@ async fn who_does_not_read_is_cut_off_and_costs_nothing_after() {
     let peak = memory(hub.pid());
 
     within(Duration::from_secs(20), "all sleepers to be cut off", async || {
-        let figures =
-            reqwest::get(format!("{}/metrics", hub.base)).await.ok()?.text().await.ok()?;
-        let line =
-            figures.lines().find(|line| line.starts_with("rookery_sockets_too_slow_total"))?;
-        (line.split_whitespace().last()?.parse::<f64>().ok()? >= SLOW as f64).then_some(())
+        let cut_off = figure(&hub.base, "rookery_sockets_too_slow_total").await;
+        (cut_off >= SLOW as f64).then_some(())
     })
     .await;
     for mut sleeper in sleepers {

@@ -19,7 +19,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use crate::crowd::FAST;
 use crate::my_turn;
 use crate::places::memory;
-use crate::support::{Cluster, Hub, Person, unique};
+use crate::support::{Cluster, Hub, Person, figure, unique};
 
 /// So many by default; `ROOKERY_TEST_SOCKETS` asks for more, up to a hundred for each person.
 const SOCKETS: usize = 2_000;
@@ -103,16 +103,9 @@ impl World {
         arrived.await.expect("all are back in time")
     }
 
-    async fn figure(&self, name: &str) -> f64 {
-        let figures = reqwest::get(format!("{}/metrics", self.hub.base)).await.expect("figures");
-        let figures = figures.text().await.expect("figures");
-        let lines = figures.lines().filter(|line| line.starts_with(name));
-        lines.filter_map(|line| line.split_whitespace().last()?.parse::<f64>().ok()).sum()
-    }
-
     /// Statements that read from the store, so far.
     async fn queries(&self) -> f64 {
-        self.figure("rookery_store_queries_total{kind=\"read\"}").await
+        figure(&self.hub.base, "rookery_store_queries_total{kind=\"read\"}").await
     }
 
     /// Processor time of the hub so far.
@@ -360,5 +353,5 @@ async fn past_a_full_line_they_are_sent_away_and_nobody_is_lost() {
     let sent_away: usize = arrived.iter().map(|one| one.sent_away).sum();
     println!("| 200 sockets for 20 places | all back; sent away {sent_away} times |");
     assert!(sent_away > 0, "there was a place for everybody");
-    assert_eq!(world.figure("rookery_sockets_sent_away_total").await, sent_away as f64);
+    assert_eq!(figure(&world.hub.base, "rookery_sockets_sent_away_total").await, sent_away as f64);
 }

@@ -32,6 +32,17 @@ pub use world::World;
 /// How long anything that should happen may take; the machines that test are slow at times.
 pub const SOON: Duration = Duration::from_secs(10);
 
+/// What an instance counts under a name, with all labels or with those that the name has.
+pub async fn figure(base: &str, name: &str) -> f64 {
+    let page = reqwest::get(format!("{base}/metrics")).await.expect("figures");
+    let page = page.text().await.expect("figures");
+    let value = |line: &str| {
+        let rest = line.strip_prefix(name).filter(|rest| rest.starts_with([' ', '{']))?;
+        rest.rsplit(' ').next()?.parse::<f64>().ok()
+    };
+    page.lines().filter_map(value).sum()
+}
+
 /// Asks again until the answer is there; panics, naming what it waited for, after `SOON`.
 pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
     within(SOON, what, ask).await
