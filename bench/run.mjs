@@ -51,7 +51,7 @@ const PEERS = {
   "Socket.IO": { speech: "socket-io", command: ["node", join(HERE, "peers/socket-io.mjs")] },
 };
 
-// Members and messages a second; rooms and messages of each that are under way.
+// Members and messages a second; rooms and messages a second in each.
 const GROWING_MEMBERS = [
   [10, 2000],
   [100, 200],
@@ -59,10 +59,10 @@ const GROWING_MEMBERS = [
   [10000, 2],
 ];
 const GROWING_ROOMS = [
-  [10, 1000],
-  [100, 100],
-  [1000, 10],
-  [10000, 1],
+  [10, 500],
+  [100, 50],
+  [1000, 5],
+  [10000, 0.5],
 ];
 const ROOMS_OF_NOBODY = 5;
 // Until those who store have noticed that one of them is gone, and share its work out.
@@ -290,8 +290,8 @@ const PARTS = {
       note(`one room of ${members}`, "Rookery", { ...all, cpu_us_per_delivery: each });
     }
     await cluster(async (settings, processes) => {
-      for (const [rooms, window] of GROWING_ROOMS) {
-        const words = ["store", `--rooms=${rooms}`, "--members=1", `--window=${window}`];
+      for (const [rooms, rate] of GROWING_ROOMS) {
+        const words = ["store", `--rooms=${rooms}`, "--members=1", `--rate=${rate}`];
         note(`${rooms} rooms of one`, "Rookery", await bench(settings, ...words, ...processes));
         await sleep(REJOIN_MS);
       }

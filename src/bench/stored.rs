@@ -25,6 +25,9 @@ pub struct Stored {
     /// Messages of each room that are under way at any time.
     #[arg(long, default_value_t = 50, value_parser = at_least::<1>)]
     pub window: usize,
+    /// Instead: messages a second in each room.
+    #[arg(long, conflicts_with = "window")]
+    pub rate: Option<f64>,
     /// Bytes of a message.
     #[arg(long, default_value_t = 128, value_parser = at_least::<SMALLEST>)]
     pub size: usize,
@@ -45,7 +48,7 @@ impl Stored {
         let rooms = site.rooms(self.rooms, self.members).await?;
         let mut company = Company::gather(Speech::Rookery, site.address, &rooms)?;
         let stored = ground.stored()?;
-        let pace = Pace::Window(self.window);
+        let pace = self.rate.map_or(Pace::Window(self.window), Pace::Rate);
         let mut talk = Talk::new(&mut company, 0..rooms.len(), pace, self.size);
         talk.go_on(Duration::from_secs(self.warm_up))?;
         let (before, at_start, began) = (talk.said(), ground.stored()?, Instant::now());
