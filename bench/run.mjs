@@ -6,14 +6,15 @@
 //   bench/run.mjs --only fanout      one part: fanout, idle, store, nobody, latency, history, storm,
 //                                    presence, growth
 //   bench/run.mjs --rounds 1         fewer rounds
-//   bench/run.mjs --out FILE         keeps what each round came to, as JSON
+//   bench/run.mjs --keep FILE        keeps what each part of each round came to, as JSON; what is
+//                                    kept there is not measured again
 //   bench/run.mjs --write            writes the table into docs/performance.md, if all of it is well
 //
 // It needs what ./test needs. Whatever it starts listens on 127.0.0.1 and ends with it.
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -33,7 +34,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: "string", multiple: true },
     rounds: { type: "string", default: "3" },
-    out: { type: "string" },
+    keep: { type: "string" },
     write: { type: "boolean", default: false },
   },
 });
@@ -314,28 +315,45 @@ if (options.write && (options.only || most < FEWEST_ROUNDS)) {
   throw new Error(`--write: of all parts, and of at least ${FEWEST_ROUNDS} rounds`);
 }
 
+const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
+// The last commit that changed what is measured.
+const PROGRAM = ["src", "sql", "Cargo.toml", "Cargo.lock"];
+const commit = git("log", "-1", "--format=%h", "--", ...PROGRAM);
+const dirty = git("status", "--porcelain", "--", ...PROGRAM) ? ", changed" : "";
+
+// Each part of each round, and what it came to: figures of one thing on one server.
+const kept = options.keep && existsSync(options.keep) && JSON.parse(readFileSync(options.keep));
+const done = kept ? kept.done : [];
+if (kept && kept.commit !== commit) {
+  throw new Error(`${options.keep} has figures of ${kept.commit}; this is ${commit}`);
+}
+
 await build();
-const rounds = [];
 for (let round = 1; round <= most; round += 1) {
-  const note = (what, who, figures) => {
-    rounds.push({ round, what, who, figures });
-    console.error(`round ${round}: ${what}: ${who}: ${JSON.stringify(figures)}`);
-    if (options.out) writeFileSync(options.out, JSON.stringify(rounds, undefined, 1));
-  };
   for (const part of wanted) {
+    if (done.some((one) => one.round === round && one.part === part)) continue;
+    const measured = [];
+    const note = (what, who, figures) => {
+      measured.push({ what, who, figures });
+      console.error(`round ${round}: ${what}: ${who}: ${JSON.stringify(figures)}`);
+    };
     try {
       await PARTS[part](note, round);
     } catch (error) {
       console.error(`round ${round}: ${part}: ${error}`);
       process.exitCode = 1;
+      continue;
     }
+    done.push({ round, part, measured });
+    if (options.keep) writeFileSync(options.keep, JSON.stringify({ commit, done }, undefined, 1));
   }
 }
-const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
-const dirty = git("status", "--porcelain", "--untracked-files=no") ? ", changed" : "";
+const rounds = done
+  .filter(({ round, part }) => round <= most && wanted.includes(part))
+  .flatMap(({ round, measured }) => measured.map((one) => ({ round, ...one })));
 const machine = `${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}`;
 const when = new Date().toISOString().slice(0, 10);
-const of = `Commit ${git("rev-parse", "--short", "HEAD")}${dirty}, ${when}; ${most} rounds on ${machine}.`;
+const of = `Commit ${commit}${dirty}, ${when}; ${most} rounds on ${machine}.`;
 const told = [of, goals(rounds), table(rounds)].join("\n\n");
 console.log(told);
 if (options.write && !process.exitCode) {
