@@ -40,11 +40,15 @@ impl Tail {
         }
     }
 
-    pub fn push(&mut self, entry: Arc<Entry>) {
+    /// Keeps an entry. One that is not in its room's partition is nothing to any room, and only has
+    /// its place in the log.
+    pub fn push(&mut self, entry: Arc<Entry>, is_in_place: bool) {
         let Some(partition) = self.partitions.get_mut(usize::from(entry.partition)) else { return };
         partition.next = entry.offset + 1;
         self.bytes += entry.value.len() + OVERHEAD;
-        self.rooms.entry(entry.key.clone()).or_default().push_back(entry.clone());
+        if is_in_place {
+            self.rooms.entry(entry.key.clone()).or_default().push_back(entry.clone());
+        }
         let index = usize::from(entry.partition);
         partition.entries.push_back(entry);
         while self.bytes > self.max_bytes && self.drop_oldest(index) {}
@@ -64,7 +68,9 @@ impl Tail {
         let Some(entry) = self.partitions[index].entries.pop_front() else { return false };
         self.partitions[index].floor = entry.offset + 1;
         self.bytes -= entry.value.len() + OVERHEAD;
-        if let Some(room) = self.rooms.get_mut(&entry.key) {
+        if let Some(room) = self.rooms.get_mut(&entry.key)
+            && room.front().is_some_and(|first| Arc::ptr_eq(first, &entry))
+        {
             room.pop_front();
             if room.is_empty() {
                 self.rooms.remove(&entry.key);
@@ -116,7 +122,7 @@ mod tests {
     #[test]
     fn a_room_finds_its_own_entries_until_the_store_has_them() {
         let mut tail = Tail::new(&[5], 10_000);
-        [entry("a", 5), entry("b", 6), entry("a", 7)].into_iter().for_each(|e| tail.push(e));
+        [entry("a", 5), entry("b", 6), entry("a", 7)].into_iter().for_each(|e| tail.push(e, true));
         assert_eq!(offsets(tail.after(0, "a", 5)), Some(vec![5, 7]));
         assert_eq!(offsets(tail.after(0, "a", 6)), Some(vec![7]));
         assert_eq!(offsets(tail.after(0, "c", 8)), Some(vec![]));
@@ -130,9 +136,22 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_of_another_partition_is_nothing_to_its_room() {
+        let mut tail = Tail::new(&[0, 0], 10_000);
+        let elsewhere = Arc::new(Entry { partition: 1, ..(*entry("a", 0)).clone() });
+        tail.push(elsewhere.clone(), false);
+        tail.push(entry("a", 0), true);
+        assert_eq!(offsets(tail.after(0, "a", 0)), Some(vec![0]));
+        assert_eq!(tail.from(1, 0, 9), Some(vec![elsewhere]));
+        tail.trim(1, 1);
+        assert_eq!(offsets(tail.after(0, "a", 0)), Some(vec![0]));
+        assert_eq!(tail.next(), [1, 1]);
+    }
+
+    #[test]
     fn its_memory_is_bounded() {
         let mut tail = Tail::new(&[0], 1_000);
-        (0..100).for_each(|offset| tail.push(entry("a", offset)));
+        (0..100).for_each(|offset| tail.push(entry("a", offset), true));
         assert!(tail.bytes() <= 1_000);
         assert_eq!(tail.after(0, "a", 50), None);
         assert!(tail.after(0, "a", 99).is_some());

@@ -36,7 +36,7 @@ pub enum Command {
         #[serde(default)]
         client_id: Option<String>,
         #[serde(default)]
-        reply_to: Option<MessageId>,
+        reply_to: Option<String>,
     },
     Edit {
         message: MessageId,

@@ -6,17 +6,17 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::errors::{Answer, Problem};
-use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id};
+use super::extract::{Body, LoggedIn, PageLimit, Query, Shared, Viewer, page_limit, path_id};
 use crate::core::message::Message;
 use crate::core::record::{Action, Post};
 use crate::core::room::{Event, Refusal};
 use crate::core::types::{MessageId, Position, RoomId};
 use crate::core::{page, text};
-use crate::hub::Hub;
 use crate::hub::changes::propose;
 use crate::hub::history::{self, NoPage};
 use crate::hub::messages::{self, NoQuote, deleted, edited, quote, reacted};
 use crate::hub::reply::Outcome;
+use crate::hub::session::MessageLimiter;
 use crate::store::PageOf;
 
 #[derive(Deserialize)]
@@ -24,7 +24,7 @@ pub struct Which {
     before: Option<Position>,
     after: Option<Position>,
     around: Option<Position>,
-    limit: Option<i64>,
+    limit: Option<PageLimit>,
 }
 
 impl From<NoPage> for Problem {
@@ -77,7 +77,7 @@ pub async fn list(
 pub struct NewMessage {
     body: String,
     client_id: Option<String>,
-    reply_to: Option<MessageId>,
+    reply_to: Option<String>,
 }
 
 pub async fn send(
@@ -86,14 +86,14 @@ pub async fn send(
     LoggedIn(viewer, Body(new)): LoggedIn<Body<NewMessage>>,
 ) -> Answer {
     let room: RoomId = path_id(&request, "room")?;
-    not_too_fast(&hub, &viewer)?;
+    not_too_fast(&hub.messages_limiter, &viewer)?;
     let body = text::message_body(&new.body, &hub.config.limits.text())?;
     if let Some(client_id) = &new.client_id {
         text::client_id(client_id)?;
     }
     let sender = viewer.account.person.clone();
     let reply_to = match new.reply_to {
-        Some(id) => Some(quote(&hub, room, id, viewer.id()).await?),
+        Some(id) => Some(quote(&hub, room, &id, viewer.id()).await?),
         None => None,
     };
     let post = Post { sender, body, client_id: new.client_id, reply_to };
@@ -126,8 +126,8 @@ pub(super) async fn posted(hub: &Shared, room: RoomId, post: Post) -> Result<Pos
     }
 }
 
-pub(super) fn not_too_fast(hub: &Hub, viewer: &Viewer) -> Result<(), Problem> {
-    match hub.limiter.check_key(&viewer.id()) {
+pub(super) fn not_too_fast(limiter: &MessageLimiter, viewer: &Viewer) -> Result<(), Problem> {
+    match limiter.check_key(&viewer.id()) {
         Ok(()) => Ok(()),
         Err(_) => Err(Problem::too_many("too_many_messages", "slow down, and send it again", 1)),
     }
@@ -161,7 +161,7 @@ pub(super) async fn change(
     viewer: &Viewer,
     action: impl FnOnce(Message) -> Action,
 ) -> Result<Message, Problem> {
-    not_too_fast(hub, viewer)?;
+    not_too_fast(&hub.changes_limiter, viewer)?;
     let found = messages::find(hub, id).await?;
     let mut message = found.ok_or_else(Problem::not_found)?;
     match propose(hub, message.room_id, viewer.doer(), action(message.clone())).await {

@@ -28,7 +28,7 @@ pub async fn send(hub: Shared, LoggedIn(viewer, Body(posted)): LoggedIn<Body<Pos
         let detail = "user_id is not that of who is logged in";
         return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
     }
-    not_too_fast(&hub, &viewer)?;
+    not_too_fast(&hub.messages_limiter, &viewer)?;
     let body = checked(&hub, &posted.message)?;
     if let Some(client_id) = &posted.client_id {
         text::client_id(client_id)?;

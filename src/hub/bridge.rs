@@ -98,8 +98,10 @@ impl Bridge {
         let mut index: HashMap<Arc<str>, usize> = HashMap::new();
         for entry in entries {
             let entry = Arc::new(entry);
-            self.tail.push(entry.clone());
+            let is_in_place = self.hub.is_in_place(&entry);
+            self.tail.push(entry.clone(), is_in_place);
             match self.rooms.get(&entry.key) {
+                _ if !is_in_place => {}
                 Some(room) => {
                     let at = *index.entry(entry.key.clone()).or_insert_with(|| {
                         feeds.push((room.clone(), Fed(Vec::new())));

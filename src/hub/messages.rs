@@ -54,14 +54,14 @@ impl From<Trouble> for NoQuote {
     }
 }
 
-/// What a reply to this message shows of it; it has to be a message of the same room.
-pub async fn quote(
-    hub: &Arc<Hub>,
-    room: RoomId,
-    id: MessageId,
-    by: UserId,
-) -> Result<Quote, NoQuote> {
-    if let Some(message) = find(hub, id).await?.filter(|message| message.room_id == room) {
+/// What a reply to this message shows of it; it has to be a message of the same room. What is no id
+/// names none.
+pub async fn quote(hub: &Arc<Hub>, room: RoomId, id: &str, by: UserId) -> Result<Quote, NoQuote> {
+    let message = match id.parse() {
+        Ok(id) => find(hub, id).await?,
+        Err(_) => None,
+    };
+    if let Some(message) = message.filter(|message| message.room_id == room) {
         return Ok(message.to_quote());
     }
     hub.store_up_to_date().await?;

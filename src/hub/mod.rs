@@ -35,7 +35,7 @@ use actix::Addr;
 use crate::config::Config;
 use crate::core::kept::Budget;
 use crate::core::types::{Place, RoomId};
-use crate::log::{Bus, Log};
+use crate::log::{Bus, Entry, Log};
 use crate::store::Store;
 pub use clock::now;
 use registry::{Rooms, Sessions};
@@ -67,7 +67,9 @@ pub struct Hub {
     pub followed: Watermarks,
     /// What the store has, whichever instance wrote it.
     pub stored: Watermarks,
-    pub limiter: crate::hub::session::MessageLimiter,
+    pub messages_limiter: session::MessageLimiter,
+    /// Edits, deletions and reactions, at the same rate.
+    pub changes_limiter: session::MessageLimiter,
     pub pace: pace::Pace,
     bridge: OnceLock<Addr<bridge::Bridge>>,
     presence: OnceLock<Addr<presence::PresenceActor>>,
@@ -85,7 +87,8 @@ impl Hub {
         stored: Vec<i64>,
     ) -> Arc<Hub> {
         Arc::new(Hub {
-            limiter: session::message_limiter(&config.limits),
+            messages_limiter: session::message_limiter(&config.limits),
+            changes_limiter: session::message_limiter(&config.limits),
             pace: pace::Pace::new(&config.limits),
             arrivals: arrivals::Arrivals::new(&config.limits),
             kept: Budget::new(KEPT_BYTES),
@@ -124,6 +127,12 @@ impl Hub {
 
     pub fn partition_of(&self, room: RoomId) -> u16 {
         self.log.partition_of(&room.to_string())
+    }
+
+    /// Whether an entry is in the partition of its key. Another is a foreign program's, and nothing to
+    /// any room: in its room's order it has no place.
+    pub fn is_in_place(&self, entry: &Entry) -> bool {
+        self.log.partition_of(&entry.key) == entry.partition
     }
 
     pub fn place(&self, partition: u16, offset: i64) -> Place {

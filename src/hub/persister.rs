@@ -313,14 +313,20 @@ impl Writer {
                 "entries are missing from the log"
             );
         }
-        let record = match Record::decode(&entry.key, &entry.value) {
+        let record = match self.hub.is_in_place(entry) {
+            true => Record::decode(&entry.key, &entry.value).map_err(|error| error.to_string()),
+            false => Err("its key belongs into another partition".to_owned()),
+        };
+        let record = match record {
             Ok(record) => record,
-            Err(error) => {
+            Err(reason) => {
                 tracing::warn!(
-                    partition = index, offset, %error,
+                    partition = index,
+                    offset,
+                    reason,
                     "an unreadable record goes to quarantine"
                 );
-                partition.pass_over(entry, error.to_string());
+                partition.pass_over(entry, reason);
                 return Ok(());
             }
         };

@@ -163,12 +163,12 @@ impl Drop for Reply {
 fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
     match outcome {
         Outcome::Accepted { position, event } => match &**event {
-            Event::Message { message, .. } | Event::Edited { message, .. } => {
-                wire::ok_message(reference, message)
-            }
+            Event::Message { message, .. } => wire::ok_message(reference, message),
+            // Nobody but its sender edits a message, or repeats it.
+            Event::Edited { message, .. } => wire::ok_message(reference, &as_sent(message)),
             _ => wire::ok(reference, json!({"position": position})),
         },
-        Outcome::Repeated(message) => wire::ok_message(reference, message),
+        Outcome::Repeated(message) => wire::ok_message(reference, &as_sent(message)),
         // Who wanted it so has it so.
         Outcome::Done | Outcome::Refused(Refusal::Unchanged) => wire::ok(reference, json!({})),
         Outcome::Refused(refusal) => wire::refusal(reference, *refusal, &explain(*refusal)),
@@ -176,6 +176,11 @@ fn answer_frame(reference: &Ref, outcome: &Outcome) -> Vec<u8> {
             wire::error(reference, trouble.code(), trouble.detail(), trouble.is_temporary())
         }
     }
+}
+
+/// A message as its sender sees it.
+fn as_sent(message: &Message) -> Message {
+    message.clone().seen_by(message.sender.id)
 }
 
 fn simple_error(outcome: &Outcome) -> Option<Vec<u8>> {

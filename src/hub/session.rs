@@ -58,10 +58,11 @@ const PLACE_FOR: Duration = Duration::from_secs(3);
 /// So many refusals for sending too fast within this time end the socket.
 const REFUSALS: usize = 100;
 const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
-/// Between two signs of typing in any room, from one socket.
+/// Between two signs of typing in a room, from one socket; and in how many rooms meanwhile.
 const TYPING_EVERY: Duration = Duration::from_millis(500);
+const TYPING_ROOMS: usize = 8;
 
-/// How many messages each user may send, over all sockets and requests to this instance.
+/// How many messages each user may send, or change, over all sockets and requests to this instance.
 pub type MessageLimiter = RateLimiter<UserId, DashMapStateStore<UserId>, DefaultClock>;
 
 pub fn message_limiter(limits: &Limits) -> MessageLimiter {
@@ -79,7 +80,8 @@ pub struct Session {
     heard_at: Instant,
     activity: Arc<Activity>,
     refusals: VecDeque<Instant>,
-    typed_at: Option<Instant>,
+    /// The rooms that were told lately of typing, and when.
+    typed: Vec<(RoomId, Instant)>,
     /// A message that comes in several frames.
     fragments: Option<BytesMut>,
     turns: Turns,
@@ -101,7 +103,7 @@ impl Session {
             heard_at: Instant::now(),
             activity: Arc::new(Activity::begin()),
             refusals: VecDeque::new(),
-            typed_at: None,
+            typed: Vec::new(),
             fragments: None,
             turns: Turns::new(gate),
             has_left: false,
@@ -191,10 +193,10 @@ impl Session {
         &mut self,
         reference: Ref,
         room: &str,
-        (body, client_id, reply_to): (String, Option<String>, Option<MessageId>),
+        (body, client_id, reply_to): (String, Option<String>, Option<String>),
         ctx: &mut Context<Self>,
     ) {
-        if self.is_too_fast(&reference) {
+        if self.is_too_fast(&reference, |hub| &hub.messages_limiter) {
             return;
         }
         let checked = text::message_body(&body, &self.hub.config.limits.text())
@@ -209,7 +211,7 @@ impl Session {
             return self.propose(reference, room, Action::Message(post));
         };
         let (hub, by) = (self.hub.clone(), self.handle.user);
-        let quoted = async move { quote(&hub, room, reply_to, by).await };
+        let quoted = async move { quote(&hub, room, &reply_to, by).await };
         self.work(ctx, quoted, move |quoted, session, _| match quoted {
             Ok(quote) => {
                 let post = Post { reply_to: Some(quote), ..post };
@@ -268,7 +270,7 @@ impl Session {
         action: impl FnOnce(Message) -> Action + 'static,
         ctx: &mut Context<Self>,
     ) {
-        if self.is_too_fast(&reference) {
+        if self.is_too_fast(&reference, |hub| &hub.changes_limiter) {
             return;
         }
         let hub = self.hub.clone();
@@ -287,8 +289,8 @@ impl Session {
     }
 
     /// Whether this person has sent so much that this command is refused; then it was.
-    fn is_too_fast(&mut self, reference: &Ref) -> bool {
-        let is_too_fast = self.hub.limiter.check_key(&self.user()).is_err();
+    fn is_too_fast(&mut self, reference: &Ref, by: fn(&Hub) -> &MessageLimiter) -> bool {
+        let is_too_fast = by(&self.hub).check_key(&self.user()).is_err();
         if is_too_fast {
             self.refuse_too_many(reference);
         }
@@ -325,10 +327,11 @@ impl Session {
 
     fn typing(&mut self, reference: Ref, room: &str) {
         let Ok(room) = room.parse::<RoomId>() else { return self.no_such_room(&reference) };
-        if self.typed_at.is_some_and(|at| at.elapsed() < TYPING_EVERY) {
+        self.typed.retain(|(_, at)| at.elapsed() < TYPING_EVERY);
+        if self.typed.len() >= TYPING_ROOMS || self.typed.iter().any(|(told, _)| *told == room) {
             return self.ok(&reference, json!({}));
         }
-        self.typed_at = Some(Instant::now());
+        self.typed.push((room, Instant::now()));
         let reply = Reply::to_socket(self.handle.outbound.clone(), reference);
         let typing = Typing { by: self.user(), reply };
         // A full mailbox drops it, and the dropped reply says so.

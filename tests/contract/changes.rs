@@ -43,7 +43,9 @@ pub async fn an_edit_shows_everywhere(world: &World) {
     assert_eq!(&bob.view(&room).await["last_message"], edited);
 
     let mut alices = alice.socket().await;
-    alices.ok("edit", json!({"message": sent["id"], "body": "a book"})).await;
+    alices.ok("react", json!({"message": sent["id"], "emoji": "👍", "on": true})).await;
+    let done = alices.ok("edit", json!({"message": sent["id"], "body": "a book"})).await;
+    assert_eq!(done["message"]["reactions"][0]["mine"], true, "{done}");
     assert_eq!(bobs.expect("edited").await["message"]["body"], "a book");
     alices.error("edit", json!({"message": sent["id"], "body": " "}), "invalid_body").await;
 }
@@ -201,6 +203,8 @@ pub async fn a_reply_names_a_message_of_the_same_room(world: &World) {
     bob.post(&path, elsewhere).await.problem(422, "invalid_reply_to");
     let nowhere = json!({"body": "Yes", "reply_to": "999999999999"});
     bob.post(&path, nowhere).await.problem(422, "invalid_reply_to");
+    let nothing = json!({"body": "Yes", "reply_to": "nothing"});
+    bob.post(&path, nothing).await.problem(422, "invalid_reply_to");
     bob.post(&path, json!({"body": "Yes", "reply_to": 7})).await.problem(400, "bad_request");
 
     // The quote follows what becomes of the message.

@@ -31,7 +31,9 @@ async fn poison_in_the_topics_stops_nothing_and_changes_nothing() {
     for turn in 0..2 {
         let poisoned = poison::into(&services.brokers, &services.prefix, seed + turn, &rooms).await;
         println!("| poison | {:?} |", poisoned.counts);
-        for kind in ["truncated", "repeated", "oversized", "future version", "nonsense"] {
+        let kinds =
+            ["truncated", "repeated", "misplaced", "oversized", "future version", "nonsense"];
+        for kind in kinds {
             assert!(poisoned.counts.get(kind).is_some_and(|count| *count > 0), "no {kind}");
         }
         wanted.extend(poisoned.to_quarantine);

@@ -23,6 +23,10 @@ use crate::topic::{FOREIGN, Real, SOON, newest};
 const LOOKED_AT: i64 = 200;
 /// Records of each kind for each topic, at the most.
 const EACH: usize = 12;
+/// Partitions of a hub's topics, by default.
+const PARTITIONS: i32 = 12;
+/// Records in another partition than their room's, at the most.
+const MOST_MISPLACED: usize = 400;
 /// What a record takes beside its key and value.
 const AROUND: usize = 200;
 const SIZE: &str = "max.message.bytes";
@@ -35,8 +39,8 @@ pub type Place = (String, i32, i64);
 /// What was put where.
 #[derive(Debug, Default)]
 pub struct Poisoned {
-    /// How many records of each kind: `truncated`, `repeated`, `oversized`, `too large`,
-    /// `future version`, `nonsense`, `tombstone`.
+    /// How many records of each kind: `truncated`, `repeated`, `misplaced`, `oversized`,
+    /// `too large`, `future version`, `nonsense`, `tombstone`.
     pub counts: BTreeMap<&'static str, usize>,
     /// Those that the hub has to copy into its quarantine.
     pub to_quarantine: Vec<Place>,
@@ -92,6 +96,9 @@ impl Poisoner {
             let key = real.key.as_deref();
             self.write("repeated", topic, Some(real.partition), key, Some(&real.value)).await;
         }
+        if topic == "messages" {
+            self.misplaced(&repeatable).await;
+        }
         for _ in 0..EACH {
             self.nonsense(topic, rooms).await;
         }
@@ -101,6 +108,21 @@ impl Poisoner {
         let key = if topic == "presence" { format!("nobody/{room}") } else { room };
         let large = vec![b'{'; size - key.len() - AROUND];
         self.write("oversized", topic, None, Some(key.as_bytes()), Some(&large)).await;
+    }
+
+    /// By a program that spreads keys over the partitions in another way: all of a room's go to one
+    /// other partition, until they are past everything that the room has in its own.
+    async fn misplaced(&mut self, real: &[Real]) {
+        let real = self.dice.one_of(real).clone();
+        let elsewhere = (real.partition + 1) % PARTITIONS;
+        let (key, value) = (real.key.as_deref(), Some(real.value.as_slice()));
+        for _ in 0..MOST_MISPLACED {
+            self.write("misplaced", "messages", Some(elsewhere), key, value).await;
+            let (_, _, offset) = self.poisoned.to_quarantine.last().expect("the one just written");
+            if *offset > real.offset + LOOKED_AT {
+                return;
+            }
+        }
     }
 
     /// No beginning of a JSON object is one.

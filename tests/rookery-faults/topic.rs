@@ -19,6 +19,7 @@ pub const FOREIGN: &str = "foreign";
 #[derive(Clone)]
 pub struct Real {
     pub partition: i32,
+    pub offset: i64,
     pub key: Option<Vec<u8>>,
     pub value: Vec<u8>,
     /// Put there by a test.
@@ -59,7 +60,8 @@ pub fn newest(brokers: &str, topic: &str, at_most: i64) -> Vec<Real> {
             let key = message.key().map(<[u8]>::to_vec);
             let mut headers = message.headers().into_iter().flat_map(Headers::iter);
             let is_foreign = headers.any(|header| header.key == FOREIGN);
-            found.push(Real { partition, key, value: value.to_vec(), is_foreign });
+            let (offset, value) = (message.offset(), value.to_vec());
+            found.push(Real { partition, offset, key, value, is_foreign });
         }
     }
     found

@@ -148,7 +148,7 @@ impl World {
     /// Takes in an entry: into the tail, and to its room where that is awake.
     pub fn take_in(&mut self, number: usize, entry: Arc<Entry>) {
         let there = &mut self.instances[number];
-        there.tail.push(entry.clone());
+        there.tail.push(entry.clone(), true);
         there.followed[usize::from(entry.partition)] = entry.offset + 1;
         let room = entry.key.parse().expect("a room");
         match there.rooms.get(&room).is_some_and(|shell| shell.is_attached) {
