@@ -138,6 +138,12 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Bytes of events that a room repeats to a resuming client. What waits for the socket already is
+    /// a quarter of its cap at the most, then.
+    pub fn replay_bytes(&self) -> usize {
+        self.outbound_bytes / 4 * 3
+    }
+
     pub fn text(&self) -> TextLimits {
         TextLimits {
             message_characters: self.message_characters,
@@ -219,8 +225,8 @@ impl Default for Limits {
         Limits {
             messages_per_second: 10,
             messages_burst: 50,
-            changes_per_second: 10,
-            changes_burst: 100,
+            changes_per_second: 50,
+            changes_burst: 1_000,
             resume_events: 1_000,
             sockets_per_user: 100,
             arriving_sockets: 2_000,
@@ -231,7 +237,7 @@ impl Default for Limits {
             receipt_members: 20,
             failed_logins_per_name: 10,
             failed_logins_per_address: 50,
-            signups_per_address: 20,
+            signups_per_address: 60,
             tail_bytes: 64 * 1024 * 1024,
             message_characters: 4_000,
             username_characters: 32,

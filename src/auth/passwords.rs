@@ -15,7 +15,7 @@ use super::source::Source;
 const COST: (u32, u32, u32) = (19_456, 2, 1);
 /// Waiting for a core at the most, for each core: the last one waits a second or two.
 const QUEUE_A_CORE: usize = 64;
-/// One address may have the places divided by this, running and waiting together.
+/// One address but the hub's own may have the places divided by this, running and waiting together.
 const ADDRESSES_TO_FILL_IT: usize = 4;
 
 /// Too many passwords are being checked already; nothing was done.
@@ -66,7 +66,7 @@ impl Workers {
     fn place_for(&self, source: Source) -> Result<Place, Busy> {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(source).or_default();
-        if *count >= self.share {
+        if *count >= self.share && !source.is_here() {
             return Err(Busy);
         }
         *count += 1;

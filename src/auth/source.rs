@@ -4,7 +4,7 @@
 //! can send that header, so it is believed only as far as proxies that we trust have written it.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use actix_http::header::HeaderMap;
 use ipnet::IpNet;
@@ -24,6 +24,14 @@ impl Source {
     }
 }
 
+impl Source {
+    /// Whether it is the machine that the hub runs on: its operator, or a proxy that the hub was not
+    /// told of, and then everybody.
+    pub fn is_here(self) -> bool {
+        self.0.is_loopback()
+    }
+}
+
 impl fmt::Display for Source {
     /// An IPv6 network with its length: `2001:db8:0:1::/64`.
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -37,6 +45,7 @@ impl fmt::Display for Source {
 impl From<IpAddr> for Source {
     fn from(address: IpAddr) -> Source {
         Source(match address.to_canonical() {
+            IpAddr::V6(v6) if v6.is_loopback() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> OWN_BITS << OWN_BITS).into(),
             v4 => v4,
         })

@@ -303,6 +303,8 @@ fn own(account: &Account) -> HttpResponse {
 
 fn tell_others(hub: &Hub, account: &Account) {
     let Person { id, username, display_name } = account.person.clone();
+    // What is said here from now on bears the new name; the others hear of it.
+    hub.sessions.of(id).iter().for_each(|device| device.rename(&display_name));
     let avatar = avatars::address_of(account);
     let changed = Signal::Profile { user: id, display_name, username: Some(username), avatar };
     changed.tell(&*hub.bus);

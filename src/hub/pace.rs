@@ -83,7 +83,8 @@ mod tests {
     fn a_founding_weighs_as_much_as_its_people() {
         assert_eq!(Weight::of_founding(2), Weight::ONE);
         assert_eq!(Weight::of_founding(250), Weight(NonZeroU32::new(3).unwrap()));
-        let pace = Pace::new(&Limits { changes_per_second: 1, ..Limits::default() });
+        let limits = Limits { changes_per_second: 1, changes_burst: 100, ..Limits::default() };
+        let pace = Pace::new(&limits);
         pace.count(UserId(1), Weight::of_founding(10_000)).unwrap();
         let refused = pace.count(UserId(1), Weight::of_founding(900)).unwrap_err();
         assert!((9..=11).contains(&refused.wait), "{refused:?}");

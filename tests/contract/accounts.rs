@@ -87,6 +87,15 @@ pub async fn display_names_have_1_to_50_characters(world: &World) {
         set(wrong).await.problem(422, "invalid_display_name");
     }
     alice.patch("/me", json!({"display_name": 7})).await.problem(400, "bad_request");
+    // An open socket speaks under the new name at once.
+    let room = alice.group("Names", &[]).await;
+    let mut socket = alice.at(0).socket().await;
+    for name in ["Alice L.", "Alice M."] {
+        alice.at(0).patch("/me", json!({"display_name": name})).await.expect(200);
+        let said = socket.say(&room, name, "hello").await;
+        assert_eq!(said["sender"]["display_name"], name);
+    }
+    alice.patch("/me", json!({"display_name": longest})).await.expect(200);
     alice.patch("/me", json!({})).await.problem(400, "bad_request");
     let seen = alice.get(&format!("/users/{}", alice.id)).await.expect(200);
     assert_eq!(seen["user"]["display_name"], longest);
@@ -244,12 +253,25 @@ pub async fn behind_a_proxy_its_word_counts_and_not_the_clients(world: &World) {
 }
 
 pub async fn so_many_sign_up_from_one_address(world: &World) {
-    let world = world.with(&[("ROOKERY_LIMITS__SIGNUPS_PER_ADDRESS", "2")]).await;
-    let alice = world.person("alice").await;
-    world.person("bob").await;
-    let refused = sign_up(&world, &format!("carol-{}", unique()), PASSWORD).await;
-    refused.problem(429, "too_many_signups");
-    alice.log_in_again().await.get("/me").await.expect(200);
+    let env = [
+        ("ROOKERY_SERVER__TRUSTED_PROXIES", r#"["127.0.0.0/8"]"#),
+        ("ROOKERY_LIMITS__SIGNUPS_PER_ADDRESS", "2"),
+    ];
+    let world = world.with(&env).await;
+    let from = async |address: &str| {
+        let form = json!({"username": format!("ann-{}", unique()), "password": PASSWORD});
+        let request = world.stranger().request(reqwest::Method::POST, "/api/v1/users");
+        request.header("x-forwarded-for", address).json(form).send().await
+    };
+    for _ in 0..2 {
+        from("203.0.113.7").await.expect(201);
+    }
+    from("203.0.113.7").await.problem(429, "too_many_signups");
+    from("203.0.113.8").await.expect(201);
+    // The hub's own machine has no limit.
+    for here in ["127.0.0.1", "::1", "127.0.0.1"] {
+        from(here).await.expect(201);
+    }
 }
 
 pub async fn names_that_cannot_be_told_apart_are_one(world: &World) {

@@ -75,8 +75,6 @@ impl Hub {
             .env("ROOKERY_SERVER__LISTEN", format!("127.0.0.1:{}", self.port))
             .env("ROOKERY_DATA__DIR", self.dir.path().join("data"))
             .env("RUST_BACKTRACE", "1")
-            // All the people of the stories sign up from here.
-            .env("ROOKERY_LIMITS__SIGNUPS_PER_ADDRESS", "100000")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .current_dir(self.dir.path())
             .stdin(Stdio::null())
