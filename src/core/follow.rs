@@ -75,16 +75,18 @@ impl Follows {
         true
     }
 
-    /// Keeps a followed room's members true.
-    pub fn membership(&mut self, room: RoomId, user: UserId, is_member: bool) {
-        let Some(followed) = self.rooms.get_mut(&room) else { return };
+    /// Keeps a followed room's members true. Returns the sockets that follow somebody by it now.
+    pub fn membership(&mut self, room: RoomId, user: UserId, is_member: bool) -> Vec<SessionId> {
+        let Some(followed) = self.rooms.get_mut(&room) else { return Vec::new() };
         match is_member {
             true if followed.members.insert(user) => {
                 self.rooms_of.entry(user).or_default().push(room);
+                return followed.sessions.difference(&self.everyone).copied().collect();
             }
             false if followed.members.remove(&user) => forget_one(&mut self.rooms_of, user, room),
             _ => {}
         }
+        Vec::new()
     }
 
     /// A session that is no longer in the room hears no more of it.

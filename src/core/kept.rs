@@ -227,13 +227,15 @@ impl Kept {
         self.events.range(at..)
     }
 
-    /// The message at a position, if it is kept.
+    /// The message at a position as it is by now, if it is kept.
     pub fn message(&self, position: Position) -> Option<Message> {
         let at = self.events.binary_search_by_key(&position, |kept| kept.position).ok()?;
-        match &*self.events[at].event {
-            Event::Message { message, .. } => Some(message.clone()),
-            _ => None,
+        let Event::Message { message, .. } = &*self.events[at].event else { return None };
+        let mut message = message.clone();
+        for later in self.events.range(at + 1..) {
+            change(&mut message, &later.event);
         }
+        Some(message)
     }
 
     /// The events from an offset on, or `None` where not all of them are kept.

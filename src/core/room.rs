@@ -265,7 +265,7 @@ impl Room {
         match self.standing(user) {
             Standing::Stranger => Err(Refusal::NotFound),
             _ if self.banned.contains(&user) => Err(Refusal::Banned),
-            _ if role == Role::Admin => Err(Refusal::Forbidden),
+            _ if role == Role::Admin => Err(Refusal::NotAMember),
             _ if self.members.len() >= MAX_MEMBERS => Err(Refusal::RoomFull),
             _ => Ok(()),
         }

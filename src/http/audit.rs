@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::errors::Answer;
-use super::extract::{LoggedIn, Query, Shared, page_limit, path_id};
+use super::extract::{LoggedIn, PageLimit, Query, Shared, page_limit, path_id};
 use super::members::require_admin;
 use crate::core::types::{Position, RoomId};
 use crate::core::wire;
@@ -14,7 +14,7 @@ use crate::store::Deed;
 #[derive(Deserialize)]
 pub struct Which {
     before: Option<Position>,
-    limit: Option<i64>,
+    limit: Option<PageLimit>,
 }
 
 /// For those who run a group, the newest first.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::errors::{Answer, Problem};
-use super::extract::{LoggedIn, Query, Shared, page_limit};
+use super::extract::{LoggedIn, PageLimit, Query, Shared, page_limit};
 use super::users::{here_now, people_json};
 use crate::core::presence::Status;
 use crate::core::types::UserId;
@@ -22,7 +22,7 @@ pub struct Find {
     query: String,
     /// Only who is one of these: `online`, `away`, or both with a comma between.
     status: Option<String>,
-    limit: Option<i64>,
+    limit: Option<PageLimit>,
     after: Option<String>,
 }
 

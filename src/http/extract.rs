@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::net::IpAddr;
+use std::num::IntErrorKind;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer};
 
 use super::errors::Problem;
@@ -73,10 +74,17 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                     detail,
                 ));
             }
-            let bytes = bytes.await?;
-            let body = serde_json::from_slice(&bytes);
-            body.map(Body).map_err(|error| Problem::bad_request(format!("the body: {error}")))
+            object(&bytes.await?).map(Body)
         })
+    }
+}
+
+/// Reads a JSON object. An array would do, too, for serde: its items as the fields, in their order.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    match bytes.trim_ascii_start() {
+        [b'[', ..] => Err(Problem::bad_request("the body: expected an object")),
+        bytes => serde_json::from_slice(bytes)
+            .map_err(|error| Problem::bad_request(format!("the body: {error}"))),
     }
 }
 
@@ -105,10 +113,28 @@ impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
     }
 }
 
-/// The `limit` of a page.
-pub fn page_limit(limit: Option<i64>, hub: &Hub) -> Result<usize, Problem> {
+/// The `limit` of a page: any whole number in a query, however many digits it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PageLimit(i64);
+
+impl<'de> Deserialize<'de> for PageLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<PageLimit, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.parse() {
+            Ok(limit) => Ok(PageLimit(limit)),
+            Err(error) => match error.kind() {
+                IntErrorKind::PosOverflow => Ok(PageLimit(i64::MAX)),
+                IntErrorKind::NegOverflow => Ok(PageLimit(i64::MIN)),
+                _ => Err(D::Error::custom("limit is a whole number")),
+            },
+        }
+    }
+}
+
+/// How many rows a page is to have. 422 for a limit that is not allowed.
+pub fn page_limit(limit: Option<PageLimit>, hub: &Hub) -> Result<usize, Problem> {
     let most = hub.config.limits.page;
-    match limit.map(usize::try_from) {
+    match limit.map(|PageLimit(limit)| usize::try_from(limit)) {
         None => Ok(most.min(50)),
         Some(Ok(limit)) if (1..=most).contains(&limit) => Ok(limit),
         Some(_) => Err(Problem::invalid("limit", format!("limit is 1 to {most}"))),

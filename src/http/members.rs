@@ -142,6 +142,10 @@ pub async fn put(
     if account.disabled && !before {
         return Err(Problem::not_found());
     }
+    // To the room it would be a joining, which has a route of its own.
+    if user == viewer.id() && !before {
+        require_admin(&hub, room, &viewer).await?;
+    }
     let action = Action::MemberSet { member: account.person, role };
     let done = change(&hub, room, viewer.doer(), action).await?;
     let (status, member) = match &done {

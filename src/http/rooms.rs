@@ -7,7 +7,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::errors::{Answer, Problem};
-use super::extract::{Body, LoggedIn, Query, Shared, Viewer, page_limit, path_id, present};
+use super::extract::{
+    Body, LoggedIn, PageLimit, Query, Shared, Viewer, page_limit, path_id, present,
+};
 use crate::core::record::{Action, Changes, Founding, Seat};
 use crate::core::room::{Doer, Event, Refusal};
 use crate::core::types::{Person, Position, Role, RoomId, RoomKind, UserId, Visibility};
@@ -81,7 +83,7 @@ pub struct List {
     scope: Option<String>,
     #[serde(default)]
     query: String,
-    limit: Option<i64>,
+    limit: Option<PageLimit>,
     after: Option<RoomId>,
 }
 
@@ -117,25 +119,39 @@ pub struct NewRoom {
     kind: String,
     name: Option<String>,
     visibility: Option<String>,
-    #[serde(default)]
-    members: Vec<UserId>,
+    /// Of a direct conversation the other one; of a group whoever is in it from the beginning.
+    members: Option<Vec<String>>,
 }
 
 pub async fn create(hub: Shared, LoggedIn(viewer, Body(new)): LoggedIn<Body<NewRoom>>) -> Answer {
     let kind: RoomKind = word("kind", &new.kind)?;
-    hub.pace.count(viewer.id(), Weight::of_founding(new.members.len()))?;
+    let members = match (&new.members, kind) {
+        (Some(members), _) => user_ids(members)?,
+        (None, RoomKind::Group) => Vec::new(),
+        (None, RoomKind::Direct) => {
+            return Err(Problem::bad_request("the body: missing field `members`"));
+        }
+    };
+    hub.pace.count(viewer.id(), Weight::of_founding(members.len()))?;
     // A direct room stays, also where the other account is no more.
-    if let (RoomKind::Direct, [other]) = (kind, &new.members[..])
+    if let (RoomKind::Direct, [other]) = (kind, &members[..])
         && let Some(room) = RoomId::direct(viewer.id(), *other)
-        && let Some(room) = hub.store.room_view(room, viewer.id()).await?
     {
-        return Ok(HttpResponse::Ok().json(json!({"room": room})));
+        hub.store_up_to_date().await?;
+        if let Some(room) = hub.store.room_view(room, viewer.id()).await? {
+            return Ok(HttpResponse::Ok().json(json!({"room": room})));
+        }
     }
-    let members = people(&hub, &viewer, &new.members).await?;
+    let members = people(&hub, &viewer, &members).await?;
     match kind {
         RoomKind::Group => create_group(hub, viewer, new, members).await,
         RoomKind::Direct => open_direct(hub, viewer, members).await,
     }
+}
+
+/// What is no id names nobody: 422 `unknown_user`.
+fn user_ids(ids: &[String]) -> Result<Vec<UserId>, Problem> {
+    ids.iter().map(|id| id.parse().map_err(|_| Problem::unknown_user())).collect()
 }
 
 /// The people named, without the viewer and without repeats; 422 `unknown_user` for one who is

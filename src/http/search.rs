@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::errors::{Answer, Problem};
-use super::extract::{LoggedIn, Query, Shared, page_limit};
+use super::extract::{LoggedIn, PageLimit, Query, Shared, page_limit};
 use super::members::require_member;
 use crate::core::search;
 use crate::core::types::{MessageId, RoomId};
@@ -14,19 +14,26 @@ use crate::hub::messages;
 #[derive(Deserialize)]
 pub struct Find {
     q: String,
-    room: Option<RoomId>,
+    room: Option<String>,
     before: Option<MessageId>,
-    limit: Option<i64>,
+    limit: Option<PageLimit>,
 }
 
 /// The newest messages in my rooms that have all the words, the newest first. A query without any
 /// word finds nothing.
 pub async fn list(hub: Shared, LoggedIn(viewer, Query(find)): LoggedIn<Query<Find>>) -> Answer {
     let limit = page_limit(find.limit, &hub)?;
-    match find.room {
-        Some(room) => drop(require_member(&hub, room, &viewer).await?),
-        None => hub.store_up_to_date().await?,
-    }
+    let room = match find.room {
+        Some(room) => {
+            let room: RoomId = room.parse().map_err(|_| Problem::not_found())?;
+            require_member(&hub, room, &viewer).await?;
+            Some(room)
+        }
+        None => {
+            hub.store_up_to_date().await?;
+            None
+        }
+    };
     let before = match find.before {
         Some(id) => {
             let unknown = || Problem::invalid("before", "before is the id of a message found");
@@ -41,7 +48,7 @@ pub async fn list(hub: Shared, LoggedIn(viewer, Query(find)): LoggedIn<Query<Fin
     let mut found = match search::Query::parse(&find.q) {
         Some(query) => {
             let store = &hub.store;
-            store.search(viewer.id(), &query, find.room, before.as_ref(), limit + 1).await?
+            store.search(viewer.id(), &query, room, before.as_ref(), limit + 1).await?
         }
         None => Vec::new(),
     };

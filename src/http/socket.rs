@@ -14,7 +14,7 @@ use actix_http::body::{BodySize, BoxBody, MessageBody};
 use actix_http::h1;
 use actix_http::header::{self, HeaderMap, HeaderValue};
 use actix_http::ws::{self, HandshakeError};
-use actix_http::{HttpMessage, Method, Request, Response};
+use actix_http::{HttpMessage, Method, Request, Response, StatusCode};
 use actix_web::{HttpResponse, web};
 use futures_util::SinkExt;
 
@@ -40,10 +40,11 @@ const SEND_BUFFER: usize = 64 * 1024;
 
 /// A plain request for the socket's address.
 pub async fn no_upgrade() -> Answer {
-    let status = actix_web::http::StatusCode::UPGRADE_REQUIRED;
+    let status = StatusCode::UPGRADE_REQUIRED;
     let problem = Problem::new(status, "upgrade_required", "this is a WebSocket; send an upgrade");
     Ok(HttpResponse::build(status)
         .insert_header((header::UPGRADE, "websocket"))
+        .insert_header((header::SEC_WEBSOCKET_VERSION, "13"))
         .content_type("application/problem+json")
         .body(problem.body()))
 }
@@ -141,8 +142,11 @@ async fn logged_in(
         && !origin::is_ours(headers, edge.public_url.as_ref())
         && auth::cookie_of(headers).is_some()
     {
-        let status = actix_http::StatusCode::FORBIDDEN;
-        return Err(Problem::new(status, "cross_site", "this request came from another site"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "cross_site",
+            "this request came from another site",
+        ));
     }
     let login = login_of(hub, request.peer_addr().map(|address| address.ip()), headers).await?;
     let ActiveLogin { id, account, .. } = login.ok_or_else(Problem::not_logged_in)?;
@@ -197,7 +201,7 @@ fn subprotocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
 fn handshake_problem(error: HandshakeError) -> Problem {
     match error {
         HandshakeError::UnsupportedVersion => {
-            let status = actix_http::StatusCode::UPGRADE_REQUIRED;
+            let status = StatusCode::UPGRADE_REQUIRED;
             Problem::new(status, "upgrade_required", "the WebSocket version is 13")
         }
         error => Problem::bad_request(format!("the handshake: {error}")),
@@ -208,6 +212,11 @@ fn problem_response(problem: &Problem) -> Response<BoxBody> {
     let response = actix_web::ResponseError::error_response(problem);
     let mut response: Response<BoxBody> = response.into();
     response.head_mut().set_connection_type(actix_http::ConnectionType::Close);
+    if response.status() == StatusCode::UPGRADE_REQUIRED {
+        let headers = response.headers_mut();
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
     response
 }
 

@@ -215,6 +215,17 @@ impl PresenceActor {
         Seen { user_id: user, status, last_seen }
     }
 
+    /// Those who follow a room learn how present somebody is who comes into it.
+    fn tell_of_newcomer(&self, user: UserId, followers: &[SessionId]) {
+        if followers.is_empty() || self.presence.status(user) == Status::Offline {
+            return;
+        }
+        let frame = text_frame(&wire::presence(&[self.seen(user, None)]));
+        for socket in followers.iter().filter_map(|session| self.sockets.get(session)) {
+            socket.outbound.push(frame.clone());
+        }
+    }
+
     fn tick(&mut self, _: &mut Context<Self>) {
         self.hub.set_knows_who_is_here(self.is_up_to_date());
         let changes = self.presence.changes();
@@ -414,7 +425,8 @@ impl Handler<Membership> for PresenceActor {
 
     fn handle(&mut self, membership: Membership, _: &mut Self::Context) {
         let Membership { room, user, is_member } = membership;
-        self.follows.membership(room, user, is_member);
+        let told = self.follows.membership(room, user, is_member);
+        self.tell_of_newcomer(user, &told);
         if !is_member {
             // What one follows that has left is forgotten with it.
             let own = self.hub.sessions.of(user);

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Answer, Person, World};
+use crate::support::{Answer, PASSWORD, Person, World};
 
 /// RFC 3339 in UTC with milliseconds.
 pub fn is_time(value: &Value) -> bool {
@@ -86,6 +86,8 @@ pub async fn a_body_that_does_not_fit_is_400_and_a_value_not_allowed_422(world: 
         r#"{"kind":7,"name":"x"}"#,
         r#"{"kind":"group","name":"x","members":"1"}"#,
         r#"{"kind":"group","name":"x","members":[1]}"#,
+        r#"{"kind":"direct"}"#,
+        r#"["group","x"]"#,
     ];
     for body in not_fitting {
         raw(body).await.problem(400, "bad_request");
@@ -93,8 +95,30 @@ pub async fn a_body_that_does_not_fit_is_400_and_a_value_not_allowed_422(world: 
     raw(r#"{"kind":"club","name":"x"}"#).await.problem(422, "invalid_kind");
     let secret = r#"{"kind":"group","name":"x","visibility":"secret"}"#;
     raw(secret).await.problem(422, "invalid_visibility");
-    let unknown = r#"{"kind":"group","name":"x","members":["99999999"]}"#;
-    raw(unknown).await.problem(422, "unknown_user");
+    for nobody in ["99999999", "0", "99999999999999999999", "nobody", ""] {
+        let unknown = json!({"kind": "group", "name": "x", "members": [nobody]});
+        alice.post("/rooms", unknown).await.problem(422, "unknown_user");
+    }
+}
+
+/// For the parser they could be the fields of an object, in their order.
+pub async fn an_array_is_no_body(world: &World) {
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let room = alice.group("Objects", &[&bob]).await;
+    let said = alice.say(&room, "hello").await;
+    let message = format!("/messages/{}", said["id"].as_str().expect("an id"));
+    let member = format!("/rooms/{room}/members/{}", bob.id);
+    for (method, path, body) in [
+        (Method::PATCH, message, json!(["bye"])),
+        (Method::PUT, member, json!(["admin"])),
+        (Method::PATCH, format!("/rooms/{room}"), json!([])),
+        (Method::POST, format!("/rooms/{room}/messages"), json!(["hello", null, null])),
+        (Method::PUT, "/me/password".to_owned(), json!([PASSWORD, "another good one"])),
+        (Method::POST, "/sessions".to_owned(), json!([alice.username, PASSWORD])),
+    ] {
+        let request = alice.request(method, &format!("/api/v1{path}")).json(body);
+        request.send().await.problem(400, "bad_request");
+    }
 }
 
 pub async fn a_query_value_of_the_wrong_type_is_400_and_one_not_allowed_422(world: &World) {
@@ -105,6 +129,9 @@ pub async fn a_query_value_of_the_wrong_type_is_400_and_one_not_allowed_422(worl
         alice.get(&format!("{list}&limit=many")).await.problem(400, "bad_request");
         alice.get(&format!("{list}&limit=0")).await.problem(422, "invalid_limit");
         alice.get(&format!("{list}&limit=101")).await.problem(422, "invalid_limit");
+        for huge in ["99999999999999999999", "-99999999999999999999"] {
+            alice.get(&format!("{list}&limit={huge}")).await.problem(422, "invalid_limit");
+        }
         alice.get(&format!("{list}&limit=1")).await.expect(200);
         alice.get(&format!("{list}&limit=100")).await.expect(200);
     }
@@ -113,6 +140,10 @@ pub async fn a_query_value_of_the_wrong_type_is_400_and_one_not_allowed_422(worl
     }
     let path = format!("/rooms/{room}/members/{}?ban=maybe", alice.id);
     alice.delete(&path).await.problem(400, "bad_request");
+    // What is no id names nothing.
+    alice.get("/search?q=a&room=nowhere").await.problem(404, "not_found");
+    let seen = alice.get("/presence?users=nobody,0").await.expect(200);
+    assert_eq!(seen["users"], json!([]));
     alice.get("/rooms?scope=secret").await.problem(422, "invalid_scope");
 }
 

@@ -104,6 +104,16 @@ pub async fn the_same_client_id_gives_the_first_message(world: &World) {
     }
     assert_eq!(texts(&bob.history(&room, "").await), ["first"]);
 
+    // As it is by now.
+    let path = format!("/messages/{}", first["id"].as_str().expect("an id"));
+    alice.patch(&path, json!({"body": "better"})).await.expect(200);
+    bob.put(&format!("{path}/reactions/👍"), json!({})).await.expect(200);
+    for instance in [0, 1] {
+        let again = send(&alice.at(instance), &room, "first", "same").await.expect(200);
+        assert_eq!(again["message"]["body"], "better");
+        assert_eq!(again["message"]["reactions"][0]["count"], 1, "{again}");
+    }
+
     // Its scope is the sender and the room.
     let bobs = send(&bob, &room, "bob's", "same").await.expect(201);
     assert_ne!(bobs["message"]["id"], first["id"]);

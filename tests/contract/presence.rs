@@ -121,6 +121,10 @@ pub async fn followers_of_a_room_hear_its_members(world: &World) {
     assert_eq!(change(&mut watcher, &bob).await, "offline");
     let mut stranger = mallory.socket().await;
     stranger.error("presence", json!({"room": room}), "not_found").await;
+    // Who comes in is here already.
+    let member = format!("/rooms/{room}/members/{}", mallory.id);
+    alice.put(&member, json!({"role": "member"})).await.expect(201);
+    assert_eq!(change(&mut watcher, &mallory).await, "online");
 }
 
 pub async fn followers_of_all_hear_everybody(world: &World) {

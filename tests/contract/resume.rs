@@ -111,6 +111,33 @@ pub async fn several_rooms_are_resumed_at_once(world: &World) {
     assert_eq!(told(&back, &two), ["c", "d"]);
 }
 
+/// Of messages as people write them, with ids as clients make them.
+pub async fn a_thousand_messages_are_no_reset(world: &World) {
+    const COUNT: usize = 1_000;
+    let fast = [
+        ("ROOKERY_LIMITS__MESSAGES_PER_SECOND", "10000"),
+        ("ROOKERY_LIMITS__MESSAGES_BURST", "10000"),
+    ];
+    let world = world.with(&fast).await;
+    let [alice, bob] = world.people(["alice", "bob"]).await;
+    let room = alice.group("Busy", &[&bob]).await;
+    let start = bob.view(&room).await["position"].clone();
+    let mut socket = alice.socket().await;
+    for at in 0..COUNT {
+        let client_id = format!("00000000-0000-4000-8000-{at:012}");
+        let body = format!("message {at} of a long evening");
+        let send = json!({"type": "send", "ref": at, "room": room, "client_id": client_id,
+            "body": body});
+        socket.send_text(&send.to_string()).await;
+    }
+    let last = format!("message {} of a long evening", COUNT - 1);
+    socket.expect_message(&last).await;
+    let mut back = bob.resume(known(&room, &start)).await;
+    back.expect_message(&last).await;
+    assert_eq!(told(&back, &room).len(), COUNT);
+    assert!(back.log.iter().all(|event| event["type"] != "reset"));
+}
+
 pub async fn more_than_resume_events_is_a_reset(world: &World) {
     let world = world.with(&[("ROOKERY_LIMITS__RESUME_EVENTS", "3")]).await;
     let [alice, bob] = world.people(["alice", "bob"]).await;

@@ -51,7 +51,7 @@ GET    /rooms/{room}/members                  public   not_logged_in  not_a_memb
 PUT    /rooms/{room}/members/{other}          public   not_logged_in  not_a_member  not_a_member  forbidden    200            200
                                               private  not_logged_in  not_found     not_found     forbidden    200            not_found
                                               direct   not_logged_in  not_found     -             direct_room  -              not_found
-PUT    /rooms/{room}/members/{me}             public   not_logged_in  forbidden     forbidden     forbidden    200            201
+PUT    /rooms/{room}/members/{me}             public   not_logged_in  not_a_member  not_a_member  forbidden    200            201
                                               private  not_logged_in  not_found     not_found     forbidden    200            not_found
                                               direct   not_logged_in  not_found     -             direct_room  -              not_found
 PUT    /rooms/{room}/members/0                public   not_logged_in  not_a_member  not_a_member  not_found    not_found      not_found

@@ -83,6 +83,7 @@ pub async fn rooms_of_others_are_as_closed_as_over_http(world: &World) {
         let read = json!({"room": room, "position": "1"});
         let read = socket.error("read", read, "not_found").await;
         told.push((send["detail"].clone(), read["detail"].clone()));
+        socket.error("typing", json!({"room": room}), "not_found").await;
     }
     assert!(told.iter().all(|one| *one == told[0]), "{told:?}");
     // Not even whether a message is there can be found out by its id.
@@ -102,6 +103,7 @@ pub async fn rooms_of_others_are_as_closed_as_over_http(world: &World) {
     assert!(told.iter().all(|one| *one == told[0]), "{told:?}");
     let send = json!({"room": public, "client_id": "1", "body": "hello"});
     socket.error("send", send, "not_a_member").await;
+    socket.error("typing", json!({"room": public}), "not_a_member").await;
 }
 
 pub async fn a_message_reaches_everyone_in_the_room(world: &World) {
@@ -255,6 +257,15 @@ pub async fn typing_is_told_to_the_others(world: &World) {
     alices.ok("typing", json!({"room": room})).await;
     let typing = bobs.expect("typing").await;
     assert_eq!((&typing["room"], &typing["user_id"]), (&json!(room), &json!(alice.id)));
+    // At once in another room, too.
+    let other = alice.group("Films", &[&bob]).await;
+    for room in [&room, &other] {
+        alices.ok("typing", json!({"room": room})).await;
+    }
+    bobs.expect_where("typing there", |event| {
+        event["type"] == "typing" && event["room"] == json!(other)
+    })
+    .await;
     alices.say(&room, "1", "done").await;
     alices.expect_message("done").await;
     alices.settle().await;
@@ -331,6 +342,15 @@ pub async fn a_websocket_ping_and_a_goodbye_are_answered(world: &World) {
 pub async fn the_door_asks_for_a_login_and_our_protocol(world: &World) {
     let (alice, stranger) = (world.person("alice").await, world.stranger());
     handshake(&stranger, Some("rookery.v1")).send().await.problem(401, "not_logged_in");
+    let older = alice
+        .request(reqwest::Method::GET, "/api/v1/socket")
+        .header("connection", "Upgrade")
+        .header("upgrade", "websocket")
+        .header("sec-websocket-version", "8")
+        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let older = older.send().await;
+    assert_eq!(older.header("sec-websocket-version"), Some("13"), "RFC 6455, section 4.4");
+    older.problem(426, "upgrade_required");
     let by_query =
         stranger.request(reqwest::Method::GET, &format!("/api/v1/socket?token={}", alice.token));
     let by_query = by_query

@@ -25,9 +25,6 @@ use crate::hub::registry::{Dialect, SessionHandle};
 use crate::hub::reply::explain;
 use crate::store::StoreError;
 
-/// Bytes of one replay at the most; past it the client is told to reload.
-const REPLAY_BYTES: usize = 256 * 1024;
-
 /// Between two tries to tell somebody what became of them.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -122,7 +119,8 @@ impl RoomActor {
 
     fn hand_over(&mut self, session: SessionHandle, since: Position, frames: Vec<Bytes>) {
         let bytes: usize = frames.iter().map(Bytes::len).sum();
-        if frames.len() > self.hub.config.limits.resume_events || bytes > REPLAY_BYTES {
+        let limits = &self.hub.config.limits;
+        if frames.len() > limits.resume_events || bytes > limits.replay_bytes() {
             return self.reset(session);
         }
         for frame in frames {
@@ -303,7 +301,8 @@ async fn parting_frames(
     let all_there = replay.events.last().is_some_and(|(last, _)| *last >= parting.until);
     replay.events.retain(|(position, _)| *position <= parting.until);
     let frames = frames_for(user, room, &replay.events);
-    if all_there && frames.iter().map(|(_, frame)| frame.len()).sum::<usize>() <= REPLAY_BYTES {
+    let bytes: usize = frames.iter().map(|(_, frame)| frame.len()).sum();
+    if all_there && bytes <= hub.config.limits.replay_bytes() {
         return Ok(frames);
     }
     let before = Position(parting.until.0 - 1);
