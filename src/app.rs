@@ -138,6 +138,7 @@ async fn open_kafka(config: &Config) -> Result<Opened, StartError> {
 /// Runs one instance until SIGTERM or SIGINT, then stops it in order.
 pub async fn serve(config: Config, figures: Option<PrometheusHandle>) -> Result<(), StartError> {
     let started = Instant::now();
+    raise_open_files();
     let (mut config, incarnation) = name_instance(config)?;
     // First of all, so that a taken port leaves nothing half started.
     let listen = config.server.listen;
@@ -220,6 +221,15 @@ fn name_instance(mut config: Config) -> Result<(Config, String), StartError> {
     // The key of a lease; a slash in it would read as a person's entry.
     let incarnation = format!("{}.{random}", config.server.instance.replace('/', "_"));
     Ok((config, incarnation))
+}
+
+/// Each socket takes a file. What is started with the usual limit, made for programs that look at all
+/// their files one by one, could have a thousand.
+fn raise_open_files() {
+    match rlimit::increase_nofile_limit(u64::MAX) {
+        Ok(files) => tracing::debug!(files, "open files at the most"),
+        Err(error) => tracing::warn!(%error, "the limit of open files stays as it is"),
+    }
 }
 
 /// Takes the address. After a storm of lost connections many come back at once, hence the backlog.

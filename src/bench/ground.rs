@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use rlimit::Resource;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use ureq::Agent;
@@ -311,18 +312,11 @@ fn end_with_us(_: &mut Command) {}
 /// Lets this process, and those that it starts, have as many sockets as the system allows; returns
 /// how many.
 pub fn raise_open_files() -> io::Result<u64> {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: a pointer to a whole structure of its kind, as below.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
+    let (_, hard) = Resource::NOFILE.get()?;
     // Only root may go beyond the hard limit; others stay there.
-    for most in [1 << 20, limit.rlim_max] {
-        let wanted = libc::rlimit { rlim_cur: most, rlim_max: most.max(limit.rlim_max) };
-        // SAFETY: as above.
-        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const wanted) } == 0 {
-            return Ok(most);
-        }
+    let most = hard.max(1 << 20);
+    match Resource::NOFILE.set(most, most) {
+        Ok(()) => Ok(most),
+        Err(_) => rlimit::increase_nofile_limit(hard),
     }
-    Ok(limit.rlim_cur)
 }

@@ -221,3 +221,24 @@ async fn two_instances_start_at_once_on_empty_services() {
     let (one, other) = tokio::join!(cluster.services.hub(&[]), cluster.services.hub(&[]));
     assert!(one.is_ready().await && other.is_ready().await);
 }
+
+#[tokio::test]
+async fn it_has_as_many_open_files_as_it_may() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let _turn = my_turn().await;
+    let dir = TempDir::new().expect("a folder");
+    let shell = dir.path().join("shell");
+    let rookery = env!("CARGO_BIN_EXE_rookery");
+    let script = format!("#!/bin/sh\nulimit -S -n 256\nexec {rookery} \"$@\"\n");
+    std::fs::write(&shell, script).expect("a script");
+    std::fs::set_permissions(&shell, PermissionsExt::from_mode(0o755)).expect("it can be run");
+    let mut hub = Hub::stopped(&[]);
+    hub.run_as(Some(shell));
+    hub.start().await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", hub.pid())).expect("limits");
+    let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("of files");
+    let [soft, hard] = files.split_whitespace().skip(3).collect::<Vec<_>>()[..2] else { panic!() };
+    assert_eq!(soft, hard, "{files}");
+    assert_ne!(soft, "256");
+}
