@@ -190,6 +190,8 @@ impl Sessions {
         let mut sessions = self.by_user.entry(session.user).or_default();
         let fits = sessions.len() < most;
         if fits {
+            // Mostly there is one, and will be.
+            sessions.reserve_exact(1);
             sessions.push(session);
         }
         fits

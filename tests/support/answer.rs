@@ -58,7 +58,8 @@ impl Answer {
             let told = body[field].as_str().is_some_and(|text| !text.is_empty());
             assert!(told, "{asked}: no {field} in {body}");
         }
-        for internal in ["SELECT ", "sqlite", "mysql", ".rs:", "panicked", "/work", "/tmp"] {
+        let here = env!("CARGO_MANIFEST_DIR");
+        for internal in ["SELECT ", "sqlite", "mysql", ".rs:", "panicked", here, "/tmp"] {
             assert!(!self.text.contains(internal), "{asked} shows its insides: {body}");
         }
         if matches!(status, 429 | 503) {
