@@ -14,7 +14,7 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -47,9 +47,15 @@ const LOADS = {
 };
 
 const PEERS = {
-  floor: { speech: "plain", command: [join(HERE, "floor/target/release/floor")] },
+  floor: {
+    speech: "plain",
+    command: [join(HERE, "floor/target/release/floor")],
+  },
   ws: { speech: "plain", command: ["node", join(HERE, "peers/ws.mjs")] },
-  "Socket.IO": { speech: "socket-io", command: ["node", join(HERE, "peers/socket-io.mjs")] },
+  "Socket.IO": {
+    speech: "socket-io",
+    command: ["node", join(HERE, "peers/socket-io.mjs")],
+  },
 };
 
 // Members and messages a second; rooms and messages a second in each.
@@ -94,7 +100,11 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 
 // Runs a program to its end; returns what it printed.
 async function run(program, words, { env = process.env } = {}) {
-  const child = spawn(program, words, { cwd: ROOT, env, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(program, words, {
+    cwd: ROOT,
+    env,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   running.add(child);
   let told = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (told += text));
@@ -173,7 +183,11 @@ async function instance(settings, use) {
 // Kafka and MariaDB, new for each use, as an operator would run them: commits reach the disk.
 async function cluster(use) {
   const state = join(ROOT, ".services/bench");
-  const env = { ...process.env, ROOKERY_SERVICES_DIR: state, ROOKERY_SERVICES_FOR_BENCH: "yes" };
+  const env = {
+    ...process.env,
+    ROOKERY_SERVICES_DIR: state,
+    ROOKERY_SERVICES_FOR_BENCH: "yes",
+  };
   const script = (name) => join(ROOT, "tests/services", name);
   services = () => execFileSync(script("down"), { env });
   // What somebody left behind who was killed.
@@ -182,7 +196,9 @@ async function cluster(use) {
     const told = await run(script("up"), [], { env });
     const of = (name) => told.match(new RegExp(`export ${name}=(.*)`))[1].replaceAll('"', "");
     const pid = (name) => readFileSync(join(state, name, "pid"), "utf8").trim();
-    await run(script("mariadb/sql"), ["-e", `CREATE DATABASE ${DATABASE}`], { env });
+    await run(script("mariadb/sql"), ["-e", `CREATE DATABASE ${DATABASE}`], {
+      env,
+    });
     const settings = {
       KAFKA_BROKERS: of("ROOKERY_TEST_KAFKA"),
       DATABASE_URL: `${of("ROOKERY_TEST_MYSQL")}/${DATABASE}`,
@@ -248,7 +264,9 @@ const PARTS = {
           await sleep(REJOIN_MS);
         }
         const least = Math.min(...runs.map((figures) => figures.cpu_us_per_delivery_other));
-        note("a message for nobody here", "Rookery", { cpu_us_per_message: least });
+        note("a message for nobody here", "Rookery", {
+          cpu_us_per_message: least,
+        });
       });
     });
   },
@@ -288,7 +306,10 @@ const PARTS = {
         cpu_us_per_delivery_hub * deliveries_per_second;
       const more = all.deliveries_per_second - one.deliveries_per_second;
       const each = (taken(all) - taken(one)) / more;
-      note(`one room of ${members}`, "Rookery", { ...all, cpu_us_per_delivery: each });
+      note(`one room of ${members}`, "Rookery", {
+        ...all,
+        cpu_us_per_delivery: each,
+      });
     }
     await cluster(async (settings, processes) => {
       for (const [rooms, rate] of GROWING_ROOMS) {
@@ -317,15 +338,33 @@ if (options.write && (options.only || most < FEWEST_ROUNDS)) {
 
 const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
 // The last commit that changed what is measured.
-const PROGRAM = ["src", "sql", "Cargo.toml", "Cargo.lock"];
+const PROGRAM = [
+  "src",
+  "sql",
+  "static",
+  "templates",
+  "build.rs",
+  "Cargo.toml",
+  "Cargo.lock",
+  "bench",
+];
 const commit = git("log", "-1", "--format=%h", "--", ...PROGRAM);
 const dirty = git("status", "--porcelain", "--", ...PROGRAM) ? ", changed" : "";
 
 // Each part of each round, and what it came to: figures of one thing on one server.
+const machine = `${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}`;
 const kept = options.keep && existsSync(options.keep) && JSON.parse(readFileSync(options.keep));
 const done = kept ? kept.done : [];
-if (kept && kept.commit !== commit) {
-  throw new Error(`${options.keep} has figures of ${kept.commit}; this is ${commit}`);
+if (kept && (kept.commit !== commit || kept.machine !== machine)) {
+  const [other, here] = [`${kept.commit} on ${kept.machine}`, `${commit} on ${machine}`];
+  throw new Error(`${options.keep} has figures of ${other}; this is ${here}`);
+}
+if (options.keep && dirty) {
+  throw new Error("--keep: of a commit alone, and something is changed");
+}
+function keep() {
+  writeFileSync(`${options.keep}.new`, JSON.stringify({ commit, machine, done }, undefined, 1));
+  renameSync(`${options.keep}.new`, options.keep);
 }
 
 await build();
@@ -345,13 +384,12 @@ for (let round = 1; round <= most; round += 1) {
       continue;
     }
     done.push({ round, part, measured });
-    if (options.keep) writeFileSync(options.keep, JSON.stringify({ commit, done }, undefined, 1));
+    if (options.keep) keep();
   }
 }
 const rounds = done
   .filter(({ round, part }) => round <= most && wanted.includes(part))
   .flatMap(({ round, measured }) => measured.map((one) => ({ round, ...one })));
-const machine = `${cpus().length} × ${cpus()[0]?.model}, Node ${process.version}`;
 const when = new Date().toISOString().slice(0, 10);
 const of = `Commit ${commit}${dirty}, ${when}; ${most} rounds on ${machine}.`;
 const told = [of, goals(rounds), table(rounds)].join("\n\n");

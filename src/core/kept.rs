@@ -232,7 +232,8 @@ impl Kept {
         let at = self.events.binary_search_by_key(&position, |kept| kept.position).ok()?;
         let Event::Message { message, .. } = &*self.events[at].event else { return None };
         let mut message = message.clone();
-        for later in self.events.range(at + 1..) {
+        // What the store remembered is as it is now already.
+        for later in self.events.range(self.remembered.max(at + 1)..) {
             change(&mut message, &later.event);
         }
         Some(message)
@@ -311,7 +312,8 @@ impl Drop for Kept {
 mod tests {
     use super::*;
     use crate::core::event::Member;
-    use crate::core::types::{Role, Timestamp};
+    use crate::core::message::{Reactors, example};
+    use crate::core::types::{MessageId, Role, Timestamp};
 
     const ANN: UserId = UserId(1);
 
@@ -325,6 +327,29 @@ mod tests {
 
     fn at(offset: i64) -> Position {
         Position::new(0, offset)
+    }
+
+    #[test]
+    fn a_message_is_as_it_is_by_now() {
+        let mut kept = kept(10, |_, _, _| Bytes::new());
+        kept.begin(10);
+        let said = example(MessageId(7), at(7));
+        let thumb = |users| Reactors { emoji: "👍".into(), users };
+        let reaction = |position, all: Vec<Reactors>| {
+            let (message, user, emoji) = (said.id, ANN, "👍".into());
+            let reacted = Event::Reaction { message, emoji, user, on: true, count: 1, all };
+            (position, reacted)
+        };
+        let known = Message { reactions: vec![thumb(vec![ANN]).into()], ..said.clone() };
+        let message = Event::Message { message: known.clone(), mentions: Mentions::default() };
+        // The store has the message as it is now, and of its reactions no more than that they were.
+        let stored = vec![(at(7), message), reaction(at(8), Vec::new())];
+        assert!(kept.remember(at(6), stored, (0, 12)));
+        assert_eq!(kept.message(at(7)), Some(known));
+        let (position, reacted) = reaction(at(10), vec![thumb(vec![ANN, UserId(2)])]);
+        kept.push(position, Arc::new(reacted));
+        assert_eq!(kept.message(at(7)).map(|message| message.reactions[0].count), Some(2));
+        assert_eq!(kept.message(at(8)), None, "no message");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! Time arrives as an argument, effects leave as return values, and so every rule can be tested
 //! in a line.
 
+use serde::de::{DeserializeOwned, Error as _};
+
 pub mod avatar;
 pub mod batch;
 pub mod erasure;
@@ -27,3 +29,11 @@ pub mod tail;
 pub mod text;
 pub mod types;
 pub mod wire;
+
+/// Reads a JSON object. For the parser an array would do, too: its items as the fields, in their order.
+pub fn from_object<T: DeserializeOwned>(json: &[u8]) -> serde_json::Result<T> {
+    match json.trim_ascii_start() {
+        [b'[', ..] => Err(serde_json::Error::custom("expected an object")),
+        _ => serde_json::from_slice(json),
+    }
+}

@@ -120,7 +120,7 @@ pub fn decode(text: &str) -> Result<(Ref, Command), Malformed> {
         reference: Ref,
     }
     let bad = |reference, detail: String| Malformed { reference, code: "bad_request", detail };
-    let envelope: Envelope = serde_json::from_str(text)
+    let envelope: Envelope = super::from_object(text.as_bytes())
         .map_err(|error| bad(None, format!("a frame is one JSON object: {error}")))?;
     let reference = envelope.reference;
     if !matches!(reference, None | Some(Value::String(_) | Value::Number(_))) {

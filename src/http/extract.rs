@@ -16,6 +16,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::errors::Problem;
 use crate::auth::{self, source::Source};
+use crate::core;
 use crate::core::room::Doer;
 use crate::core::types::UserId;
 use crate::hub::Hub;
@@ -74,17 +75,9 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                     detail,
                 ));
             }
-            object(&bytes.await?).map(Body)
+            let body = core::from_object(&bytes.await?);
+            body.map(Body).map_err(|error| Problem::bad_request(format!("the body: {error}")))
         })
-    }
-}
-
-/// Reads a JSON object. An array would do, too, for serde: its items as the fields, in their order.
-fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    match bytes.trim_ascii_start() {
-        [b'[', ..] => Err(Problem::bad_request("the body: expected an object")),
-        bytes => serde_json::from_slice(bytes)
-            .map_err(|error| Problem::bad_request(format!("the body: {error}"))),
     }
 }
 

@@ -120,6 +120,7 @@ pub struct NewRoom {
     name: Option<String>,
     visibility: Option<String>,
     /// Of a direct conversation the other one; of a group whoever is in it from the beginning.
+    #[serde(default, deserialize_with = "present")]
     members: Option<Vec<String>>,
 }
 

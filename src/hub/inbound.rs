@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use super::Hub;
 use super::changes::propose;
 use super::reply::{Outcome, Trouble, explain};
+use crate::core;
 use crate::core::record::{Action, Post};
 use crate::core::simple::{Posted, in_our_words};
 use crate::core::text::{self, Invalid};
@@ -144,7 +145,7 @@ async fn deal_with(hub: &Arc<Hub>, door: &dyn Inbound, arrival: &Arrival) -> boo
 
 async fn post(hub: &Arc<Hub>, arrival: &Arrival) -> Result<(), Failure> {
     let Some(value) = &arrival.value else { return refused("bad_request", "there is no value") };
-    let posted: Posted = match serde_json::from_slice(value) {
+    let posted: Posted = match core::from_object(value) {
         Ok(posted) => posted,
         Err(error) => return refused("bad_request", &error.to_string()),
     };

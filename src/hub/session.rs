@@ -60,7 +60,7 @@ const REFUSALS: usize = 100;
 const REFUSALS_WITHIN: Duration = Duration::from_secs(10);
 /// Between two signs of typing in a room, from one socket; and in how many rooms meanwhile.
 const TYPING_EVERY: Duration = Duration::from_millis(500);
-const TYPING_ROOMS: usize = 8;
+const TYPING_ROOMS: usize = 4;
 
 /// How many messages each user may send, or change, over all sockets and requests to this instance.
 pub type MessageLimiter = RateLimiter<UserId, DashMapStateStore<UserId>, DefaultClock>;

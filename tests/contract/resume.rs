@@ -1,5 +1,7 @@
 //! Coming back: exactly what was missed, or a plain `reset`; and nothing after a removal.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::ground::position;
@@ -111,31 +113,47 @@ pub async fn several_rooms_are_resumed_at_once(world: &World) {
     assert_eq!(told(&back, &two), ["c", "d"]);
 }
 
-/// Of messages as people write them, with ids as clients make them.
+/// Of messages as people write them, with ids as clients make them; in three rooms, together more than
+/// may wait for one socket, whose client begins to read a little later.
 pub async fn a_thousand_messages_are_no_reset(world: &World) {
     const COUNT: usize = 1_000;
     let fast = [
         ("ROOKERY_LIMITS__MESSAGES_PER_SECOND", "10000"),
         ("ROOKERY_LIMITS__MESSAGES_BURST", "10000"),
     ];
-    let world = world.with(&fast).await;
+    let mut world = world.with(&fast).await;
     let [alice, bob] = world.people(["alice", "bob"]).await;
-    let room = alice.group("Busy", &[&bob]).await;
-    let start = bob.view(&room).await["position"].clone();
-    let mut socket = alice.socket().await;
-    for at in 0..COUNT {
-        let client_id = format!("00000000-0000-4000-8000-{at:012}");
-        let body = format!("message {at} of a long evening");
-        let send = json!({"type": "send", "ref": at, "room": room, "client_id": client_id,
-            "body": body});
-        socket.send_text(&send.to_string()).await;
+    let mut rooms = Vec::new();
+    for name in ["Busy", "Busier", "Busiest"] {
+        rooms.push(alice.group(name, &[&bob]).await);
     }
+    let mut start = json!({});
+    let mut socket = alice.socket().await;
     let last = format!("message {} of a long evening", COUNT - 1);
-    socket.expect_message(&last).await;
-    let mut back = bob.resume(known(&room, &start)).await;
-    back.expect_message(&last).await;
-    assert_eq!(told(&back, &room).len(), COUNT);
-    assert!(back.log.iter().all(|event| event["type"] != "reset"));
+    for room in &rooms {
+        start[room] = bob.view(room).await["position"].clone();
+        for at in 0..COUNT {
+            let client_id = format!("00000000-0000-4000-8000-{at:012}");
+            let body = format!("message {at} of a long evening");
+            let send = json!({"type": "send", "ref": at, "room": room, "client_id": client_id,
+                "body": body});
+            socket.send_text(&send.to_string()).await;
+        }
+        socket.expect_where("the last", |event| event["message"]["body"] == json!(last)).await;
+    }
+    // From memory, and from the store.
+    for _ in 0..2 {
+        let mut back = bob.resume(start.clone()).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        for _ in &rooms {
+            back.expect_message(&last).await;
+        }
+        for room in &rooms {
+            assert_eq!(told(&back, room).len(), COUNT, "{room}");
+        }
+        assert!(back.log.iter().all(|event| event["type"] != "reset"));
+        world.hub().restart().await;
+    }
 }
 
 pub async fn more_than_resume_events_is_a_reset(world: &World) {

@@ -35,7 +35,7 @@ pub async fn nonsense_is_answered_and_forgiven(world: &World) {
     let alice = world.person("alice").await;
     let room = alice.group("Books", &[]).await;
     let mut socket = alice.socket().await;
-    for nonsense in ["", "{", "nonsense", "[]", "7", "null", "\"ping\""] {
+    for nonsense in ["", "{", "nonsense", "[]", "7", "null", "\"ping\"", "[\"ping\",1]"] {
         socket.send_text(nonsense).await;
         socket.error_without_ref("bad_request").await;
     }

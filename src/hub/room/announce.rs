@@ -82,7 +82,6 @@ impl RoomActor {
             }
             Event::MemberAdded { member, .. } => {
                 reloading = self.listen_all_of(member.person.id, position);
-                self.tell_presence(member.person.id, true);
             }
             _ => {}
         }
@@ -99,6 +98,8 @@ impl RoomActor {
         metrics::counter!("rookery_deliveries_total").increment(told);
         reloading.into_iter().for_each(|session| self.reset(session));
         match &**event {
+            // Who follows the room hears how present they are after they have heard who it is.
+            Event::MemberAdded { member, .. } => self.tell_presence(member.person.id, true),
             // The frame that tells of the removal is the last one of this room.
             Event::MemberRemoved { member, .. } => self.stop_listening(member.person.id, position),
             Event::Deleted { message, .. } => self.kept.redact(message),

@@ -27,6 +27,8 @@ use crate::store::StoreError;
 
 /// Between two tries to tell somebody what became of them.
 const AGAIN: Duration = Duration::from_secs(1);
+/// The same where they have yet to read what they were told before.
+const SOON: Duration = Duration::from_millis(20);
 
 /// A socket that hears what happens in the room.
 pub struct Listener {
@@ -84,7 +86,7 @@ impl RoomActor {
         }
         match self.kept.entrance(session.user, since, self.room.position, self.hub.epoch) {
             Entrance::AtOnce => self.listen(session, since),
-            Entrance::Kept => self.replay_kept(session, since),
+            Entrance::Kept => self.replay_kept(session, since, ctx),
             Entrance::Stored if self.kept.has_dropped() => self.reset(session),
             Entrance::Stored => self.join_after_refill(Join { session, since }, ctx),
             Entrance::Anew => self.reset(session),
@@ -103,9 +105,21 @@ impl RoomActor {
         }
     }
 
-    fn replay_kept(&mut self, session: SessionHandle, since: Position) {
-        let frames = self.frames_kept(since, session.user).collect();
-        self.hand_over(session, since, frames);
+    fn replay_kept(&mut self, session: SessionHandle, since: Position, ctx: &mut Context<Self>) {
+        let frames: Vec<Bytes> = self.frames_kept(since, session.user).collect();
+        let bytes: usize = frames.iter().map(Bytes::len).sum();
+        let limits = &self.hub.config.limits;
+        let most = limits.replay_bytes();
+        if frames.len() > limits.resume_events || bytes > most {
+            return self.reset(session);
+        }
+        if !has_place_for(&session.outbound, bytes, most) {
+            return self.put_off(Join { session, since }, ctx);
+        }
+        for frame in frames {
+            session.outbound.push(frame);
+        }
+        self.listen(session, since);
     }
 
     fn frames_kept(&self, since: Position, viewer: UserId) -> impl Iterator<Item = Bytes> {
@@ -117,16 +131,17 @@ impl RoomActor {
         })
     }
 
-    fn hand_over(&mut self, session: SessionHandle, since: Position, frames: Vec<Bytes>) {
-        let bytes: usize = frames.iter().map(Bytes::len).sum();
-        let limits = &self.hub.config.limits;
-        if frames.len() > limits.resume_events || bytes > limits.replay_bytes() {
-            return self.reset(session);
+    /// It has yet to read what it was told before.
+    fn put_off(&mut self, join: Join, ctx: &mut Context<Self>) {
+        if self.refill.put_off(join) {
+            ctx.run_later(SOON, |actor, ctx| {
+                for join in actor.refill.take_put_off() {
+                    if join.session.outbound.is_open() {
+                        actor.join(join, ctx);
+                    }
+                }
+            });
         }
-        for frame in frames {
-            session.outbound.push(frame);
-        }
-        self.listen(session, since);
     }
 
     pub(super) fn reset(&mut self, session: SessionHandle) {
@@ -158,6 +173,9 @@ impl RoomActor {
             // they are gone once more.
             _ if !actor.is_still_parting(&session, since) => {}
             _ if actor.is_member(user) => actor.join(Join { session, since }, ctx),
+            Ok(frames) if is_stored && !actor.takes(&session, &frames) => {
+                ctx.run_later(SOON, move |actor, ctx| actor.join_again(session, since, ctx));
+            }
             Ok(mut frames) if is_stored => {
                 actor.await_no_more(session.id);
                 // The store may be ahead of what this instance has read, which will be told as it
@@ -174,14 +192,22 @@ impl RoomActor {
             }
             told => {
                 tracing::warn!(%room, error = ?told.err(), "cannot tell of a removal yet");
-                ctx.run_later(AGAIN, move |actor, ctx| {
-                    if actor.is_still_parting(&session, since) {
-                        actor.join(Join { session, since }, ctx);
-                    }
-                });
+                ctx.run_later(AGAIN, move |actor, ctx| actor.join_again(session, since, ctx));
             }
         });
         ctx.spawn(told);
+    }
+
+    fn join_again(&mut self, session: SessionHandle, since: Position, ctx: &mut Context<Self>) {
+        if self.is_still_parting(&session, since) {
+            self.join(Join { session, since }, ctx);
+        }
+    }
+
+    /// Whether these frames find a place beside what waits for the socket.
+    fn takes(&self, session: &SessionHandle, frames: &[(Position, Bytes)]) -> bool {
+        let bytes = frames.iter().map(|(_, frame)| frame.len()).sum();
+        has_place_for(&session.outbound, bytes, self.hub.config.limits.replay_bytes())
     }
 
     fn is_parting(&self, session: SessionId) -> bool {
@@ -283,6 +309,13 @@ impl RoomActor {
             presence.do_send(Membership { room: self.id, user, is_member });
         }
     }
+}
+
+/// Whether so many bytes find a place beside what waits for a socket: who resumes many rooms is to
+/// read one replay before the next comes, and is not too slow for that.
+fn has_place_for(outbound: &Outbound, bytes: usize, most: usize) -> bool {
+    let waiting = outbound.waiting();
+    waiting == 0 || waiting + bytes <= most
 }
 
 /// What a former member missed up to the end of their stay; where that is too much, the end alone.

@@ -13,6 +13,8 @@ use crate::store::{Replay, StoreError};
 #[derive(Default)]
 pub struct Refill {
     waiting: Vec<Join>,
+    /// Those who have yet to read what they were told before.
+    put_off: Vec<Join>,
     under_way: bool,
     /// Somebody's names went while the store was asked, and may be in its answer.
     pub outdated: bool,
@@ -20,17 +22,28 @@ pub struct Refill {
 
 impl Refill {
     pub fn is_under_way(&self) -> bool {
-        self.under_way
+        self.under_way || !self.put_off.is_empty()
+    }
+
+    /// Puts a join off; says whether it is the first.
+    pub fn put_off(&mut self, join: Join) -> bool {
+        self.put_off.push(join);
+        self.put_off.len() == 1
+    }
+
+    pub fn take_put_off(&mut self) -> Vec<Join> {
+        std::mem::take(&mut self.put_off)
     }
 
     /// Whether this socket waits for it.
     pub fn is_for(&self, session: SessionId) -> bool {
-        self.waiting.iter().any(|join| join.session.id == session)
+        self.waiting.iter().chain(&self.put_off).any(|join| join.session.id == session)
     }
 
     /// This socket does not wait for it any more.
     pub fn give_up(&mut self, session: SessionId) {
         self.waiting.retain(|join| join.session.id != session);
+        self.put_off.retain(|join| join.session.id != session);
     }
 }
 
