@@ -47,15 +47,9 @@ const LOADS = {
 };
 
 const PEERS = {
-  floor: {
-    speech: "plain",
-    command: [join(HERE, "floor/target/release/floor")],
-  },
+  floor: { speech: "plain", command: [join(HERE, "floor/target/release/floor")] },
   ws: { speech: "plain", command: ["node", join(HERE, "peers/ws.mjs")] },
-  "Socket.IO": {
-    speech: "socket-io",
-    command: ["node", join(HERE, "peers/socket-io.mjs")],
-  },
+  "Socket.IO": { speech: "socket-io", command: ["node", join(HERE, "peers/socket-io.mjs")] },
 };
 
 // Members and messages a second; rooms and messages a second in each.
@@ -100,11 +94,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 
 // Runs a program to its end; returns what it printed.
 async function run(program, words, { env = process.env } = {}) {
-  const child = spawn(program, words, {
-    cwd: ROOT,
-    env,
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const child = spawn(program, words, { cwd: ROOT, env, stdio: ["ignore", "pipe", "inherit"] });
   running.add(child);
   let told = "";
   child.stdout.setEncoding("utf8").on("data", (text) => (told += text));
@@ -183,11 +173,7 @@ async function instance(settings, use) {
 // Kafka and MariaDB, new for each use, as an operator would run them: commits reach the disk.
 async function cluster(use) {
   const state = join(ROOT, ".services/bench");
-  const env = {
-    ...process.env,
-    ROOKERY_SERVICES_DIR: state,
-    ROOKERY_SERVICES_FOR_BENCH: "yes",
-  };
+  const env = { ...process.env, ROOKERY_SERVICES_DIR: state, ROOKERY_SERVICES_FOR_BENCH: "yes" };
   const script = (name) => join(ROOT, "tests/services", name);
   services = () => execFileSync(script("down"), { env });
   // What somebody left behind who was killed.
@@ -196,9 +182,7 @@ async function cluster(use) {
     const told = await run(script("up"), [], { env });
     const of = (name) => told.match(new RegExp(`export ${name}=(.*)`))[1].replaceAll('"', "");
     const pid = (name) => readFileSync(join(state, name, "pid"), "utf8").trim();
-    await run(script("mariadb/sql"), ["-e", `CREATE DATABASE ${DATABASE}`], {
-      env,
-    });
+    await run(script("mariadb/sql"), ["-e", `CREATE DATABASE ${DATABASE}`], { env });
     const settings = {
       KAFKA_BROKERS: of("ROOKERY_TEST_KAFKA"),
       DATABASE_URL: `${of("ROOKERY_TEST_MYSQL")}/${DATABASE}`,
@@ -264,9 +248,7 @@ const PARTS = {
           await sleep(REJOIN_MS);
         }
         const least = Math.min(...runs.map((figures) => figures.cpu_us_per_delivery_other));
-        note("a message for nobody here", "Rookery", {
-          cpu_us_per_message: least,
-        });
+        note("a message for nobody here", "Rookery", { cpu_us_per_message: least });
       });
     });
   },
@@ -306,10 +288,7 @@ const PARTS = {
         cpu_us_per_delivery_hub * deliveries_per_second;
       const more = all.deliveries_per_second - one.deliveries_per_second;
       const each = (taken(all) - taken(one)) / more;
-      note(`one room of ${members}`, "Rookery", {
-        ...all,
-        cpu_us_per_delivery: each,
-      });
+      note(`one room of ${members}`, "Rookery", { ...all, cpu_us_per_delivery: each });
     }
     await cluster(async (settings, processes) => {
       for (const [rooms, rate] of GROWING_ROOMS) {
@@ -338,16 +317,8 @@ if (options.write && (options.only || most < FEWEST_ROUNDS)) {
 
 const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
 // The last commit that changed what is measured.
-const PROGRAM = [
-  "src",
-  "sql",
-  "static",
-  "templates",
-  "build.rs",
-  "Cargo.toml",
-  "Cargo.lock",
-  "bench",
-];
+const SOURCES = ["src", "sql", "static", "templates", "build.rs", "bench"];
+const PROGRAM = [...SOURCES, "Cargo.toml", "Cargo.lock"];
 const commit = git("log", "-1", "--format=%h", "--", ...PROGRAM);
 const dirty = git("status", "--porcelain", "--", ...PROGRAM) ? ", changed" : "";
 

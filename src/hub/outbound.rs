@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use actix_http::ws::{CloseCode, CloseReason, OpCode, Parser};
 use bytes::{Bytes, BytesMut};
@@ -19,6 +20,8 @@ use super::writer::Writer;
 pub const FRAMES_A_WRITE: usize = 64;
 /// Bytes in one write, but for its last frame: a slow reader has some time for each write.
 const BYTES_A_WRITE: usize = 64 * 1024;
+/// How often it is looked whether a reader has made place.
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Why the server ends a socket. 4400-4499: come back and resume; 4500-4599: do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -209,6 +212,29 @@ impl Outbound {
         self.queue(frame, |state| &mut state.frames)
     }
 
+    /// Queues these frames if they weigh no more than `most` together with what waits, or hardly
+    /// anything waits; says whether it did. Who resumes many rooms reads one replay before the next comes, and is not
+    /// too slow for that.
+    pub fn push_beside(self: &Arc<Self>, frames: &[Bytes], most: usize) -> bool {
+        let mut state = self.state();
+        if frames.is_empty() || !state.is_open() {
+            return true;
+        }
+        let weight = frames.iter().map(|frame| self.weigh(frame)).sum();
+        if !has_place(state.weight, weight, most) {
+            return false;
+        }
+        state.weight += weight;
+        frames.iter().for_each(|frame| state.frames.push(frame.clone()));
+        self.call_writer(state);
+        true
+    }
+
+    /// Whether so much would be queued beside what waits now.
+    pub fn has_place_beside(&self, weight: usize, most: usize) -> bool {
+        has_place(self.waiting(), weight, most)
+    }
+
     /// Queues an answer that goes out before the events that wait for `hello`.
     pub fn push_early(self: &Arc<Self>, frame: Bytes) {
         self.queue(frame, |state| &mut state.early);
@@ -289,8 +315,11 @@ impl Outbound {
         self.state().weight
     }
 
-    pub fn max_bytes(&self) -> usize {
-        self.max_bytes
+    /// Until no more waits than half of what may, or nothing can be said any more.
+    pub async fn until_half_empty(&self) {
+        while self.is_open() && self.waiting() > self.max_bytes / 2 {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
     /// The reader saw the other side close.
@@ -352,6 +381,11 @@ impl Outbound {
         state.turn = Turn::Gone;
         state.forget_what_waits();
     }
+}
+
+/// A little that waits is never in the way: in a busy room there always is.
+fn has_place(waiting: usize, weight: usize, most: usize) -> bool {
+    waiting <= most / 8 || waiting + weight <= most
 }
 
 /// A socket that something waits for, and its connection.

@@ -217,7 +217,7 @@ impl PresenceActor {
 
     /// Those who follow a room learn how present somebody is who comes into it.
     fn tell_of_newcomer(&self, user: UserId, followers: &[SessionId]) {
-        if followers.is_empty() {
+        if followers.is_empty() || self.presence.status(user) == Status::Offline {
             return;
         }
         let frame = text_frame(&wire::presence(&[self.seen(user, None)]));

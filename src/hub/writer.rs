@@ -272,6 +272,30 @@ mod tests {
     }
 
     #[actix_rt::test]
+    async fn a_replay_waits_until_the_one_before_is_read() {
+        let (mut client, outbound) = pair().await;
+        let most = MOST / 4 * 3;
+        let replays = [1, 2, 3].map(|number| vec![frame(number, LARGE); 3]);
+        for replay in &replays {
+            let asked = outbound.clone();
+            let pushed = async move {
+                while !asked.push_beside(replay, most) {
+                    tokio::task::yield_now().await;
+                }
+            };
+            let mut heard = vec![0; replay.concat().len()];
+            assert!(outbound.push_beside(replay, most));
+            assert!(!outbound.push_beside(replay, most), "the first one waits");
+            let read = async { client.read_exact(&mut heard).await.map(drop) };
+            let (read, ()) = tokio::join!(read, pushed);
+            read.unwrap();
+            client.read_exact(&mut heard).await.unwrap();
+            assert_eq!(heard, replay.concat());
+        }
+        assert!(outbound.is_open() && outbound.push_beside(&[], 0));
+    }
+
+    #[actix_rt::test]
     async fn who_does_not_read_is_cut_off() {
         let (mut client, outbound) = pair().await;
         let is_open = (0..100).all(|number| outbound.push(frame(number, LARGE)));

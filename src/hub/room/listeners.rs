@@ -27,7 +27,7 @@ use crate::store::StoreError;
 
 /// Between two tries to tell somebody what became of them.
 const AGAIN: Duration = Duration::from_secs(1);
-/// The same where they have yet to read what they were told before.
+/// Between two looks whether those who were put off have read what they were told before.
 const SOON: Duration = Duration::from_millis(20);
 
 /// A socket that hears what happens in the room.
@@ -113,13 +113,10 @@ impl RoomActor {
         if frames.len() > limits.resume_events || bytes > most {
             return self.reset(session);
         }
-        if !has_place_for(&session.outbound, bytes, most) {
-            return self.put_off(Join { session, since }, ctx);
+        match session.outbound.push_beside(&frames, most) {
+            true => self.listen(session, since),
+            false => self.put_off(Join { session, since }, bytes, ctx),
         }
-        for frame in frames {
-            session.outbound.push(frame);
-        }
-        self.listen(session, since);
     }
 
     fn frames_kept(&self, since: Position, viewer: UserId) -> impl Iterator<Item = Bytes> {
@@ -131,17 +128,24 @@ impl RoomActor {
         })
     }
 
-    /// It has yet to read what it was told before.
-    fn put_off(&mut self, join: Join, ctx: &mut Context<Self>) {
-        if self.refill.put_off(join) {
-            ctx.run_later(SOON, |actor, ctx| {
-                for join in actor.refill.take_put_off() {
-                    if join.session.outbound.is_open() {
-                        actor.join(join, ctx);
-                    }
-                }
-            });
+    /// It has yet to read what it was told before, and then so many bytes.
+    fn put_off(&mut self, join: Join, bytes: usize, ctx: &mut Context<Self>) {
+        self.refill.put_off.push((join, bytes));
+        self.look_at_put_off(ctx);
+    }
+
+    fn look_at_put_off(&mut self, ctx: &mut Context<Self>) {
+        if self.refill.put_off.is_empty() || std::mem::replace(&mut self.refill.looks, true) {
+            return;
         }
+        ctx.run_later(SOON, |actor, ctx| {
+            actor.refill.looks = false;
+            let most = actor.hub.config.limits.replay_bytes();
+            for join in actor.refill.take_what_fits(most) {
+                actor.join(join, ctx);
+            }
+            actor.look_at_put_off(ctx);
+        });
     }
 
     pub(super) fn reset(&mut self, session: SessionHandle) {
@@ -161,8 +165,9 @@ impl RoomActor {
         self.parting.push(Join { session: session.clone(), since });
         let hub = self.hub.clone();
         let (room, partition, position) = (self.id, self.partition, self.room.position);
-        let user = session.user;
+        let (user, outbound) = (session.user, session.outbound.clone());
         let told = async move {
+            outbound.until_half_empty().await;
             // The removal may be younger than what the store has.
             let is_stored = position.epoch() != hub.epoch
                 || hub.until_stored(hub.place(partition, position.offset())).await.is_ok();
@@ -173,21 +178,21 @@ impl RoomActor {
             // they are gone once more.
             _ if !actor.is_still_parting(&session, since) => {}
             _ if actor.is_member(user) => actor.join(Join { session, since }, ctx),
-            Ok(frames) if is_stored && !actor.takes(&session, &frames) => {
-                ctx.run_later(SOON, move |actor, ctx| actor.join_again(session, since, ctx));
-            }
             Ok(mut frames) if is_stored => {
-                actor.await_no_more(session.id);
                 // The store may be ahead of what this instance has read, which will be told as it
                 // happens.
                 frames.retain(|(position, _)| *position <= actor.room.position);
                 let last = frames.last().map_or(since, |(position, _)| *position);
+                let frames: Vec<Bytes> = frames.into_iter().map(|(_, frame)| frame).collect();
+                let most = actor.hub.config.limits.replay_bytes();
+                if !session.outbound.push_beside(&frames, most) {
+                    ctx.run_later(AGAIN, move |actor, ctx| actor.join_again(session, since, ctx));
+                    return;
+                }
+                actor.await_no_more(session.id);
                 // A position of nowhere is no knowledge.
                 if last <= actor.room.position {
                     session.greeted().leave(room, last);
-                }
-                for (_, frame) in frames {
-                    session.outbound.push(frame);
                 }
             }
             told => {
@@ -202,12 +207,6 @@ impl RoomActor {
         if self.is_still_parting(&session, since) {
             self.join(Join { session, since }, ctx);
         }
-    }
-
-    /// Whether these frames find a place beside what waits for the socket.
-    fn takes(&self, session: &SessionHandle, frames: &[(Position, Bytes)]) -> bool {
-        let bytes = frames.iter().map(|(_, frame)| frame.len()).sum();
-        has_place_for(&session.outbound, bytes, self.hub.config.limits.replay_bytes())
     }
 
     fn is_parting(&self, session: SessionId) -> bool {
@@ -309,13 +308,6 @@ impl RoomActor {
             presence.do_send(Membership { room: self.id, user, is_member });
         }
     }
-}
-
-/// Whether so many bytes find a place beside what waits for a socket: who resumes many rooms is to
-/// read one replay before the next comes, and is not too slow for that.
-fn has_place_for(outbound: &Outbound, bytes: usize, most: usize) -> bool {
-    let waiting = outbound.waiting();
-    waiting == 0 || waiting + bytes <= most
 }
 
 /// What a former member missed up to the end of their stay; where that is too much, the end alone.

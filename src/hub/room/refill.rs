@@ -13,8 +13,10 @@ use crate::store::{Replay, StoreError};
 #[derive(Default)]
 pub struct Refill {
     waiting: Vec<Join>,
-    /// Those who have yet to read what they were told before.
-    put_off: Vec<Join>,
+    /// Those who have yet to read what they were told before, with the bytes that they are told then.
+    pub put_off: Vec<(Join, usize)>,
+    /// Whether these will be looked at.
+    pub looks: bool,
     under_way: bool,
     /// Somebody's names went while the store was asked, and may be in its answer.
     pub outdated: bool,
@@ -25,25 +27,25 @@ impl Refill {
         self.under_way || !self.put_off.is_empty()
     }
 
-    /// Puts a join off; says whether it is the first.
-    pub fn put_off(&mut self, join: Join) -> bool {
-        self.put_off.push(join);
-        self.put_off.len() == 1
-    }
-
-    pub fn take_put_off(&mut self) -> Vec<Join> {
-        std::mem::take(&mut self.put_off)
+    /// Takes out those who can be told now what they were put off for. Those who are gone are dropped.
+    pub fn take_what_fits(&mut self, most: usize) -> Vec<Join> {
+        self.put_off.retain(|(join, _)| join.session.outbound.is_open());
+        let fits = |(join, bytes): &mut (Join, usize)| {
+            join.session.outbound.has_place_beside(*bytes, most)
+        };
+        self.put_off.extract_if(.., fits).map(|(join, _)| join).collect()
     }
 
     /// Whether this socket waits for it.
     pub fn is_for(&self, session: SessionId) -> bool {
-        self.waiting.iter().chain(&self.put_off).any(|join| join.session.id == session)
+        let put_off = self.put_off.iter().map(|(join, _)| join);
+        self.waiting.iter().chain(put_off).any(|join| join.session.id == session)
     }
 
     /// This socket does not wait for it any more.
     pub fn give_up(&mut self, session: SessionId) {
         self.waiting.retain(|join| join.session.id != session);
-        self.put_off.retain(|join| join.session.id != session);
+        self.put_off.retain(|(join, _)| join.session.id != session);
     }
 }
 

@@ -209,9 +209,7 @@ impl Greeting {
 /// good reader look slow. Returns whether the room could be woken.
 async fn join(hub: &Arc<Hub>, session: &SessionHandle, room: RoomId, since: Position) -> bool {
     let outbound = &session.outbound;
-    while outbound.is_open() && outbound.waiting() > outbound.max_bytes() / 2 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    outbound.until_half_empty().await;
     let join = Join { session: session.clone(), since };
     !outbound.is_open() || hub.rooms.tell(hub, room, join).await.is_ok()
 }
