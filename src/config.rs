@@ -138,8 +138,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Bytes of events that a room repeats to a resuming client, together with what waits for it then.
-    /// The rest of the cap is for what happens meanwhile.
+    /// Bytes of events that a room repeats to a resuming client, together with what waits for it then,
+    /// unless that is little. The rest of the cap is for what happens meanwhile.
     pub fn replay_bytes(&self) -> usize {
         self.outbound_bytes / 4 * 3
     }

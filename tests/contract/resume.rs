@@ -138,8 +138,11 @@ pub async fn a_thousand_messages_are_no_reset(world: &World) {
             let send = json!({"type": "send", "ref": at, "room": room, "client_id": client_id,
                 "body": body});
             socket.send_text(&send.to_string()).await;
+            // Who does not read is too slow.
+            if at % 100 == 99 {
+                socket.expect_message(&body).await;
+            }
         }
-        socket.expect_where("the last", |event| event["message"]["body"] == json!(last)).await;
     }
     // From memory, and from the store.
     for _ in 0..2 {
