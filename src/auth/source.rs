@@ -22,9 +22,7 @@ impl Source {
         let peer = peer.unwrap_or(IpAddr::from([127, 0, 0, 1]));
         Source::from(client_address(peer, headers, trusted))
     }
-}
 
-impl Source {
     /// Whether it is the machine that the hub runs on: its operator, or a proxy that the hub was not
     /// told of, and then everybody.
     pub fn is_here(self) -> bool {

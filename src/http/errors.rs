@@ -70,6 +70,11 @@ impl Problem {
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unknown_user", detail)
     }
 
+    /// At this address WebSocket is spoken, version 13 (RFC 6455).
+    pub fn upgrade_required(detail: &'static str) -> Problem {
+        Problem::new(StatusCode::UPGRADE_REQUIRED, "upgrade_required", detail)
+    }
+
     pub fn too_many(code: &'static str, detail: &'static str, seconds: u32) -> Problem {
         let mut problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, code, detail);
         (problem.temporary, problem.retry_after) = (true, Some(seconds));
@@ -150,6 +155,11 @@ impl ResponseError for Problem {
         }
         if self.status == StatusCode::UNAUTHORIZED {
             response.insert_header((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        }
+        // RFC 9110, 15.5.22, and RFC 6455, 4.4.
+        if self.status == StatusCode::UPGRADE_REQUIRED {
+            response.insert_header((header::UPGRADE, "websocket"));
+            response.insert_header((header::SEC_WEBSOCKET_VERSION, "13"));
         }
         if self.status == StatusCode::REQUEST_TIMEOUT {
             response.force_close();

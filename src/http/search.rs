@@ -23,17 +23,12 @@ pub struct Find {
 /// word finds nothing.
 pub async fn list(hub: Shared, LoggedIn(viewer, Query(find)): LoggedIn<Query<Find>>) -> Answer {
     let limit = page_limit(find.limit, &hub)?;
-    let room = match find.room {
-        Some(room) => {
-            let room: RoomId = room.parse().map_err(|_| Problem::not_found())?;
-            require_member(&hub, room, &viewer).await?;
-            Some(room)
-        }
-        None => {
-            hub.store_up_to_date().await?;
-            None
-        }
-    };
+    let room = find.room.map(|room| room.parse::<RoomId>()).transpose();
+    let room = room.map_err(|_| Problem::not_found())?;
+    match room {
+        Some(room) => drop(require_member(&hub, room, &viewer).await?),
+        None => hub.store_up_to_date().await?,
+    }
     let before = match find.before {
         Some(id) => {
             let unknown = || Problem::invalid("before", "before is the id of a message found");

@@ -15,7 +15,7 @@ use actix_http::h1;
 use actix_http::header::{self, HeaderMap, HeaderValue};
 use actix_http::ws::{self, HandshakeError};
 use actix_http::{HttpMessage, Method, Request, Response, StatusCode};
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use futures_util::SinkExt;
 
 use super::Edge;
@@ -40,13 +40,7 @@ const SEND_BUFFER: usize = 64 * 1024;
 
 /// A plain request for the socket's address.
 pub async fn no_upgrade() -> Answer {
-    let status = StatusCode::UPGRADE_REQUIRED;
-    let problem = Problem::new(status, "upgrade_required", "this is a WebSocket; send an upgrade");
-    Ok(HttpResponse::build(status)
-        .insert_header((header::UPGRADE, "websocket"))
-        .insert_header((header::SEC_WEBSOCKET_VERSION, "13"))
-        .content_type("application/problem+json")
-        .body(problem.body()))
+    Err(Problem::upgrade_required("this is a WebSocket; send an upgrade"))
 }
 
 /// Takes over a connection whose request asked for an upgrade.
@@ -201,8 +195,7 @@ fn subprotocol(headers: &HeaderMap) -> Result<Option<HeaderValue>, Problem> {
 fn handshake_problem(error: HandshakeError) -> Problem {
     match error {
         HandshakeError::UnsupportedVersion => {
-            let status = StatusCode::UPGRADE_REQUIRED;
-            Problem::new(status, "upgrade_required", "the WebSocket version is 13")
+            Problem::upgrade_required("the WebSocket version is 13")
         }
         error => Problem::bad_request(format!("the handshake: {error}")),
     }
@@ -212,11 +205,6 @@ fn problem_response(problem: &Problem) -> Response<BoxBody> {
     let response = actix_web::ResponseError::error_response(problem);
     let mut response: Response<BoxBody> = response.into();
     response.head_mut().set_connection_type(actix_http::ConnectionType::Close);
-    if response.status() == StatusCode::UPGRADE_REQUIRED {
-        let headers = response.headers_mut();
-        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        headers.insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    }
     response
 }
 

@@ -213,8 +213,8 @@ impl Outbound {
     }
 
     /// Queues these frames if they weigh no more than `most` together with what waits, or hardly
-    /// anything waits; says whether it did. Who resumes many rooms reads one replay before the next comes, and is not
-    /// too slow for that.
+    /// anything waits; says whether it did. Who resumes many rooms reads one replay before the next
+    /// comes, and is not too slow for that.
     pub fn push_beside(self: &Arc<Self>, frames: &[Bytes], most: usize) -> bool {
         let mut state = self.state();
         if frames.is_empty() || !state.is_open() {

@@ -261,10 +261,17 @@ pub async fn so_many_sign_up_from_one_address(world: &World) {
         let request = world.stranger().request(reqwest::Method::POST, "/api/v1/users");
         request.header("x-forwarded-for", address).json(form).send().await
     };
-    for _ in 0..2 {
-        from("203.0.113.7").await.expect(201);
-    }
+    let alice = from("203.0.113.7").await.expect(201)["user"].clone();
+    from("203.0.113.7").await.expect(201);
     from("203.0.113.7").await.problem(429, "too_many_signups");
+    // Who has an account is let in from there.
+    let form = json!({"username": alice["username"], "password": PASSWORD});
+    let login = world.stranger().request(reqwest::Method::POST, "/api/v1/sessions");
+    let login = login.header("x-forwarded-for", "203.0.113.7").json(form).send().await.expect(201);
+    let me = world.stranger().request(reqwest::Method::GET, "/api/v1/me");
+    let token = login["token"].as_str().expect("a token");
+    let me = me.header("authorization", &format!("Bearer {token}")).send().await.expect(200);
+    assert_eq!(me["user"]["id"], alice["id"]);
     from("203.0.113.8").await.expect(201);
     // The hub's own machine has no limit.
     for here in ["127.0.0.1", "127.0.0.1", "127.0.0.1", "::1"] {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ground::position;
-use crate::support::{World, handshake};
+use crate::support::{World, handshake, handshake_at, handshake_of};
 
 pub async fn hello_comes_first(world: &World) {
     let alice = world.person("alice").await;
@@ -342,22 +342,10 @@ pub async fn a_websocket_ping_and_a_goodbye_are_answered(world: &World) {
 pub async fn the_door_asks_for_a_login_and_our_protocol(world: &World) {
     let (alice, stranger) = (world.person("alice").await, world.stranger());
     handshake(&stranger, Some("rookery.v1")).send().await.problem(401, "not_logged_in");
-    let older = alice
-        .request(reqwest::Method::GET, "/api/v1/socket")
-        .header("connection", "Upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "8")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-    let older = older.send().await;
+    let older = handshake_of(&alice, "/api/v1/socket", "8").send().await;
     assert_eq!(older.header("sec-websocket-version"), Some("13"), "RFC 6455, section 4.4");
     older.problem(426, "upgrade_required");
-    let by_query =
-        stranger.request(reqwest::Method::GET, &format!("/api/v1/socket?token={}", alice.token));
-    let by_query = by_query
-        .header("connection", "Upgrade")
-        .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
-        .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    let by_query = handshake_at(&stranger, &format!("/api/v1/socket?token={}", alice.token));
     by_query.send().await.problem(401, "not_logged_in");
     for others in ["chat", "rookery.v2", "graphql-ws, chat"] {
         handshake(&alice, Some(others)).send().await.problem(400, "bad_request");

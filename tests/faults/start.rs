@@ -238,7 +238,9 @@ async fn it_has_as_many_open_files_as_it_may() {
     hub.start().await;
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", hub.pid())).expect("limits");
     let files = limits.lines().find(|line| line.starts_with("Max open files")).expect("of files");
-    let [soft, hard] = files.split_whitespace().skip(3).collect::<Vec<_>>()[..2] else { panic!() };
+    // "Max open files", the soft limit, the hard one.
+    let words: Vec<&str> = files.split_whitespace().collect();
+    let (soft, hard) = (words[3], words[4]);
     assert_eq!(soft, hard, "{files}");
     assert_ne!(soft, "256");
 }

@@ -25,7 +25,7 @@ pub use cluster::{Cluster, Services, service_script};
 pub use hub::{Hub, previous, resident};
 pub use lines::Lines;
 pub use person::{PASSWORD, Person, Request};
-pub use socket::{Close, Socket, handshake, handshake_at, opening};
+pub use socket::{Close, Socket, handshake, handshake_at, handshake_of, opening};
 pub use topics::{Copy, Place, Topics, texts, until_texts};
 pub use world::World;
 

@@ -308,10 +308,15 @@ pub fn handshake(person: &Person, protocols: Option<&str>) -> Request {
 
 /// The same at another address, without any subprotocol.
 pub fn handshake_at(person: &Person, path: &str) -> Request {
+    handshake_of(person, path, "13")
+}
+
+/// The same of this version of WebSocket.
+pub fn handshake_of(person: &Person, path: &str, version: &str) -> Request {
     person
         .request(Method::GET, path)
         .header("connection", "Upgrade")
         .header("upgrade", "websocket")
-        .header("sec-websocket-version", "13")
+        .header("sec-websocket-version", version)
         .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
 }
