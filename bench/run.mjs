@@ -292,7 +292,7 @@ const PARTS = {
     }
     await cluster(async (settings, processes) => {
       for (const [rooms, rate] of GROWING_ROOMS) {
-        const words = ["store", `--rooms=${rooms}`, "--members=1", `--rate=${rate}`];
+        const words = ["store", WARM_BROKER, `--rooms=${rooms}`, "--members=1", `--rate=${rate}`];
         note(`${rooms} rooms of one`, "Rookery", await bench(settings, ...words, ...processes));
         await sleep(REJOIN_MS);
       }
@@ -317,8 +317,7 @@ if (options.write && (options.only || most < FEWEST_ROUNDS)) {
 
 const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
 // The last commit that changed what is measured.
-const SOURCES = ["src", "sql", "static", "templates", "build.rs", "bench"];
-const PROGRAM = [...SOURCES, "Cargo.toml", "Cargo.lock"];
+const PROGRAM = ["src", "sql", "static", "templates", "build.rs", "Cargo.toml", "Cargo.lock", "bench"];
 const commit = git("log", "-1", "--format=%h", "--", ...PROGRAM);
 const dirty = git("status", "--porcelain", "--", ...PROGRAM) ? ", changed" : "";
 

@@ -1,8 +1,10 @@
 //! Messages by their words, in the rooms of one person, the newest first.
 //!
-//! The index names the newest hits of each room, and the rooms are merged. It may have words of a
-//! text that was edited away, so each hit is held against the query once more.
+//! The index names the newest hits of each room, and the rooms are merged: those in which something
+//! was said last come first, and rooms that are older than a full page are not asked. The index may
+//! have words of a text that was edited away, so each hit is held against the query once more.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::bulk::in_lists;
@@ -18,6 +20,9 @@ use crate::core::types::{MessageId, RoomId, Timestamp, UserId};
 const ROOMS: usize = 64;
 /// Hits that a room is asked for at the least.
 const FEWEST: usize = 2;
+/// By so much the clocks of instances may differ without a hit being left out for it: far more than
+/// `hub/clock` lets them.
+const CLOCKS_DIFFER_MS: i64 = 60_000;
 
 /// Where to go on: before this message.
 type Before = (Timestamp, MessageId);
@@ -50,32 +55,54 @@ impl Store {
         Ok(found)
     }
 
-    async fn rooms_to_search(&self, user: UserId, room: Option<RoomId>) -> Result<Vec<RoomId>> {
-        let sql = "SELECT room_id FROM members WHERE user_id = ?";
+    /// Those in which something was said last come first.
+    async fn rooms_to_search(&self, user: UserId, room: Option<RoomId>) -> Result<Vec<Room>> {
+        let sql = "SELECT me.room_id, m.sent_at FROM members me JOIN rooms r ON r.id = me.room_id
+             JOIN messages m ON m.id = r.last_message_id WHERE me.user_id = ?";
         let rows = self.db.query(Statement::new(sql, values![user])).await?;
-        let rooms = rows.iter().map(|row| row.parse(0)).collect::<Result<Vec<RoomId>>>()?;
-        Ok(rooms.into_iter().filter(|one| room.is_none_or(|room| room == *one)).collect())
+        let rooms = rows.iter().map(|row| Ok(Room { id: row.parse(0)?, newest: row.time(1)? }));
+        let mut rooms = rooms.collect::<Result<Vec<Room>>>()?;
+        rooms.retain(|one| room.is_none_or(|room| room == one.id));
+        rooms.sort_by_key(|room| Reverse(room.newest));
+        Ok(rooms)
     }
 
     /// The messages that the index names, the newest first.
     async fn hits(
         &self,
-        rooms: &[RoomId],
+        rooms: &[Room],
         query: &Query,
         before: Before,
         limit: usize,
     ) -> Result<Vec<Before>> {
         let lookup = Lookup::new(self.db.dialect(), query);
-        let mut hits = Vec::new();
+        let mut hits: Vec<Before> = Vec::new();
+        for rooms in rooms.chunks(ROOMS) {
+            let are_older = |(at, _): &Before| rooms[0].newest.0 < at.0 - CLOCKS_DIFFER_MS;
+            if hits.get(limit - 1).is_some_and(are_older) {
+                break;
+            }
+            self.add_hits(&mut hits, rooms, &lookup, before, limit).await?;
+        }
+        Ok(hits)
+    }
+
+    /// Adds those of some rooms, and keeps as many as are wanted.
+    async fn add_hits(
+        &self,
+        hits: &mut Vec<Before>,
+        rooms: &[Room],
+        lookup: &Lookup,
+        before: Before,
+        limit: usize,
+    ) -> Result<()> {
         // A room may have all of the newest. But of many rooms that is seldom so: each is asked for
         // twice its share, and for a whole page if the last that it named is among the newest.
-        let mut most = (2 * limit / rooms.len().max(1)).clamp(FEWEST.min(limit), limit);
-        let mut asked: Vec<_> = rooms.iter().map(|room| (*room, i64::MAX)).collect();
+        let mut most = (2 * limit / rooms.len()).clamp(FEWEST.min(limit), limit);
+        let mut asked: Vec<_> = rooms.iter().map(|room| (room.id, i64::MAX)).collect();
         while !asked.is_empty() {
-            let statements =
-                asked.chunks(ROOMS).map(|rooms| ask(&lookup, rooms, before, most)).collect();
             let mut named: HashMap<RoomId, Named> = HashMap::new();
-            for row in self.db.read(statements).await?.into_iter().flatten() {
+            for row in self.db.query(ask(lookup, &asked, before, most)).await? {
                 let (hit, place) = ((row.time(0)?, MessageId(row.int(1)?)), row.int(3)?);
                 hits.push(hit);
                 let named = named.entry(row.parse(2)?).or_insert(Named { count: 0, hit, place });
@@ -94,7 +121,7 @@ impl Store {
             asked = more.map(|(room, named)| (room, named.place)).collect();
             most = limit;
         }
-        Ok(hits)
+        Ok(())
     }
 
     /// Those of these messages that the person may read, the newest first. They may have been
@@ -118,13 +145,19 @@ impl Store {
                 }
             }
         }
-        messages.sort_by_key(|message| std::cmp::Reverse(place(message)));
+        messages.sort_by_key(|message| Reverse(place(message)));
         Ok(messages)
     }
 }
 
 fn place(message: &Message) -> Before {
     (message.sent_at, message.id)
+}
+
+/// A room, and when something was said there last.
+struct Room {
+    id: RoomId,
+    newest: Timestamp,
 }
 
 /// What a room has named: how many, and the last of them with its place.
@@ -139,7 +172,7 @@ struct Named {
 fn ask(lookup: &Lookup, rooms: &[(RoomId, i64)], (at, id): Before, most: usize) -> Statement {
     let Lookup { select, place, .. } = lookup;
     let one = format!(
-        "SELECT * FROM ({select} AND {place} < ? \
+        "SELECT * FROM ({select} {place} < ? \
          AND m.deleted_at IS NULL AND (m.sent_at < ? OR (m.sent_at = ? AND m.id < ?)) \
          ORDER BY {place} DESC LIMIT ?) hits"
     );
@@ -156,6 +189,7 @@ fn ask(lookup: &Lookup, rooms: &[(RoomId, i64)], (at, id): Before, most: usize) 
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use async_trait::async_trait;
@@ -172,7 +206,7 @@ mod tests {
     /// A database in which something is written after so many reads.
     struct Meanwhile {
         db: Sqlite,
-        reads: AtomicUsize,
+        reads: Arc<AtomicUsize>,
         after: usize,
         written: Vec<Statement>,
     }
@@ -207,11 +241,19 @@ mod tests {
         Statement::new(sql, values![room, user])
     }
 
+    /// At the time of its id.
     fn said(room: RoomId, id: i64, body: &str) -> Vec<Statement> {
+        let known = "INSERT INTO rooms (id, kind, topic, search_key, visibility, position,
+             last_message_id, member_count, created_at)
+             VALUES (?, 'group', '', '', 'private', ?, ?, 0, 0)
+             ON CONFLICT (id) DO UPDATE SET last_message_id = excluded.last_message_id";
         let message = "INSERT INTO messages (id, room_id, position, sender_id, body, sent_at)
              VALUES (?, ?, ?, ?, ?, ?)";
         let text = Text { id: MessageId(id), room, position: Position(id), body };
-        let mut said = vec![Statement::new(message, values![id, room, id, BOB, body, id])];
+        let mut said = vec![
+            Statement::new(known, values![room, id, id]),
+            Statement::new(message, values![id, room, id, BOB, body, id]),
+        ];
         said.extend(words::add(Dialect::Sqlite, vec![text]));
         said
     }
@@ -228,7 +270,7 @@ mod tests {
             db.write([seats, before].concat()).await.unwrap();
             let mut written = vec![removed(room, ANN)];
             written.extend(said(room, 3, "owls"));
-            let store = Store::on(Meanwhile { db, reads: AtomicUsize::new(0), after, written });
+            let store = Store::on(Meanwhile { db, reads: Arc::default(), after, written });
             let query = Query::parse("owls").unwrap();
             let found = store.search(ANN, &query, None, None, 10).await.unwrap();
             let found: Vec<i64> = found.iter().map(|message| message.id.0).collect();
@@ -247,7 +289,7 @@ mod tests {
         let seats = [added(room, ANN), added(other, ANN)].into_iter();
         db.write(seats.chain(older).chain(newer).collect()).await.unwrap();
         let written = vec![removed(room, ANN)];
-        let store = Store::on(Meanwhile { db, reads: AtomicUsize::new(0), after: 2, written });
+        let store = Store::on(Meanwhile { db, reads: Arc::default(), after: 2, written });
         let query = Query::parse("owls").unwrap();
         let found = store.search(ANN, &query, None, None, 2).await.unwrap();
         assert_eq!(found.iter().map(|message| message.id.0).collect::<Vec<_>>(), [1]);
@@ -268,5 +310,53 @@ mod tests {
         let query = Query::parse("owls").unwrap();
         let found = Store::on(db).search(ANN, &query, None, None, 51).await.unwrap();
         assert_eq!(found.iter().map(|message| message.id.0).collect::<Vec<_>>(), [4, 2, 1, 3]);
+    }
+
+    #[tokio::test]
+    async fn rooms_that_are_older_than_a_full_page_are_not_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Sqlite::open(&folder.path().join("rookery.db")).await.unwrap();
+        let rooms = 1..=4 * ROOMS as i64;
+        let mut written = Vec::new();
+        for number in rooms.clone() {
+            let room = RoomId::Group(number);
+            written.push(added(room, ANN));
+            written.extend(said(room, number * (CLOCKS_DIFFER_MS + 1), "owls"));
+        }
+        db.write(written).await.unwrap();
+        let reads = Arc::<AtomicUsize>::default();
+        let db = Meanwhile { db, reads: reads.clone(), after: 0, written: Vec::new() };
+        let (store, query) = (Store::on(db), Query::parse("owls").unwrap());
+        for (limit, statements) in [(1, 1), (ROOMS, 1), (ROOMS + 1, 2), (2 * ROOMS, 2)] {
+            reads.store(0, Ordering::Relaxed);
+            let found = store.search(ANN, &query, None, None, limit).await.unwrap();
+            let newest = rooms.clone().rev().take(limit).map(RoomId::Group);
+            assert!(found.iter().map(|message| message.room_id).eq(newest), "{limit}");
+            // Besides the rooms and the messages.
+            assert_eq!(reads.load(Ordering::Relaxed) - 2, statements, "{limit}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_room_whose_last_message_has_another_clock_is_asked_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Sqlite::open(&folder.path().join("rookery.db")).await.unwrap();
+        let mut written = Vec::new();
+        for number in 1..=ROOMS as i64 {
+            let room = RoomId::Group(number);
+            written.push(added(room, ANN));
+            written.extend(said(room, CLOCKS_DIFFER_MS + number, "owls"));
+        }
+        let late = RoomId::Group(1_000);
+        written.push(added(late, ANN));
+        written.extend(said(late, 2 * CLOCKS_DIFFER_MS, "owls"));
+        written.extend(said(late, 2 * CLOCKS_DIFFER_MS + 1, "by a clock that is behind"));
+        let set = "UPDATE messages SET sent_at = ? WHERE id = ?";
+        let behind = values![CLOCKS_DIFFER_MS + 1, 2 * CLOCKS_DIFFER_MS + 1];
+        written.push(Statement::new(set, behind));
+        db.write(written).await.unwrap();
+        let query = Query::parse("owls").unwrap();
+        let found = Store::on(db).search(ANN, &query, None, None, 1).await.unwrap();
+        assert_eq!(found[0].room_id, late);
     }
 }

@@ -145,7 +145,7 @@ pub fn forget(dialect: Dialect, ids: &str, params: Vec<Value>) -> Option<Stateme
 /// How the index finds the messages of a room that have all that is asked for.
 pub struct Lookup {
     /// Reads when they were sent, their ids, rooms and places from `messages m`, and ends where
-    /// more conditions may follow.
+    /// conditions follow.
     pub select: String,
     /// What the index has them by, in the order of their room.
     pub place: &'static str,
@@ -153,7 +153,8 @@ pub struct Lookup {
 }
 
 enum Params {
-    Mysql { before_room: Vec<Value>, after_room: Vec<Value> },
+    /// The words, as the statement has them.
+    Mysql(Vec<Value>),
     Sqlite(Query),
 }
 
@@ -164,7 +165,7 @@ impl Lookup {
             Dialect::Sqlite => Lookup {
                 // A plain JOIN might begin with the messages.
                 select: "SELECT m.sent_at, m.id, m.room_id, found.rowid FROM found \
-                         CROSS JOIN messages m ON m.id = found.rowid WHERE found MATCH ?"
+                         CROSS JOIN messages m ON m.id = found.rowid WHERE found MATCH ? AND"
                     .to_owned(),
                 place: "found.rowid",
                 params: Params::Sqlite(query.clone()),
@@ -172,43 +173,44 @@ impl Lookup {
         }
     }
 
+    /// The places of one word come first, from the index alone, then whether the others are there,
+    /// and then the messages, the newest first and no more than are wanted: read in any other
+    /// order, all messages with a common word would be looked at.
     fn in_rows(query: &Query) -> Lookup {
-        // The longest word is the rarest, as a rule; a mere beginning comes last.
+        // The longest is the rarest, as a rule.
         let mut words: Vec<&String> = query.words.iter().collect();
         words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
-        let mut terms: Vec<(&str, Vec<Value>)> =
-            words.iter().map(|word| ("= ?", values![word.as_str()])).collect();
-        if let Some(prefix) = &query.prefix {
-            // No character comes after this one.
-            let end = format!("{prefix}\u{10ffff}");
-            terms.push(("BETWEEN ? AND ?", values![prefix.as_str(), end]));
-        }
-        let mut joins = String::new();
-        let mut before_room = Vec::new();
-        for (at, (compare, values)) in terms.iter().enumerate().skip(1) {
-            joins += &format!(
-                " JOIN words w{at} ON w{at}.room_id = w0.room_id \
-                 AND w{at}.position = w0.position AND w{at}.word {compare}"
+        let (first, mut params) = match &query.prefix {
+            // Several words of one message may begin alike. No character comes after this one.
+            Some(prefix) => (
+                "SELECT DISTINCT room_id, position FROM words
+                 WHERE room_id = ? AND word BETWEEN ? AND ?",
+                values![prefix.as_str(), format!("{prefix}\u{10ffff}")],
+            ),
+            None => (
+                "SELECT room_id, position FROM words WHERE room_id = ? AND word = ?",
+                words.drain(..1).map(|word| Value::from(word.as_str())).collect(),
+            ),
+        };
+        let mut others = String::new();
+        for (at, word) in words.into_iter().enumerate() {
+            others += &format!(
+                " JOIN words w{at} ON w{at}.room_id = w.room_id \
+                 AND w{at}.position = w.position AND w{at}.word = ?"
             );
-            before_room.extend(values.iter().cloned());
+            params.push(Value::from(word.as_str()));
         }
-        let (first, after_room) = terms.swap_remove(0);
-        // Two words of one message may begin alike.
         let select = format!(
-            "SELECT DISTINCT m.sent_at, m.id, m.room_id, m.position FROM words w0{joins} \
-             JOIN messages m ON m.room_id = w0.room_id AND m.position = w0.position \
-             WHERE w0.room_id = ? AND w0.word {first}"
+            "SELECT STRAIGHT_JOIN m.sent_at, m.id, m.room_id, w.position FROM ({first}) w{others} \
+             JOIN messages m ON m.room_id = w.room_id AND m.position = w.position WHERE"
         );
-        let params = Params::Mysql { before_room, after_room };
-        Lookup { select, place: "m.position", params }
+        Lookup { select, place: "w.position", params: Params::Mysql(params) }
     }
 
     /// Those of `select`.
     pub fn params(&self, room: RoomId) -> Vec<Value> {
         match &self.params {
-            Params::Mysql { before_room, after_room } => {
-                [before_room.clone(), values![room], after_room.clone()].concat()
-            }
+            Params::Mysql(words) => [values![room], words.clone()].concat(),
             Params::Sqlite(query) => values![matching(room, query)],
         }
     }
