@@ -317,7 +317,16 @@ if (options.write && (options.only || most < FEWEST_ROUNDS)) {
 
 const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
 // The last commit that changed what is measured.
-const PROGRAM = ["src", "sql", "static", "templates", "build.rs", "Cargo.toml", "Cargo.lock", "bench"];
+const PROGRAM = [
+  "src",
+  "sql",
+  "static",
+  "templates",
+  "build.rs",
+  "Cargo.toml",
+  "Cargo.lock",
+  "bench",
+];
 const commit = git("log", "-1", "--format=%h", "--", ...PROGRAM);
 const dirty = git("status", "--porcelain", "--", ...PROGRAM) ? ", changed" : "";
 

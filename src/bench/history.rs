@@ -125,6 +125,7 @@ impl History {
             ("search_seldom", search(&[SELDOM])),
             ("search_rare", search(&[RARE])),
             ("search_two_words", search(&[COMMON, SELDOM])),
+            ("search_rare_and_common", search(&[RARE, COMMON])),
         ];
         for (kind, path) in kinds {
             let name = format!("{kind}_{messages}");

@@ -153,8 +153,8 @@ pub struct Lookup {
 }
 
 enum Params {
-    /// The words, as the statement has them.
-    Mysql(Vec<Value>),
+    /// Those of each word, after the room's.
+    Mysql(Vec<Vec<Value>>),
     Sqlite(Query),
 }
 
@@ -173,44 +173,41 @@ impl Lookup {
         }
     }
 
-    /// The places of one word come first, from the index alone, then whether the others are there,
-    /// and then the messages, the newest first and no more than are wanted: read in any other
-    /// order, all messages with a common word would be looked at.
+    /// Which places have all the words is found out from the index alone. Only then are messages
+    /// looked at, the newest first and no more than it takes: begun with messages, a search for a
+    /// common word would look at all that have it.
     fn in_rows(query: &Query) -> Lookup {
-        // The longest is the rarest, as a rule.
-        let mut words: Vec<&String> = query.words.iter().collect();
-        words.sort_by_key(|word| std::cmp::Reverse(word.chars().count()));
-        let (first, mut params) = match &query.prefix {
-            // Several words of one message may begin alike. No character comes after this one.
-            Some(prefix) => (
-                "SELECT DISTINCT room_id, position FROM words
-                 WHERE room_id = ? AND word BETWEEN ? AND ?",
-                values![prefix.as_str(), format!("{prefix}\u{10ffff}")],
-            ),
-            None => (
-                "SELECT room_id, position FROM words WHERE room_id = ? AND word = ?",
-                words.drain(..1).map(|word| Value::from(word.as_str())).collect(),
-            ),
-        };
-        let mut others = String::new();
-        for (at, word) in words.into_iter().enumerate() {
-            others += &format!(
-                " JOIN words w{at} ON w{at}.room_id = w.room_id \
-                 AND w{at}.position = w.position AND w{at}.word = ?"
-            );
-            params.push(Value::from(word.as_str()));
+        let one = "(SELECT room_id, position FROM words WHERE room_id = ? AND word = ?)";
+        // Several words of one message may begin alike.
+        let beginning = "(SELECT DISTINCT room_id, position FROM words
+             WHERE room_id = ? AND word BETWEEN ? AND ?)";
+        let words = query.words.iter().map(|word| (one, values![word.as_str()]));
+        // No character comes after this one.
+        let end = |prefix: &str| format!("{prefix}\u{10ffff}");
+        let prefix =
+            query.prefix.iter().map(|begin| (beginning, values![begin.as_str(), end(begin)]));
+        let (places, params): (Vec<_>, Vec<_>) = words.chain(prefix).unzip();
+        let mut all = String::new();
+        for (at, places) in places.iter().enumerate() {
+            all += &match at {
+                0 => format!("{places} w0"),
+                // The database takes the rarest first.
+                _ => format!(" JOIN {places} w{at} ON w{at}.position = w0.position"),
+            };
         }
         let select = format!(
-            "SELECT STRAIGHT_JOIN m.sent_at, m.id, m.room_id, w.position FROM ({first}) w{others} \
-             JOIN messages m ON m.room_id = w.room_id AND m.position = w.position WHERE"
+            "SELECT m.sent_at, m.id, m.room_id, w0.position FROM {all} STRAIGHT_JOIN messages m \
+             ON m.room_id = w0.room_id AND m.position = w0.position WHERE"
         );
-        Lookup { select, place: "w.position", params: Params::Mysql(params) }
+        Lookup { select, place: "w0.position", params: Params::Mysql(params) }
     }
 
     /// Those of `select`.
     pub fn params(&self, room: RoomId) -> Vec<Value> {
         match &self.params {
-            Params::Mysql(words) => [values![room], words.clone()].concat(),
+            Params::Mysql(words) => {
+                words.iter().flat_map(|word| [values![room], word.clone()].concat()).collect()
+            }
             Params::Sqlite(query) => values![matching(room, query)],
         }
     }

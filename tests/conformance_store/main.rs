@@ -88,7 +88,8 @@ stories! {
         a_replay_keeps_no_secret_of_the_past,
         the_messages_changed_last_come_back;
     search:
-        it_finds_what_a_look_at_every_text_finds;
+        it_finds_what_a_look_at_every_text_finds,
+        it_finds_as_much_in_many_rooms;
     upgrade:
         what_the_first_version_wrote_is_kept,
         edits_reactions_and_bans_of_an_older_version_are_kept,

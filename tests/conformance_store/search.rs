@@ -95,6 +95,27 @@ pub async fn it_finds_what_a_look_at_every_text_finds(place: &Place) {
     }
 }
 
+/// More than one statement asks, in some of which nothing was said for long.
+pub async fn it_finds_as_much_in_many_rooms(place: &Place) {
+    let mut dice = thrown();
+    let mut world = World::new(place).await;
+    let ann = world.person("ann").await;
+    let mut rooms = Vec::new();
+    for number in 0..150 {
+        rooms.push(world.group(&format!("Room {number}"), Visibility::Public, &[&ann]).await);
+    }
+    let mut said = Said::new();
+    for _ in 0..300 {
+        world.later += i64::try_from(dice.below(30_000)).expect("half a minute");
+        let room = *dice.one_of(&rooms);
+        keep(&mut said, world.say(room, &ann, &text(&mut dice)));
+    }
+    world.write().await;
+    for _ in 0..20 {
+        assert_found(&mut dice, &world, &said, &ann, &rooms).await;
+    }
+}
+
 /// By who said it.
 fn change(world: &mut World, said: &mut Said, people: &[&Person], room: RoomId, action: Action) {
     let (Action::Edited { message, .. } | Action::Deleted { message }) = &action else { return };

@@ -115,6 +115,8 @@ pub struct World {
     pub changes: Vec<Change>,
     pub batch: Batch,
     pub epoch: u16,
+    /// Milliseconds that records are later than their offsets say.
+    pub later: i64,
 }
 
 impl World {
@@ -127,6 +129,7 @@ impl World {
             changes: Vec::new(),
             batch: Batch::starting_at(PARTITION, 0),
             epoch,
+            later: 0,
         }
     }
 
@@ -144,7 +147,7 @@ impl World {
 
     pub fn act_as(&mut self, room: RoomId, by: Doer, action: Action) -> Result<Event, Refusal> {
         let offset = self.batch.next;
-        let at = Timestamp(1_000 + offset);
+        let at = Timestamp(1_000 + offset + self.later);
         let record = Record::new(action, room, by, at, Uuid::nil());
         let place = LogPlace { epoch: self.epoch, partition: PARTITION, offset };
         let fold = self.rooms.entry(room).or_insert_with(|| Room::absent(room));
