@@ -116,6 +116,7 @@ impl Store {
                 }
             }
             hits.sort_by(|one, other| other.cmp(one));
+            hits.dedup();
             hits.truncate(limit);
             let end = hits.get(limit - 1);
             let may_have_more =

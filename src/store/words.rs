@@ -144,8 +144,8 @@ pub fn forget(dialect: Dialect, ids: &str, params: Vec<Value>) -> Option<Stateme
 
 /// How the index finds the messages of a room that have all that is asked for.
 pub struct Lookup {
-    /// Reads when they were sent, their ids, rooms and places from `messages m`, and ends where
-    /// conditions follow.
+    /// Reads when they were sent, their ids, rooms and places from `messages m`, some of them more
+    /// than once, and ends where conditions follow.
     pub select: String,
     /// What the index has them by, in the order of their room.
     pub place: &'static str,
@@ -178,14 +178,20 @@ impl Lookup {
     /// common word would look at all that have it.
     fn in_rows(query: &Query) -> Lookup {
         let one = "(SELECT room_id, position FROM words WHERE room_id = ? AND word = ?)";
-        // Several words of one message may begin alike.
-        let beginning = "(SELECT DISTINCT room_id, position FROM words
-             WHERE room_id = ? AND word BETWEEN ? AND ?)";
+        // Several words of one message may begin alike. Beside other words each place is kept once, to
+        // be looked up; alone they need no table of their own, and a hit may come twice.
+        let distinct = if query.words.is_empty() { "" } else { "DISTINCT" };
+        let beginning = format!(
+            "(SELECT {distinct} room_id, position FROM words
+             WHERE room_id = ? AND word BETWEEN ? AND ?)"
+        );
         let words = query.words.iter().map(|word| (one, values![word.as_str()]));
         // No character comes after this one.
         let end = |prefix: &str| format!("{prefix}\u{10ffff}");
-        let prefix =
-            query.prefix.iter().map(|begin| (beginning, values![begin.as_str(), end(begin)]));
+        let prefix = query
+            .prefix
+            .iter()
+            .map(|begin| (beginning.as_str(), values![begin.as_str(), end(begin)]));
         let (places, params): (Vec<_>, Vec<_>) = words.chain(prefix).unzip();
         let mut all = String::new();
         for (at, places) in places.iter().enumerate() {
