@@ -33,7 +33,8 @@ export class Conversation {
   #readTimer = 0;
   #target = null; // the message to go to once it is drawn
   #wanted = null; // the message to go to once its room is open
-  #render = coalesce(() => this.#draw());
+  #pressed = false; // lines that moved from under a press would lose its click
+  #render = coalesce(() => this.#pressed || this.#draw());
 
   constructor(chat) {
     this.#chat = chat;
@@ -60,11 +61,24 @@ export class Conversation {
     chat.outbox.on("change", (room) => room === this.#roomId && this.#render());
     this.#scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     this.#toNewest.addEventListener("click", () => this.toBottom());
+    place.addEventListener("pointerdown", ({ target, button }) => {
+      // Of a press on a scrollbar no browser says when it ends.
+      this.#pressed = button === 0 && target.closest("button, a") !== null;
+    });
+    for (const end of ["pointerup", "pointercancel", "contextmenu", "blur"])
+      addEventListener(end, () => this.#released());
     new ResizeObserver(() => this.#resized()).observe(this.#scroller);
     addEventListener("focus", () => this.#readSoon());
     addEventListener("blur", () => this.#lookedAway());
     document.addEventListener("visibilitychange", () => this.#readSoon());
     setInterval(this.#render, 60_000); // "Today" becomes "Yesterday"
+  }
+
+  /** What came while the press lasted is drawn after its click. */
+  #released() {
+    if (!this.#pressed) return;
+    this.#pressed = false;
+    this.#render();
   }
 
   /** After one's own line: see it, and nothing is new any more. */

@@ -83,6 +83,30 @@ export function readingStories(now) {
     t.diagnostic("read on the tablet: no bar is left at the other, and what comes there is read");
   });
 
+  test("lines that come during a press do not take its click away", async (t) => {
+    const { together } = now();
+    const { alice, bob } = await together(t, "Sandbank");
+    await alice.say("hold this");
+    await alice.sees("hold this");
+    await seen(alice, "hold this", ["Bob"]); // which moves the line
+    await alice.line("hold this").locator(".bubble").hover();
+    await alice.line("hold this").getByTestId("line-more").hover();
+    await alice.page.mouse.down();
+    await bob.say("one of the tide");
+    await bob.say("two of the tide");
+    const preview = alice.listed("Sandbank").locator(".room-preview");
+    await preview.filter({ hasText: "two of the tide" }).waitFor();
+    await alice.page.mouse.up();
+    await alice.hook("action-delete").waitFor();
+    await alice.sees("two of the tide");
+    await alice.page.keyboard.press("Escape");
+    await bob.say("after the tide");
+    await alice.sees("after the tide");
+    t.diagnostic(
+      "she pressed, two lines came, she let go: the menu opened and the lines were there",
+    );
+  });
+
   test("the focus outlives the line whose menu was open, and the room itself", async (t) => {
     const { together } = now();
     const { alice, bob } = await together(t, "Reedbed");
