@@ -79,7 +79,7 @@ export class MembersPanel {
     if (this.#panel.hidden || !room || members.room !== room.id) return;
     const group = room.kind !== "direct";
     const all = members.list().sort((a, b) => this.#order(a, b));
-    const focused = document.activeElement?.closest?.("[data-user-id]")?.dataset.userId;
+    const focused = document.activeElement?.closest?.(".member")?.dataset.userId;
     this.#list.replaceChildren(...all.slice(0, SHOWN).map((member) => this.#member(member, room)));
     if (focused) $(`[data-user-id="${CSS.escape(focused)}"] button`, this.#list)?.focus();
     this.#note.textContent = note(members, all.length - SHOWN);

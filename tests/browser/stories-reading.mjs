@@ -107,6 +107,25 @@ export function readingStories(now) {
     );
   });
 
+  test("the list of members takes the focus from nobody who writes", async (t) => {
+    const { together } = now();
+    const { alice, bob } = await together(t, "Osier bed");
+    await alice.showMembers();
+    await alice.seesStatus(bob, "online");
+    await alice.hook("composer").pressSequentially("still ");
+    await bob.leave();
+    await alice.seesStatus(bob, "offline");
+    await alice.page.keyboard.type("writing");
+    assert.equal(await alice.hook("composer").inputValue(), "still writing");
+
+    await alice.member(bob).getByTestId("member-menu").focus();
+    await bob.comeBack();
+    await alice.seesStatus(bob, "online");
+    const kept = await alice.page.evaluate(() => document.activeElement.ariaLabel);
+    assert.equal(kept, "What to do with Bob");
+    t.diagnostic("bob went and came: she wrote on, and his menu's button kept the focus");
+  });
+
   test("the focus outlives the line whose menu was open, and the room itself", async (t) => {
     const { together } = now();
     const { alice, bob } = await together(t, "Reedbed");
