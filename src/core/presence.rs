@@ -11,7 +11,8 @@
 //! Silence is counted in our own leases as we hear them come back: when nothing comes back at
 //! all, it is the bus that is down, and nobody is judged by that. No clock is compared. One that
 //! fell silent and is heard again may only have been held up, and what comes first is what it said
-//! then; so it is believed once its leases kept coming for a while.
+//! then; so it is believed once its leases kept coming for a while. So is everybody once the bus is
+//! back.
 //!
 //! What was told is told again until it came back: the bus drops what it cannot take.
 
@@ -22,7 +23,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use self::instance::Instance;
+use self::instance::{BELIEVED_AFTER, Instance};
 use super::types::UserId;
 
 /// How often an instance tells its lease.
@@ -133,6 +134,8 @@ pub struct Presence {
     beats: u64,
     /// Our own beat at which all that was kept had been heard, or the bus was back.
     caught_up_at: Option<u64>,
+    /// Our own beat from which on what another instance tells is no older than that.
+    believed_from: u64,
     /// People here of whom the others may not know how present they are, and the beat at which it
     /// was told.
     unconfirmed: HashMap<UserId, u64>,
@@ -154,6 +157,7 @@ impl Presence {
             others: HashMap::new(),
             beats: 0,
             caught_up_at: None,
+            believed_from: 0,
             unconfirmed: HashMap::new(),
             leaving: false,
             present: HashMap::new(),
@@ -239,13 +243,17 @@ impl Presence {
     /// answers it.
     pub fn catch_up(&mut self) -> Told {
         self.caught_up_at = Some(self.beats);
+        self.believed_from = self.beats;
         self.lease()
     }
 
     /// Our own leases come back again after a time in which nothing did: what happened meanwhile is
-    /// yet to be heard. Returns what to tell.
+    /// yet to be heard, and what was under way when the bus went down comes first. Returns what to
+    /// tell.
     pub fn reconnect(&mut self) -> Vec<Told> {
-        self.caught_up_at = self.caught_up_at.map(|_| self.beats + 1);
+        let next = self.beats + 1;
+        self.caught_up_at = self.caught_up_at.map(|_| next);
+        self.believed_from = next + BELIEVED_AFTER;
         self.unheard()
     }
 
@@ -264,7 +272,7 @@ impl Presence {
         let own = self.beats.saturating_sub(since);
         let is_awaited = |instance: &Instance| match (instance.is_alive(), instance.heard_at) {
             // It falls silent if it is dead.
-            (true, heard_at) => heard_at.is_none_or(|beat| beat < since),
+            (true, heard_at) => heard_at.is_none_or(|beat| beat < self.believed_from),
             (false, Some(_)) => own < ENOUGH,
             (false, None) => false,
         };

@@ -162,6 +162,31 @@ fn who_was_cut_off_hears_of_each_before_it_knows_again() {
     assert!(pair.0.is_settled(), "and then it is silent");
 }
 
+/// The bus hung with leases under way, and bob left while it did; his instance is the last that
+/// gets through again.
+#[test]
+fn what_was_under_way_when_the_bus_went_down_makes_no_ghost() {
+    let mut pair = Pair::new();
+    drop(pair.0.catch_up());
+    let told = pair.1.connect(BOB, true);
+    pair.tell(told);
+    pair.beat();
+    assert!(pair.0.is_settled());
+    let under_way = pair.1.lease();
+    drop(pair.1.disconnect(BOB, true));
+    drop(pair.0.reconnect());
+    for beat in 0..=SILENT_AFTER + BELIEVED_AFTER {
+        pair.0.hear(pair.0.lease(), true);
+        if beat < BELIEVED_AFTER {
+            pair.0.hear(under_way.clone(), true);
+        }
+        let is_a_ghost = pair.0.status(BOB) == Online;
+        assert!(!(is_a_ghost && pair.0.is_settled()), "at our beat {beat}");
+    }
+    assert!(pair.0.is_settled());
+    assert_eq!(pair.0.status(BOB), Offline);
+}
+
 #[test]
 fn a_crashed_instance_falls_silent_and_a_thawed_one_comes_back() {
     let mut pair = Pair::new();
